@@ -1,0 +1,97 @@
+//! The command line.
+
+/// What this process is to do.
+pub enum Command {
+    Measure(Args),
+    /// Be the `bare` target: the bench starts itself again for that.
+    Forward {
+        port: u16,
+        upstream: String,
+    },
+    /// Run by `cargo test --all-targets`, which should not take minutes.
+    Nothing,
+    Refuse(String),
+}
+
+pub struct Args {
+    /// Short passes and one round: shows that everything works, not how fast.
+    pub quick: bool,
+    /// Measurements; empty is all.
+    only: Vec<String>,
+    pub targets: Vec<String>,
+}
+
+pub const MEASUREMENTS: [&str; 6] = [
+    "start", "memory", "requests", "bodies", "streams", "latency",
+];
+pub const TARGETS: [&str; 3] = ["nginx", "bare", "pointsman"];
+
+// === impl Args ===
+
+impl Args {
+    pub fn read() -> Command {
+        let mut args = Self {
+            quick: false,
+            only: Vec::new(),
+            targets: TARGETS.map(String::from).to_vec(),
+        };
+        let mut bench = false;
+        let mut words = std::env::args().skip(1);
+        while let Some(word) = words.next() {
+            let read = match word.as_str() {
+                "--bench" => {
+                    bench = true;
+                    Ok(())
+                }
+                "--quick" => {
+                    args.quick = true;
+                    Ok(())
+                }
+                "--only" => list(words.next(), &MEASUREMENTS).map(|list| args.only = list),
+                "--targets" => list(words.next(), &TARGETS).map(|list| args.targets = list),
+                "--forward" => match (
+                    words.next().and_then(|port| port.parse().ok()),
+                    words.next(),
+                ) {
+                    (Some(port), Some(upstream)) => return Command::Forward { port, upstream },
+                    _ => Err("--forward needs a port and an upstream address".to_owned()),
+                },
+                other => Err(format!(
+                    "unknown argument {other}; known are --quick, --only and --targets"
+                )),
+            };
+            if let Err(why) = read {
+                return Command::Refuse(why);
+            }
+        }
+        if bench {
+            Command::Measure(args)
+        } else {
+            Command::Nothing
+        }
+    }
+
+    pub fn measures(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == name)
+    }
+
+    /// Picks by `--quick`.
+    pub fn pick<T>(&self, quick: T, full: T) -> T {
+        if self.quick { quick } else { full }
+    }
+}
+
+fn list(word: Option<String>, known: &[&str]) -> Result<Vec<String>, String> {
+    let names: Vec<String> = word
+        .unwrap_or_default()
+        .split(',')
+        .map(str::to_owned)
+        .collect();
+    match names.iter().find(|name| !known.contains(&name.as_str())) {
+        Some(name) => Err(format!(
+            "unknown name {name:?}; known are {}",
+            known.join(", ")
+        )),
+        None => Ok(names),
+    }
+}

@@ -1,0 +1,88 @@
+//! The models of the simulated provider, one a kind of load, and requests for them.
+
+use std::net::SocketAddr;
+
+use crate::simulator::{Behaviour, Simulator, raw};
+
+/// Answers with 1 KB at once.
+pub const SMALL: &str = "small";
+/// The same after [`DELAY_MS`].
+pub const DELAYED: &str = "delayed";
+/// A stream of [`FLAT_CHUNKS`] as fast as they can be written.
+pub const FLAT: &str = "flat";
+/// A stream with a chunk each [`PACE_MS`].
+pub const PACED: &str = "paced";
+/// A stream with a chunk a second.
+pub const IDLE: &str = "idle";
+pub const ALL: [&str; 5] = [SMALL, DELAYED, FLAT, PACED, IDLE];
+
+pub const DELAY_MS: u64 = 50;
+pub const FLAT_CHUNKS: usize = 200;
+pub const PACE_MS: u64 = 20;
+
+/// Every answer claims this usage, so that what a number of requests costs is known.
+pub const PROMPT_TOKENS: u64 = 100;
+pub const COMPLETION_TOKENS: u64 = 50;
+
+/// Sets up the simulator; a paced stream has `paced_chunks`.
+pub fn teach(simulator: &Simulator, paced_chunks: usize) {
+    let usage = raw(serde_json::json!({
+        "prompt_tokens": PROMPT_TOKENS,
+        "completion_tokens": COMPLETION_TOKENS,
+        "total_tokens": PROMPT_TOKENS + COMPLETION_TOKENS,
+    }));
+    let base = || Behaviour {
+        usage: Some(usage.clone()),
+        ..Behaviour::default()
+    };
+    let stream = |chunks, chunk_delay_ms| Behaviour {
+        chunks: Some(chunks),
+        chunk_bytes: Some(20),
+        chunk_delay_ms,
+        ..base()
+    };
+    let small = || Behaviour {
+        content_bytes: Some(480),
+        ..base()
+    };
+    simulator.behave(SMALL, small());
+    simulator.behave(
+        DELAYED,
+        Behaviour {
+            delay_ms: DELAY_MS,
+            ..small()
+        },
+    );
+    simulator.behave(FLAT, stream(FLAT_CHUNKS, 0));
+    simulator.behave(PACED, stream(paced_chunks, PACE_MS));
+    simulator.behave(IDLE, stream(300, 1000));
+    // Bodies of a load test are many and all the same.
+    simulator.record(false);
+}
+
+/// A whole request; its message has `text_bytes` of prose, a line end in each 80.
+pub fn request(to: SocketAddr, key: &str, model: &str, stream: bool, text_bytes: usize) -> Vec<u8> {
+    let line = "The pointsman sets the track for every train that comes along the line, 24 h.\n";
+    let text: String = line.chars().cycle().take(text_bytes).collect();
+    let body = serde_json::json!({
+        "model": model,
+        "messages": [{"role": "user", "content": text}],
+        "stream": stream,
+    });
+    post(to, key, "/v1/chat/completions", &body)
+}
+
+/// A POST of JSON.
+pub fn post(to: SocketAddr, key: &str, path: &str, body: &serde_json::Value) -> Vec<u8> {
+    let body = body.to_string();
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: {to}\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+pub fn get(to: SocketAddr, key: &str, path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nhost: {to}\r\nauthorization: Bearer {key}\r\n\r\n").into_bytes()
+}

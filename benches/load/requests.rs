@@ -1,0 +1,115 @@
+//! Closed loops: a number of connections, each asking again as soon as it is answered.
+
+use std::future::Future;
+use std::io;
+use std::time::{Duration, Instant};
+
+use crate::client::Client;
+use crate::models;
+use crate::process::Cpu;
+use crate::table::Sample;
+use crate::target::Target;
+
+pub const CONNECTIONS: usize = 64;
+pub const SMALL_TEXT: usize = 60;
+pub const LARGE_TEXT: usize = 200_000;
+
+/// What a load did.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Done {
+    pub requests: u64,
+    /// What is counted: requests or chunks.
+    pub units: u64,
+}
+
+/// A load and what it cost.
+pub struct Timed {
+    pub done: Done,
+    seconds: f64,
+    cpu: Cpu,
+}
+
+/// Runs a load; the clock stops when the target has nothing more to do for it.
+pub async fn timed(
+    target: &Target,
+    load: impl Future<Output = io::Result<Done>>,
+) -> Result<Timed, String> {
+    let mark = target.mark().await?;
+    let before = target.cpu();
+    let begun = Instant::now();
+    let done = load.await.map_err(|why| why.to_string())?;
+    target.drained(mark, done.requests).await?;
+    Ok(Timed {
+        done,
+        seconds: begun.elapsed().as_secs_f64(),
+        cpu: target.cpu().since(&before),
+    })
+}
+
+/// Requests a second, after a short warm-up.
+pub async fn measure(
+    target: &Target,
+    what: &'static str,
+    text_bytes: usize,
+    duration: Duration,
+) -> Result<Sample, String> {
+    timed(target, closed_loop(target, text_bytes, duration / 8)).await?;
+    Ok(timed(target, closed_loop(target, text_bytes, duration))
+        .await?
+        .sample(what, target))
+}
+
+async fn closed_loop(target: &Target, text_bytes: usize, duration: Duration) -> io::Result<Done> {
+    let mut loops = Vec::new();
+    let end = Instant::now() + duration;
+    for index in 0..CONNECTIONS {
+        let request = target.request(index, models::SMALL, false, text_bytes);
+        let address = target.address;
+        loops.push(tokio::spawn(async move {
+            let mut client = Client::connect(address).await?;
+            let mut answered = 0;
+            while Instant::now() < end {
+                client.exchange(&request).await?;
+                answered += 1;
+            }
+            Ok(Done {
+                requests: answered,
+                units: answered,
+            })
+        }));
+    }
+    joined(loops).await
+}
+
+/// The sum of what tasks did, or the first error.
+pub async fn joined(tasks: Vec<tokio::task::JoinHandle<io::Result<Done>>>) -> io::Result<Done> {
+    let mut sum = Done::default();
+    for task in tasks {
+        let done = task.await.map_err(io::Error::other)??;
+        sum.requests += done.requests;
+        sum.units += done.units;
+    }
+    Ok(sum)
+}
+
+// === impl Timed ===
+
+impl Timed {
+    /// Units a second; the note says how busy the target's core was, and which of its threads cost what.
+    pub fn sample(&self, what: &'static str, target: &Target) -> Sample {
+        let units = self.done.units as f64;
+        let busy = self.cpu.micros() / 1e6 / self.seconds;
+        Sample {
+            what,
+            target: target.name(),
+            value: units / self.seconds,
+            cpu: Some(self.cpu_each()),
+            note: format!("core {:.0} % busy; {}", busy * 100.0, self.cpu.split(units)),
+        }
+    }
+
+    /// CPU microseconds for each unit.
+    pub fn cpu_each(&self) -> f64 {
+        self.cpu.micros() / self.done.units.max(1) as f64
+    }
+}

@@ -1,0 +1,265 @@
+//! The order of a run: who is started when, which passes follow each other, what becomes of failures.
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use crate::args::Args;
+use crate::gateway::Gateway;
+use crate::latency::{self, Latencies};
+use crate::machine::Usage;
+use crate::requests::{self, LARGE_TEXT, SMALL_TEXT};
+use crate::simulator::Simulator;
+use crate::stats;
+use crate::table::{Sample, Table};
+use crate::target::{Kind, Setup, Target};
+use crate::{fresh, models, streams};
+
+const START: &str = "start to first answer, s";
+const IDLE: &str = "memory idle, MiB";
+const PER_STREAM: &str = "memory of an open stream, KiB";
+const AFTER: &str = "memory after the load, MiB";
+const REQUESTS: &str = "1 KB answers, 64 connections, req/s";
+const BODIES: &str = "200 KB request bodies, 64 connections, req/s";
+const FLAT: &str = "64 streams flat out, chunks/s";
+const GAPS: [&str; 3] = [
+    "256 streams at 20 ms, gap p50, ms",
+    "256 streams at 20 ms, gap p99, ms",
+    "256 streams at 20 ms, gap p99.9, ms",
+];
+/// Of the simulator itself, of a target beyond that, and which quantile.
+const LATENCY: [(&str, &str, f64); 3] = [
+    (
+        "1,000 req/s, upstream 50 ms, p50, ms",
+        "1,000 req/s, upstream 50 ms, added p50, ms",
+        0.5,
+    ),
+    (
+        "1,000 req/s, upstream 50 ms, p95, ms",
+        "1,000 req/s, upstream 50 ms, added p95, ms",
+        0.95,
+    ),
+    (
+        "1,000 req/s, upstream 50 ms, p99, ms",
+        "1,000 req/s, upstream 50 ms, added p99, ms",
+        0.99,
+    ),
+];
+
+/// No pass takes longer; one that does has failed.
+const LIMIT: Duration = Duration::from_secs(150);
+
+pub struct Scene<'a> {
+    args: &'a Args,
+    table: Table,
+}
+
+// === impl Scene ===
+
+impl<'a> Scene<'a> {
+    pub fn new(args: &'a Args) -> Self {
+        Self {
+            args,
+            table: Table::default(),
+        }
+    }
+
+    pub async fn run(mut self) -> String {
+        let simulator = Simulator::start_here();
+        models::teach(&simulator, self.paced_chunks());
+        let (begun, before) = (Instant::now(), Usage::now());
+        match tempfile::tempdir() {
+            Ok(folder) => {
+                let setup = Setup {
+                    folder: folder.path().to_owned(),
+                    upstream: simulator.address(),
+                    gateway: None,
+                };
+                self.play(setup).await;
+            }
+            Err(why) => self
+                .table
+                .remarks
+                .push(format!("no temporary folder: {why}")),
+        }
+        let share = Usage::now().others_since(before) / begun.elapsed().as_secs_f64() * 100.0;
+        self.table.remarks.push(format!(
+            "Meanwhile other processes used {share:.0} % of one core; above some 10 % neither figures nor ratios can be trusted."
+        ));
+        self.table.to_string()
+    }
+
+    async fn play(&mut self, mut setup: Setup) {
+        let mut kinds: Vec<Kind> = self
+            .args
+            .targets
+            .iter()
+            .filter_map(|name| Kind::of(name))
+            .collect();
+        if kinds.contains(&Kind::Pointsman) {
+            eprintln!("setting up pointsman");
+            let keys = self.args.pick(100, 10_000);
+            match Gateway::prepare(&setup.folder, setup.upstream, keys).await {
+                Ok(gateway) => setup.gateway = Some(gateway),
+                Err(why) => {
+                    self.skip(Kind::Pointsman, &why);
+                    kinds.retain(|kind| *kind != Kind::Pointsman);
+                }
+            }
+        }
+        if self.args.measures("start") || self.args.measures("memory") {
+            for _ in 0..self.args.pick(1, 3) {
+                for kind in &kinds {
+                    self.fresh(*kind, &setup).await;
+                }
+            }
+        }
+        let mut targets = Vec::new();
+        for kind in std::iter::once(Kind::Direct).chain(kinds) {
+            match Target::launch(kind, &setup).await {
+                Ok(target) => targets.push(target),
+                Err(why) => self.skip(kind, &why),
+            }
+        }
+        self.throughput(&targets).await;
+        self.latency(&targets).await;
+        if self.args.measures("memory") {
+            for target in targets.iter().filter(|target| target.kind != Kind::Direct) {
+                self.table.add(fresh::rss(target, AFTER));
+            }
+        }
+    }
+
+    /// Passes that need a new process.
+    async fn fresh(&mut self, kind: Kind, setup: &Setup) {
+        eprintln!("fresh {}", kind.name());
+        let target = match Target::launch(kind, setup).await {
+            Ok(target) => target,
+            Err(why) => return self.skip(kind, &why),
+        };
+        if self.args.measures("start") {
+            self.table.add(fresh::start(&target, START));
+        }
+        if self.args.measures("memory") {
+            self.table.add(fresh::rss(&target, IDLE));
+            let count = self.args.pick(200, 1000);
+            let sample = bounded(fresh::streams(&target, PER_STREAM, count))
+                .await
+                .map(|sample| vec![sample]);
+            self.keep(&target, PER_STREAM, sample);
+        }
+    }
+
+    /// Rounds of each kind of load over all targets.
+    async fn throughput(&mut self, targets: &[Target]) {
+        let duration = self
+            .args
+            .pick(Duration::from_secs(1), Duration::from_secs(4));
+        let chunks = self.paced_chunks();
+        for what in [REQUESTS, BODIES, FLAT, GAPS[0]] {
+            let asked = match what {
+                REQUESTS => "requests",
+                BODIES => "bodies",
+                _ => "streams",
+            };
+            if !self.args.measures(asked) {
+                continue;
+            }
+            for round in 1..=self.args.pick(1, 3) {
+                for target in targets
+                    .iter()
+                    .filter(|target| target.kind != Kind::Direct || what == GAPS[0])
+                {
+                    eprintln!("{what}: {} ({round})", target.name());
+                    let one = |sample: Result<Sample, String>| sample.map(|sample| vec![sample]);
+                    let samples = match what {
+                        REQUESTS => one(bounded(requests::measure(
+                            target, what, SMALL_TEXT, duration,
+                        ))
+                        .await),
+                        BODIES => one(bounded(requests::measure(
+                            target, what, LARGE_TEXT, duration,
+                        ))
+                        .await),
+                        FLAT => one(bounded(streams::flat(target, what, duration)).await),
+                        _ => bounded(streams::paced(target, GAPS, chunks)).await,
+                    };
+                    self.keep(target, what, samples);
+                }
+            }
+        }
+    }
+
+    /// Rounds of the open loop; what counts is the difference to the simulator asked directly in the same round.
+    async fn latency(&mut self, targets: &[Target]) {
+        if !self.args.measures("latency") {
+            return;
+        }
+        let duration = self
+            .args
+            .pick(Duration::from_secs(2), Duration::from_secs(6));
+        for round in 1..=self.args.pick(1, 5) {
+            let mut direct: Option<Latencies> = None;
+            for target in targets {
+                eprintln!("latency: {} ({round})", target.name());
+                let measured = match bounded(latency::measure(target, duration, round)).await {
+                    Ok(measured) => measured,
+                    Err(why) => {
+                        self.keep(target, "latency", Err(why));
+                        continue;
+                    }
+                };
+                for (whole, added, share) in LATENCY {
+                    let own = stats::quantile(&measured.sorted, share);
+                    let base = direct
+                        .as_ref()
+                        .map(|direct| stats::quantile(&direct.sorted, share));
+                    let (what, value) = base.map_or((whole, own), |base| (added, own - base));
+                    let cpu = (base.is_some() && share == 0.5).then_some(measured.cpu);
+                    let note = base
+                        .map(|_| format!("{own:.2} ms in all"))
+                        .unwrap_or_default();
+                    self.table.add(Sample {
+                        what,
+                        target: target.name(),
+                        value,
+                        cpu,
+                        note,
+                    });
+                }
+                if target.kind == Kind::Direct {
+                    direct = Some(measured);
+                }
+            }
+        }
+    }
+
+    fn paced_chunks(&self) -> usize {
+        self.args.pick(50, 250)
+    }
+
+    fn keep(&mut self, target: &Target, what: &str, samples: Result<Vec<Sample>, String>) {
+        match samples {
+            Ok(samples) => samples
+                .into_iter()
+                .for_each(|sample| self.table.add(sample)),
+            Err(why) => self
+                .table
+                .remarks
+                .push(format!("**{}**, {what}: {why}", target.name())),
+        }
+    }
+
+    fn skip(&mut self, kind: Kind, why: &str) {
+        eprintln!("skipping {}: {why}", kind.name());
+        self.table
+            .remarks
+            .push(format!("**{}** was skipped: {why}", kind.name()));
+    }
+}
+
+async fn bounded<T>(pass: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    match tokio::time::timeout(LIMIT, pass).await {
+        Ok(done) => done,
+        Err(_) => Err(format!("not done after {} s", LIMIT.as_secs())),
+    }
+}

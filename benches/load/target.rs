@@ -1,0 +1,166 @@
+//! What is measured: one of the forwarders, running.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crate::client::Client;
+use crate::gateway::{Gateway, Ledger};
+use crate::process::{Cpu, Process};
+use crate::{bare, models, nginx};
+
+/// A target that has not answered by then never will.
+const STARTUP: Duration = Duration::from_secs(15);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The simulator itself: what the harness alone costs.
+    Direct,
+    Nginx,
+    Bare,
+    Pointsman,
+}
+
+pub struct Target {
+    pub kind: Kind,
+    pub address: SocketAddr,
+    /// From the start of the process to its first answer.
+    pub started_in: Duration,
+    process: Option<Process>,
+    /// One or more; connections share them out.
+    keys: Vec<String>,
+    ledger: Option<Ledger>,
+}
+
+/// What starting a target takes.
+pub struct Setup {
+    pub folder: PathBuf,
+    pub upstream: SocketAddr,
+    pub gateway: Option<Gateway>,
+}
+
+// === impl Kind ===
+
+impl Kind {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Nginx => "nginx",
+            Self::Bare => "bare",
+            Self::Pointsman => "pointsman",
+        }
+    }
+
+    pub fn of(name: &str) -> Option<Self> {
+        [Self::Nginx, Self::Bare, Self::Pointsman]
+            .into_iter()
+            .find(|kind| kind.name() == name)
+    }
+}
+
+// === impl Target ===
+
+impl Target {
+    /// Starts a target and waits for its first answer to a chat completion.
+    pub async fn launch(kind: Kind, setup: &Setup) -> Result<Self, String> {
+        let port = free_port()?;
+        let begun = Instant::now();
+        let mut keys = vec!["sk-nobody".to_owned()];
+        let mut ledger = None;
+        let process = match kind {
+            Kind::Direct => None,
+            Kind::Nginx => Some(nginx::start(&setup.folder, port, setup.upstream)?),
+            Kind::Bare => Some(bare::start(&setup.folder, port, setup.upstream)?),
+            Kind::Pointsman => {
+                let gateway = setup.gateway.as_ref().ok_or("it was not set up")?;
+                keys.clone_from(&gateway.keys);
+                ledger = Some(gateway.ledger(port));
+                Some(gateway.start(port)?)
+            }
+        };
+        let address = if kind == Kind::Direct {
+            setup.upstream
+        } else {
+            SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+        };
+        let mut target = Self {
+            kind,
+            address,
+            started_in: Duration::ZERO,
+            process,
+            keys,
+            ledger,
+        };
+        let request = target.request(0, models::SMALL, false, 10);
+        wait_for_answer(address, &request, target.process.as_mut()).await?;
+        target.started_in = begun.elapsed();
+        Ok(target)
+    }
+
+    pub fn name(&self) -> &'static str {
+        self.kind.name()
+    }
+
+    /// The request that connection `index` sends.
+    pub fn request(&self, index: usize, model: &str, stream: bool, text_bytes: usize) -> Vec<u8> {
+        let key = self
+            .keys
+            .get(index % self.keys.len().max(1))
+            .map(String::as_str)
+            .unwrap_or_default();
+        models::request(self.address, key, model, stream, text_bytes)
+    }
+
+    pub fn cpu(&self) -> Cpu {
+        self.process.as_ref().map(Process::cpu).unwrap_or_default()
+    }
+
+    pub fn rss(&self) -> f64 {
+        self.process.as_ref().map(Process::rss).unwrap_or_default()
+    }
+
+    /// Where the ledger stands before a pass; 0 for a target without one.
+    pub async fn mark(&self) -> Result<f64, String> {
+        match &self.ledger {
+            Some(ledger) => ledger.at_rest().await,
+            None => Ok(0.0),
+        }
+    }
+
+    /// Returns when everything that `requests` requests since `mark` left behind is in the database.
+    pub async fn drained(&self, mark: f64, requests: u64) -> Result<(), String> {
+        match &self.ledger {
+            Some(ledger) => ledger.reaches(mark, requests).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// Asks until a process answers with 200.
+pub async fn wait_for_answer(
+    address: SocketAddr,
+    request: &[u8],
+    mut process: Option<&mut Process>,
+) -> Result<(), String> {
+    let deadline = Instant::now() + STARTUP;
+    loop {
+        let answered = match Client::connect(address).await {
+            Ok(mut client) => client.exchange(request).await,
+            Err(why) => Err(why),
+        };
+        let Err(why) = answered else { return Ok(()) };
+        if let Some(ended) = process.as_mut().and_then(|process| process.ended()) {
+            return Err(format!("the process {ended}"));
+        }
+        if Instant::now() > deadline {
+            return Err(format!("no answer within {} s: {why}", STARTUP.as_secs()));
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+pub fn free_port() -> Result<u16, String> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .map_err(|why| format!("no free port: {why}"))?;
+    Ok(listener.local_addr().map_err(|why| why.to_string())?.port())
+}

@@ -1,0 +1,3 @@
+//! Pointsman, an LLM gateway. The rooms, each importing only those above it.
+
+pub mod types;

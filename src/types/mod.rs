@@ -1,0 +1,18 @@
+//! The words of the house: ids, money, token counts, who is calling.
+//!
+//! Everybody imports this room; it imports nothing of ours, does no I/O and knows no clock.
+//! A type lives here when two rooms must mean the same thing by it.
+
+mod ids;
+mod money;
+mod principal;
+mod secret;
+mod spend_row;
+mod usage;
+
+pub use ids::{DeploymentId, KeyHash, LedgerId};
+pub use money::{AmountError, NanoUsd, Price, PriceError};
+pub use principal::{Limits, ModelAccess, Principal, Role, Scope};
+pub use secret::Secret;
+pub use spend_row::{CallStatus, SpendRow};
+pub use usage::Usage;

@@ -1,0 +1,87 @@
+//! Who is calling, as authentication found it.
+
+use std::sync::Arc;
+
+use super::{KeyHash, NanoUsd};
+
+/// What a caller may administer. Texts are those of the users table and of LiteLLM's API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    ProxyAdmin,
+    ProxyAdminViewer,
+    InternalUser,
+    InternalUserViewer,
+    /// A key without a user: inference, and information about itself.
+    Unknown,
+}
+
+impl Role {
+    /// The role of a user row; a row with no or an unknown role acts as `internal_user`.
+    pub fn of_user(text: Option<&str>) -> Self {
+        match text {
+            Some("proxy_admin") => Self::ProxyAdmin,
+            Some("proxy_admin_viewer") => Self::ProxyAdminViewer,
+            Some("internal_user_viewer") => Self::InternalUserViewer,
+            _ => Self::InternalUser,
+        }
+    }
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ProxyAdmin => "proxy_admin",
+            Self::ProxyAdminViewer => "proxy_admin_viewer",
+            Self::InternalUser => "internal_user",
+            Self::InternalUserViewer => "internal_user_viewer",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// Limits of one entity; `None` is unlimited, `Some(0)` blocks everything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Requests per window.
+    pub rpm: Option<u64>,
+    /// Tokens per window.
+    pub tpm: Option<u64>,
+    /// Requests at the same time.
+    pub max_parallel_requests: Option<u64>,
+    /// Money in all.
+    pub max_budget: Option<NanoUsd>,
+}
+
+/// One entity whose limits a call must fit and whose spend it adds to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// `user_id` or `team_id`; for a key its hash in hex.
+    pub id: Arc<str>,
+    pub limits: Limits,
+    /// What the store had booked when this was read.
+    pub spend: NanoUsd,
+}
+
+/// A list of models at one scope: empty, `*` and `all-proxy-models` allow every model.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ModelAccess(pub Vec<String>);
+
+/// The caller of one request: immutable, shared by all requests of a key while it is cached.
+#[derive(Clone, Debug)]
+pub struct Principal {
+    pub key_hash: KeyHash,
+    /// Lower-case hex of `key_hash`.
+    pub key: Scope,
+    pub key_alias: Option<Arc<str>>,
+    /// `sk-...` and the last four characters.
+    pub key_name: Option<Arc<str>>,
+    pub role: Role,
+    pub is_master: bool,
+    pub blocked: bool,
+    /// Milliseconds since the Unix epoch.
+    pub expires_at: Option<i64>,
+    pub models: ModelAccess,
+    pub user: Option<Scope>,
+    pub user_models: ModelAccess,
+    pub team: Option<Scope>,
+    pub team_models: ModelAccess,
+    pub team_blocked: bool,
+}

@@ -1,0 +1,70 @@
+//! One row of the spend log, as the journal and the store carry it.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{KeyHash, LedgerId, NanoUsd, Usage};
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CallStatus {
+    /// The whole answer was delivered.
+    Success,
+    /// The upstream, or the gateway on its behalf, answered with an error.
+    Failure,
+    /// The client left before the end; what was streamed is charged.
+    ClientDisconnected,
+    /// The gateway died during the call; known from the journal alone.
+    Interrupted,
+}
+
+impl CallStatus {
+    /// The text in the database and in `GET /spend/logs`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::ClientDisconnected => "client_disconnected",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// What one call cost and whose it was. Times are microseconds since the Unix epoch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SpendRow {
+    pub ledger_id: LedgerId,
+    pub key_hash: KeyHash,
+    pub user_id: Option<Arc<str>>,
+    pub team_id: Option<Arc<str>>,
+    /// The body's `user`.
+    pub end_user: Option<Arc<str>>,
+    pub started_at: i64,
+    pub ended_at: i64,
+    pub first_token_at: Option<i64>,
+    /// `acompletion`, …: LiteLLM's names.
+    pub call_type: Arc<str>,
+    pub status: CallStatus,
+    /// The provider-side model.
+    pub model: Arc<str>,
+    pub model_group: Arc<str>,
+    /// The deployment's id; empty when none was chosen.
+    pub model_id: Arc<str>,
+    pub provider: Arc<str>,
+    pub api_base: Arc<str>,
+    pub spend: NanoUsd,
+    pub usage: Usage,
+    /// Usage was estimated from bytes because the provider told none.
+    pub usage_estimated: bool,
+    /// The provider's id of its answer (`chatcmpl-…`); the call id when there is none.
+    pub request_id: Arc<str>,
+    pub call_id: Arc<str>,
+    /// Upstream calls made beyond the first.
+    pub retries: u16,
+    /// HTTP status of the answer given.
+    pub http_status: u16,
+    /// The error class (`RateLimitError`, …) of a failure.
+    pub error_class: Option<Arc<str>>,
+    pub client_ip: Option<Arc<str>>,
+}

@@ -1,0 +1,248 @@
+//! The simulator's state: settings the test changes, counters and records the connections write.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::watch;
+
+use super::errors::{self, Refusal};
+use super::ids::Stamp;
+use super::record::{Records, lock};
+use super::request::{self, Ask, RequestHead};
+use super::script::Script;
+use super::{Behaviour, plan};
+
+/// Answers kept for request bodies that come again and again, as those of a load test do.
+const REMEMBERED: usize = 8;
+const REMEMBERED_BYTES: usize = 1 << 20;
+
+pub struct Shared {
+    settings: Mutex<Settings>,
+    gauges: Mutex<HashMap<String, Arc<Gauge>>>,
+    pub records: Records,
+    pub recording: AtomicBool,
+    /// Requests, which are numbered.
+    pub received: AtomicU64,
+    /// Connections, which are numbered.
+    pub accepted: AtomicU64,
+    pub open: AtomicUsize,
+    /// Requests that wait for a release.
+    pub held: AtomicUsize,
+    pub releases: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct Settings {
+    key: Option<String>,
+    by_default: Arc<Behaviour>,
+    models: HashMap<String, Rule>,
+    remembered: VecDeque<(Vec<u8>, Arc<Planned>)>,
+    /// Changes with the settings: an answer planned before a change is not remembered after it.
+    version: u64,
+}
+
+#[derive(Default)]
+struct Rule {
+    /// One a request; then `always`.
+    in_turn: VecDeque<Behaviour>,
+    always: Arc<Behaviour>,
+}
+
+/// Requests of one model.
+#[derive(Default)]
+pub struct Gauge {
+    pub now: AtomicUsize,
+    pub peak: AtomicUsize,
+    pub total: AtomicU64,
+}
+
+/// An answer, and whom it counts for.
+pub struct Planned {
+    pub script: Script,
+    pub model: Option<String>,
+    pub gauge: Option<Arc<Gauge>>,
+}
+
+/// Counts a request as in flight while it lives.
+pub struct InFlight(Option<Arc<Gauge>>);
+
+// === impl Shared ===
+
+impl Shared {
+    pub fn new() -> Self {
+        Self {
+            settings: Mutex::default(),
+            gauges: Mutex::default(),
+            records: Records::default(),
+            recording: AtomicBool::new(true),
+            received: AtomicU64::new(0),
+            accepted: AtomicU64::new(0),
+            open: AtomicUsize::new(0),
+            held: AtomicUsize::new(0),
+            releases: watch::Sender::new(0),
+        }
+    }
+
+    pub fn behave(&self, model: &str, in_turn: Vec<Behaviour>, always: Behaviour) {
+        let rule = Rule {
+            in_turn: in_turn.into(),
+            always: Arc::new(always),
+        };
+        self.change(|settings| drop(settings.models.insert(model.to_owned(), rule)));
+    }
+
+    pub fn behave_by_default(&self, behaviour: Behaviour) {
+        self.change(|settings| settings.by_default = Arc::new(behaviour));
+    }
+
+    pub fn expect_key(&self, key: Option<String>) {
+        self.change(|settings| settings.key = key);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Settings)) {
+        let mut settings = lock(&self.settings);
+        change(&mut settings);
+        settings.remembered.clear();
+        settings.version += 1;
+    }
+
+    pub fn gauge(&self, model: &str) -> Arc<Gauge> {
+        let mut gauges = lock(&self.gauges);
+        match gauges.get(model) {
+            Some(gauge) => Arc::clone(gauge),
+            None => Arc::clone(gauges.entry(model.to_owned()).or_default()),
+        }
+    }
+
+    /// Decides the answer to a request.
+    pub fn answer(&self, head: &RequestHead, body: &[u8], stamp: &Stamp) -> Arc<Planned> {
+        self.decide(head, body, stamp).unwrap_or_else(|refusal| {
+            let model = request::ask(body).ok().map(|(ask, _)| ask.model);
+            let gauge = model.as_deref().map(|model| self.gauge(model));
+            Arc::new(Planned {
+                script: plan::plain(refusal.status, refusal.body, stamp),
+                model,
+                gauge,
+            })
+        })
+    }
+
+    fn decide(
+        &self,
+        head: &RequestHead,
+        body: &[u8],
+        stamp: &Stamp,
+    ) -> Result<Arc<Planned>, Refusal> {
+        let path = head.path.split('?').next().unwrap_or_default();
+        let chat = path.ends_with("/chat/completions");
+        if !chat && !path.ends_with("/models") {
+            return Err(errors::no_such_route(&head.method, path));
+        }
+        if head.method != if chat { "POST" } else { "GET" } {
+            return Err(errors::wrong_method(&head.method, path));
+        }
+        let (remembered, version) = {
+            let settings = lock(&self.settings);
+            let bearer = head
+                .authorization
+                .as_deref()
+                .and_then(|value| value.strip_prefix("Bearer "));
+            if settings.key.is_some() && settings.key.as_deref() != bearer {
+                return Err(errors::wrong_key(head.authorization.as_deref()));
+            }
+            let known = settings
+                .remembered
+                .iter()
+                .find(|(known, _)| chat && known == body);
+            (
+                known.map(|(_, planned)| Arc::clone(planned)),
+                settings.version,
+            )
+        };
+        match remembered {
+            Some(planned) => Ok(planned),
+            None if chat => self.plan(body, stamp, version),
+            None => Ok(Arc::new(Planned {
+                script: plan::plain(200, self.models(), stamp),
+                model: None,
+                gauge: None,
+            })),
+        }
+    }
+
+    fn plan(&self, body: &[u8], stamp: &Stamp, version: u64) -> Result<Arc<Planned>, Refusal> {
+        let (ask, simulate) = request::ask(body)?;
+        let (behaviour, lasting) = match simulate {
+            Some(text) => {
+                let behaviour = serde_json::from_str(text)
+                    .map_err(|why| errors::wrong_behaviour(&why.to_string()))?;
+                (Arc::new(behaviour), true)
+            }
+            None => self.behaviour(&ask),
+        };
+        let script = plan::answer(&ask, &behaviour, stamp).repeatable(stamp);
+        let gauge = Some(self.gauge(&ask.model));
+        let planned = Arc::new(Planned {
+            script,
+            model: Some(ask.model),
+            gauge,
+        });
+        // A split may go through an id, which then cannot be renewed.
+        if lasting && behaviour.split.is_none() && body.len() <= REMEMBERED_BYTES {
+            let mut settings = lock(&self.settings);
+            if settings.version == version {
+                settings.remembered.truncate(REMEMBERED - 1);
+                settings
+                    .remembered
+                    .push_front((body.to_vec(), Arc::clone(&planned)));
+            }
+        }
+        Ok(planned)
+    }
+
+    /// The model's behaviour, and whether it is also that of its next request.
+    fn behaviour(&self, ask: &Ask) -> (Arc<Behaviour>, bool) {
+        let mut settings = lock(&self.settings);
+        match settings.models.get_mut(&ask.model) {
+            Some(rule) => match rule.in_turn.pop_front() {
+                Some(behaviour) => (Arc::new(behaviour), false),
+                None => (Arc::clone(&rule.always), true),
+            },
+            None => (Arc::clone(&settings.by_default), true),
+        }
+    }
+
+    /// `GET /models`: the models that have a behaviour.
+    fn models(&self) -> String {
+        let settings = lock(&self.settings);
+        let mut names: Vec<&String> = settings.models.keys().collect();
+        names.sort();
+        let data: Vec<_> = names
+            .into_iter()
+            .map(|id| serde_json::json!({"id": id, "object": "model", "created": 1_686_935_002, "owned_by": "openai"}))
+            .collect();
+        serde_json::json!({"object": "list", "data": data}).to_string()
+    }
+}
+
+// === impl InFlight ===
+
+impl InFlight {
+    pub fn new(gauge: Option<Arc<Gauge>>) -> Self {
+        if let Some(gauge) = &gauge {
+            gauge.total.fetch_add(1, Ordering::Relaxed);
+            let now = gauge.now.fetch_add(1, Ordering::Relaxed) + 1;
+            gauge.peak.fetch_max(now, Ordering::Relaxed);
+        }
+        Self(gauge)
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        if let Some(gauge) = &self.0 {
+            gauge.now.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
