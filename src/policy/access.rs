@@ -1,0 +1,162 @@
+//! Which models a caller may call.
+
+use crate::types::{ModelAccess, Principal};
+
+/// The list that refused a model. Every scope that is present must allow it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeniedBy {
+    Key,
+    Team,
+    User,
+}
+
+impl DeniedBy {
+    /// `error.type` of the refusal.
+    pub const fn error_type(self) -> &'static str {
+        match self {
+            Self::Key => "key_model_access_denied",
+            Self::Team => "team_model_access_denied",
+            Self::User => "user_model_access_denied",
+        }
+    }
+}
+
+/// Whether `principal` may call what it asks for as `model`.
+pub fn check(principal: &Principal, model: &str) -> Result<(), DeniedBy> {
+    if !key_allows(principal, model) {
+        return Err(DeniedBy::Key);
+    }
+    if principal.team.is_some() {
+        return if allows(&principal.team_models, model) {
+            Ok(())
+        } else {
+            Err(DeniedBy::Team)
+        };
+    }
+    // A user's list binds personal keys; `no-default-models` closes them all.
+    let closed = principal
+        .user_models
+        .0
+        .iter()
+        .any(|entry| entry == "no-default-models");
+    if principal.user.is_some() && (closed || !allows(&principal.user_models, model)) {
+        return Err(DeniedBy::User);
+    }
+    Ok(())
+}
+
+fn key_allows(principal: &Principal, model: &str) -> bool {
+    // `all-team-models` leaves the decision to the team's list.
+    let by_team = |entry: &String| entry == "all-team-models" && principal.team.is_some();
+    principal.models.0.iter().any(by_team) || allows(&principal.models, model)
+}
+
+fn allows(list: &ModelAccess, model: &str) -> bool {
+    list.0.is_empty()
+        || list.0.iter().any(|entry| {
+            matches!(entry.as_str(), "*" | "all-proxy-models")
+                || entry == model
+                || matches_pattern(entry, model)
+        })
+}
+
+/// `openai/*`, `claude-*`: each star stands for any text.
+fn matches_pattern(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else {
+        return false;
+    };
+    let mut parts = parts.peekable();
+    if parts.peek().is_none() {
+        return rest.is_empty();
+    }
+    while let Some(part) = parts.next() {
+        if parts.peek().is_none() {
+            return rest.ends_with(part);
+        }
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{KeyHash, Limits, NanoUsd, Role, Scope};
+
+    fn principal(key: &[&str], team: Option<&[&str]>, user: Option<&[&str]>) -> Principal {
+        let access =
+            |list: &[&str]| ModelAccess(list.iter().map(|entry| (*entry).to_owned()).collect());
+        let scope = || Scope {
+            id: "x".into(),
+            limits: Limits::default(),
+            spend: NanoUsd(0),
+        };
+        Principal {
+            key_hash: KeyHash::of("sk-x"),
+            key: scope(),
+            key_alias: None,
+            key_name: None,
+            role: Role::InternalUser,
+            is_master: false,
+            blocked: false,
+            expires_at: None,
+            models: access(key),
+            user: user.map(|_| scope()),
+            user_models: access(user.unwrap_or_default()),
+            team: team.map(|_| scope()),
+            team_models: access(team.unwrap_or_default()),
+            team_blocked: false,
+        }
+    }
+
+    #[test]
+    fn every_present_scope_must_allow() {
+        let all: &[&str] = &[];
+        let cases = [
+            (principal(&[], None, None), Ok(())),
+            (principal(&["m"], None, None), Ok(())),
+            (principal(&["n"], None, None), Err(DeniedBy::Key)),
+            (principal(&["*"], Some(&["n"]), None), Err(DeniedBy::Team)),
+            (
+                principal(&["all-proxy-models"], Some(&["m"]), Some(&["n"])),
+                Ok(()),
+            ),
+            (principal(&["all-team-models"], Some(&["m"]), None), Ok(())),
+            (
+                principal(&["all-team-models"], Some(&["n"]), None),
+                Err(DeniedBy::Team),
+            ),
+            (
+                principal(&["all-team-models"], None, None),
+                Err(DeniedBy::Key),
+            ),
+            (principal(&[], None, Some(&["n"])), Err(DeniedBy::User)),
+            (
+                principal(&[], None, Some(&["no-default-models"])),
+                Err(DeniedBy::User),
+            ),
+            (principal(&[], None, Some(all)), Ok(())),
+        ];
+        for (principal, expected) in cases {
+            assert_eq!(check(&principal, "m"), expected, "{principal:?}");
+        }
+    }
+
+    #[test]
+    fn patterns() {
+        for (pattern, text, expected) in [
+            ("openai/*", "openai/gpt-4o", true),
+            ("openai/*", "azure/gpt-4o", false),
+            ("claude-*-sonnet", "claude-3-5-sonnet", true),
+            ("claude-*-sonnet", "claude-3-opus", false),
+            ("gpt-4o", "gpt-4o-mini", false),
+            ("a*a", "a", false),
+        ] {
+            assert_eq!(matches_pattern(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! Decisions as pure functions of data and `now`: strategies, windows, retries, estimates, cost.
+//!
+//! The actors call them and commit what they answer. Nothing here touches actix, a socket, a clock or the database, which is
+//! what makes every rule testable by table and by property.
+
+pub mod access;
+pub mod cost;
+pub mod duration;
+pub mod output_estimate;
+pub mod retry;
+pub mod strategies;
+pub mod token_count;
+pub mod upstream_error;
+pub mod window;

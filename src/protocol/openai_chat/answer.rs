@@ -1,0 +1,89 @@
+//! A whole chat answer as bytes: what the gateway must know of it, and the body the client gets.
+
+use std::ops::Range;
+
+use crate::protocol::json::{self, scan_object};
+
+/// Where the few fields of interest lie in an answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AnswerSpans {
+    pub id: Option<Range<usize>>,
+    pub model: Option<Range<usize>>,
+    /// The usage object; absent and `null` alike are `None`.
+    pub usage: Option<Range<usize>>,
+    pub service_tier: Option<Range<usize>>,
+    /// `choices`: what a cost is estimated from when the provider tells no usage.
+    pub choices: Option<Range<usize>>,
+    /// A non-null `error` in an answer whose status says success.
+    pub error: Option<Range<usize>>,
+}
+
+impl AnswerSpans {
+    /// Reads an answer; `None` when it is no JSON object or was cut short.
+    pub fn read(body: &[u8]) -> Option<Self> {
+        let mut spans = Self::default();
+        scan_object(body, |field| {
+            if field.key_is_escaped || &body[field.value.clone()] == b"null" {
+                return;
+            }
+            let place = match &body[field.key] {
+                b"id" => &mut spans.id,
+                b"model" => &mut spans.model,
+                b"usage" => &mut spans.usage,
+                b"service_tier" => &mut spans.service_tier,
+                b"choices" => &mut spans.choices,
+                b"error" => &mut spans.error,
+                _ => return,
+            };
+            *place = Some(field.value);
+        })
+        .ok()?;
+        Some(spans)
+    }
+
+    pub fn text<'a>(&self, body: &'a [u8], span: &Option<Range<usize>>) -> Option<&'a str> {
+        json::plain_str(body, span.as_ref()?)
+    }
+
+    /// The answer with `model_json` (a JSON string, quotes included) as its model and every other byte as it came.
+    pub fn with_model(&self, body: &[u8], model_json: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(body.len() + model_json.len());
+        match &self.model {
+            Some(model) => {
+                out.extend_from_slice(&body[..model.start]);
+                out.extend_from_slice(model_json);
+                out.extend_from_slice(&body[model.end..]);
+            }
+            None => out.extend_from_slice(body),
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_model_alone_changes() {
+        let body = br#"{"id":"c-1","model": "gpt-4o-2024" ,"choices":[{"message":{"content":"\"usage\":{}"}}],"usage":{"prompt_tokens":1},"x":1.50}"#;
+        let spans = AnswerSpans::read(body).unwrap();
+        assert_eq!(spans.text(body, &spans.id), Some("c-1"));
+        assert_eq!(
+            &body[spans.usage.clone().unwrap()],
+            br#"{"prompt_tokens":1}"#
+        );
+        let edited = String::from_utf8(spans.with_model(body, b"\"mine\"")).unwrap();
+        assert_eq!(
+            edited,
+            String::from_utf8_lossy(body).replace("\"gpt-4o-2024\"", "\"mine\"")
+        );
+    }
+
+    #[test]
+    fn what_is_no_answer() {
+        for body in ["", "<html>", "[]", r#"{"id":"c-1","choices":[{"mess"#] {
+            assert_eq!(AnswerSpans::read(body.as_bytes()), None, "{body}");
+        }
+    }
+}
