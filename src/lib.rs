@@ -6,3 +6,5 @@ pub mod catalog;
 pub mod protocol;
 
 pub mod policy;
+
+pub mod config;

@@ -1,0 +1,196 @@
+//! What the loader has to say about a file.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::sync::Arc;
+
+use super::yaml::Pos;
+
+/// More than this is cut off: a file this wrong is the wrong file.
+const MAX_DIAGNOSTICS: usize = 1_000;
+
+/// How bad it is, mildest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Worth knowing; nothing was lost.
+    Note,
+    /// Something in the file has no effect: an unknown or not yet supported field, a skipped model entry.
+    Warning,
+    /// A value cannot be used; the gateway must not start with it.
+    Error,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        })
+    }
+}
+
+/// One remark about one place of a file. Shows as
+/// `config.yaml:12:7: error: model_list[0].litellm_params.rpm: expected a whole number ≥ 0, found "ten"`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    pub severity: Severity,
+    pub file: Arc<str>,
+    /// From 1.
+    pub line: u32,
+    /// In characters, from 1.
+    pub column: u32,
+    /// `model_list[0].litellm_params.rpm`; empty when the remark is about the file as a whole.
+    pub path: String,
+    /// What was expected and what was found.
+    pub message: String,
+    /// What would be right, when that is known.
+    pub suggestion: Option<String>,
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}:{}:{}: {}: ",
+            self.file, self.line, self.column, self.severity
+        )?;
+        if !self.path.is_empty() {
+            write!(f, "{}: ", self.path)?;
+        }
+        f.write_str(&self.message)?;
+        match &self.suggestion {
+            Some(suggestion) => write!(f, "; {suggestion}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Where readers leave their remarks. Shared by reference, so that nested readers can all write.
+pub(super) struct Sink {
+    file: Arc<str>,
+    list: RefCell<Vec<Diagnostic>>,
+}
+
+impl Sink {
+    pub fn new(file: &str) -> Self {
+        Self {
+            file: file.into(),
+            list: RefCell::new(Vec::new()),
+        }
+    }
+
+    pub fn error(&self, pos: Pos, path: impl Into<String>, message: impl Into<String>) {
+        self.push(Severity::Error, pos, path.into(), message.into(), None);
+    }
+
+    pub fn warning(&self, pos: Pos, path: impl Into<String>, message: impl Into<String>) {
+        self.push(Severity::Warning, pos, path.into(), message.into(), None);
+    }
+
+    pub fn note(&self, pos: Pos, path: impl Into<String>, message: impl Into<String>) {
+        self.push(Severity::Note, pos, path.into(), message.into(), None);
+    }
+
+    pub fn push(
+        &self,
+        severity: Severity,
+        pos: Pos,
+        path: String,
+        message: String,
+        suggestion: Option<String>,
+    ) {
+        let mut list = self.list.borrow_mut();
+        let Pos { line, column } = pos;
+        let file = Arc::clone(&self.file);
+        if list.len() < MAX_DIAGNOSTICS {
+            list.push(Diagnostic {
+                severity,
+                file,
+                line,
+                column,
+                path,
+                message,
+                suggestion,
+            });
+        } else if list.len() == MAX_DIAGNOSTICS {
+            // An error, because what is left out may be one.
+            let message = format!("more than {MAX_DIAGNOSTICS} problems, the rest is not shown");
+            let (severity, path) = (Severity::Error, String::new());
+            list.push(Diagnostic {
+                severity,
+                file,
+                line,
+                column,
+                path,
+                message,
+                suggestion: None,
+            });
+        }
+    }
+
+    /// Whether further remarks are dropped.
+    pub fn is_full(&self) -> bool {
+        self.list.borrow().len() > MAX_DIAGNOSTICS
+    }
+
+    /// All remarks in the order of the file.
+    pub fn into_diagnostics(self) -> Vec<Diagnostic> {
+        let mut list = self.list.into_inner();
+        list.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
+        list
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shows_like_a_compiler() {
+        let sink = Sink::new("config.yaml");
+        sink.error(
+            Pos {
+                line: 12,
+                column: 7,
+            },
+            "model_list[0].litellm_params.rpm",
+            "expected a whole number ≥ 0",
+        );
+        sink.push(
+            Severity::Warning,
+            Pos { line: 2, column: 1 },
+            String::new(),
+            "unknown".into(),
+            Some("did you mean `a`?".into()),
+        );
+        let shown: Vec<String> = sink
+            .into_diagnostics()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "config.yaml:2:1: warning: unknown; did you mean `a`?",
+                "config.yaml:12:7: error: model_list[0].litellm_params.rpm: expected a whole number ≥ 0",
+            ]
+        );
+    }
+
+    #[test]
+    fn floods_are_cut_off() {
+        let sink = Sink::new("f");
+        for line in 1..5_000 {
+            sink.warning(Pos { line, column: 1 }, "", "m");
+        }
+        let list = sink.into_diagnostics();
+        assert_eq!(list.len(), MAX_DIAGNOSTICS + 1);
+        assert_eq!(
+            list.iter()
+                .filter(|d| d.severity == Severity::Error)
+                .count(),
+            1
+        );
+    }
+}

@@ -1,0 +1,157 @@
+//! `general_settings`.
+
+use std::time::Duration;
+
+use crate::types::Secret;
+
+use super::database_url::DatabaseUrl;
+use super::diagnostic::{Severity, Sink};
+use super::fields::Place;
+use super::read::Section;
+use super::review::review;
+use super::yaml::{Node, Pos};
+
+/// What happens when a call may cost more than is left of a budget.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum BudgetEnforcement {
+    /// As LiteLLM: refused once nothing is left.
+    #[default]
+    Default,
+    /// Refused unless its highest possible cost fits: a budget is never exceeded.
+    Strict,
+}
+
+#[derive(Clone, Debug)]
+pub struct GeneralSettings {
+    /// The administrator's key; the file's, else `LITELLM_MASTER_KEY`.
+    pub master_key: Option<Secret>,
+    /// The file's, else `DATABASE_URL`.
+    pub database_url: Option<DatabaseUrl>,
+    /// Connections at most, from 1; 10 unless set.
+    pub database_connection_pool_limit: u32,
+    /// Time between two writes of spend.
+    pub proxy_batch_write_at: Option<Duration>,
+    /// How long a key that was read from the database is believed; 60 s unless set.
+    pub user_api_key_cache_ttl: Duration,
+    /// Calls at the same time of a key that has no limit of its own.
+    pub max_parallel_requests: Option<u64>,
+    /// Calls at the same time of all callers together.
+    pub global_max_parallel_requests: Option<u64>,
+    /// Largest request body, in MiB; fractions allowed.
+    pub max_request_size_mb: Option<f64>,
+    pub budget_enforcement: BudgetEnforcement,
+    pub include_call_id_in_error_body: bool,
+    /// Start although the master key is unset or well known; also `LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY`.
+    pub dangerously_permit_weak_or_unset_master_key: bool,
+}
+
+impl Default for GeneralSettings {
+    fn default() -> Self {
+        Self {
+            master_key: None,
+            database_url: None,
+            database_connection_pool_limit: 10,
+            proxy_batch_write_at: None,
+            user_api_key_cache_ttl: Duration::from_secs(60),
+            max_parallel_requests: None,
+            global_max_parallel_requests: None,
+            max_request_size_mb: None,
+            budget_enforcement: BudgetEnforcement::Default,
+            include_call_id_in_error_body: false,
+            dangerously_permit_weak_or_unset_master_key: false,
+        }
+    }
+}
+
+/// Reads the section, which may be missing: some of it can come from the environment.
+pub fn read(
+    node: Option<&Node>,
+    env: &dyn Fn(&str) -> Option<String>,
+    sink: &Sink,
+) -> GeneralSettings {
+    let nothing = Node::new(Pos::START, super::yaml::Value::Null);
+    let path = "general_settings";
+    let opened = node.and_then(|node| Section::open(node, path, sink, Severity::Error));
+    let Some(section) = opened.or_else(|| Section::open(&nothing, path, sink, Severity::Error))
+    else {
+        return GeneralSettings::default();
+    };
+    review(Place::GeneralSettings, &section);
+    let default = GeneralSettings::default();
+    let permit = "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY";
+    let permitted = || {
+        env(permit)
+            .is_some_and(|value| ["true", "1"].contains(&value.to_ascii_lowercase().as_str()))
+    };
+    GeneralSettings {
+        master_key: section
+            .secret("master_key")
+            .or_else(|| env("LITELLM_MASTER_KEY").map(Secret::new)),
+        database_url: database_url(&section, env),
+        database_connection_pool_limit: pool_limit(&section)
+            .unwrap_or(default.database_connection_pool_limit),
+        proxy_batch_write_at: section.timeout("proxy_batch_write_at"),
+        user_api_key_cache_ttl: section
+            .seconds("user_api_key_cache_ttl")
+            .unwrap_or(default.user_api_key_cache_ttl),
+        max_parallel_requests: section.count("max_parallel_requests"),
+        global_max_parallel_requests: section.count("global_max_parallel_requests"),
+        max_request_size_mb: section.amount("max_request_size_mb"),
+        budget_enforcement: budget_enforcement(&section),
+        include_call_id_in_error_body: section
+            .flag("include_call_id_in_error_body")
+            .unwrap_or(false),
+        dangerously_permit_weak_or_unset_master_key: section
+            .flag("dangerously_permit_weak_or_unset_master_key")
+            .unwrap_or_else(permitted),
+    }
+}
+
+fn database_url(
+    section: &Section<'_>,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Option<DatabaseUrl> {
+    const KEY: &str = "database_url";
+    let given = section.text(KEY).filter(|url| !url.is_empty());
+    let (text, from) = match given {
+        Some(text) => (text, ""),
+        None => (
+            env("DATABASE_URL").filter(|url| !url.is_empty())?,
+            " (the environment variable DATABASE_URL)",
+        ),
+    };
+    match text.parse() {
+        Ok(url) => Some(url),
+        Err(error) => {
+            let pos = section.value(KEY).map_or(section.node.pos, |node| node.pos);
+            section
+                .sink
+                .error(pos, section.path_of(KEY), format!("{error}{from}"));
+            None
+        }
+    }
+}
+
+fn pool_limit(section: &Section<'_>) -> Option<u32> {
+    const KEY: &str = "database_connection_pool_limit";
+    let limit = section.small(KEY, 10_000)?;
+    if limit == 0 {
+        section.expected(KEY, section.value(KEY)?, "at least 1 connection");
+        return None;
+    }
+    Some(limit)
+}
+
+fn budget_enforcement(section: &Section<'_>) -> BudgetEnforcement {
+    const KEY: &str = "budget_enforcement";
+    match section.text(KEY).as_deref() {
+        None | Some("default") => BudgetEnforcement::Default,
+        Some("strict") => BudgetEnforcement::Strict,
+        Some(_) => {
+            if let Some(node) = section.value(KEY) {
+                section.expected(KEY, node, "`strict` or `default`");
+            }
+            BudgetEnforcement::Default
+        }
+    }
+}

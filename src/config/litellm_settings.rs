@@ -1,0 +1,62 @@
+//! `litellm_settings`.
+
+use std::time::Duration;
+
+use super::diagnostic::{Severity, Sink};
+use super::fields::Place;
+use super::model::MAX_RETRIES;
+use super::read::Section;
+use super::review::review;
+use super::yaml::Node;
+
+#[derive(Clone, Debug)]
+pub struct LitellmSettings {
+    /// LiteLLM uses it only when the router's `timeout` is set as well.
+    pub request_timeout: Option<Duration>,
+    /// `router_settings.num_retries` wins.
+    pub num_retries: Option<u32>,
+    /// HTTP status of a refusal for want of budget, 400 to 599; 422 unless set, as in LiteLLM 1.106.2.
+    pub budget_exceeded_status_code: u16,
+    /// Leave out parameters a provider does not know instead of refusing the call.
+    pub drop_params: bool,
+}
+
+impl Default for LitellmSettings {
+    fn default() -> Self {
+        Self {
+            request_timeout: None,
+            num_retries: None,
+            budget_exceeded_status_code: 422,
+            drop_params: false,
+        }
+    }
+}
+
+pub fn read(node: &Node, sink: &Sink) -> LitellmSettings {
+    let default = LitellmSettings::default();
+    let Some(section) = Section::open(node, "litellm_settings", sink, Severity::Error) else {
+        return default;
+    };
+    review(Place::LitellmSettings, &section);
+    LitellmSettings {
+        request_timeout: section.timeout("request_timeout"),
+        num_retries: section.small("num_retries", MAX_RETRIES),
+        budget_exceeded_status_code: status_code(&section)
+            .unwrap_or(default.budget_exceeded_status_code),
+        drop_params: section.flag("drop_params").unwrap_or(default.drop_params),
+    }
+}
+
+fn status_code(section: &Section<'_>) -> Option<u16> {
+    const KEY: &str = "budget_exceeded_status_code";
+    let code = section.small(KEY, 599)?;
+    if code < 400 {
+        section.expected(
+            KEY,
+            section.value(KEY)?,
+            "an HTTP error status from 400 to 599",
+        );
+        return None;
+    }
+    u16::try_from(code).ok()
+}

@@ -1,0 +1,229 @@
+//! One deployment.
+
+use crate::config::diagnostic::{Severity, Sink};
+use crate::config::fields::Place;
+use crate::config::read::Section;
+use crate::config::review::review;
+use crate::config::yaml::{Node, Value};
+use crate::types::{DeploymentId, Secret};
+
+use super::id;
+use super::info::{self, ModelInfo};
+use super::params::{self, LitellmParams};
+use super::provider::{self, ProviderError};
+
+/// One entry of `model_list`, ready to be called.
+#[derive(Clone, Debug)]
+pub struct ModelEntry {
+    /// The model group: what clients ask for. May hold `*`.
+    pub model_name: String,
+    /// `model_info.id`, else derived from the entry as LiteLLM does. Equal entries share one.
+    pub id: DeploymentId,
+    /// `openai`, `hosted_vllm`, …
+    pub provider: String,
+    /// What the provider is sent as `model`: without the provider's prefix. May hold `*`.
+    pub upstream_model: String,
+    /// Where calls go: `https://host/v1`, no slash at the end.
+    pub api_base: String,
+    /// The key that goes there.
+    pub api_key: Option<Secret>,
+    pub litellm_params: LitellmParams,
+    pub model_info: ModelInfo,
+    /// Line of the entry in its file, from 1.
+    pub line: u32,
+}
+
+impl ModelEntry {
+    /// The catalogue's name for price and limits, when the entry gives one.
+    pub fn base_model(&self) -> Option<&str> {
+        self.model_info
+            .base_model
+            .as_deref()
+            .or(self.litellm_params.base_model.as_deref())
+    }
+}
+
+/// The deployments of one entry: one, or one for each of its organisations; none when it cannot be used.
+pub fn read(
+    node: &Node,
+    path: &str,
+    env: &dyn Fn(&str) -> Option<String>,
+    sink: &Sink,
+) -> Vec<ModelEntry> {
+    let Some(entry) = Section::open(node, path, sink, Severity::Warning) else {
+        return Vec::new();
+    };
+    review(Place::ModelEntry, &entry);
+    let model_name = entry.text("model_name").filter(|name| !name.is_empty());
+    let model_info = model_info(&entry);
+    let (rpm, tpm) = (entry.count("rpm"), entry.count("tpm"));
+    if model_name.is_none() {
+        skip(
+            &entry,
+            None,
+            "expected `model_name`, the name clients ask for, found none",
+        );
+    }
+    let Some(params_node) = entry.value("litellm_params") else {
+        skip(
+            &entry,
+            None,
+            "expected `litellm_params` with at least `model`, found none",
+        );
+        return Vec::new();
+    };
+    let Some(section) = Section::open(
+        params_node,
+        entry.path_of("litellm_params"),
+        sink,
+        Severity::Warning,
+    ) else {
+        return Vec::new();
+    };
+    review(Place::LitellmParams, &section);
+    let (mut litellm_params, organizations) = params::read(&section);
+    litellm_params.rpm = litellm_params.rpm.or(rpm);
+    litellm_params.tpm = litellm_params.tpm.or(tpm);
+    let (Some(target), Some(model_name)) = (target(&section, &mut litellm_params, env), model_name)
+    else {
+        return Vec::new();
+    };
+    let id = match (&model_info.id, &params_node.value) {
+        (Some(id), _) => id.as_str().into(),
+        (None, Value::Map(entries)) => id::derived(&model_name, entries),
+        (None, _) => id::derived(&model_name, &[]),
+    };
+    let Target {
+        provider,
+        upstream_model,
+        api_base,
+        api_key,
+    } = target;
+    let line = node.pos.line;
+    let one = ModelEntry {
+        model_name,
+        id,
+        provider,
+        upstream_model,
+        api_base,
+        api_key,
+        litellm_params,
+        model_info,
+        line,
+    };
+    if organizations.is_empty() {
+        return vec![one];
+    }
+    // LiteLLM computes the id before it expands the list, so these share one.
+    let of = |organization: String| {
+        let mut entry = one.clone();
+        entry.litellm_params.organization = Some(organization);
+        entry
+    };
+    organizations.into_iter().map(of).collect()
+}
+
+fn model_info(entry: &Section<'_>) -> ModelInfo {
+    const KEY: &str = "model_info";
+    let Some(node) = entry.value(KEY) else {
+        return ModelInfo::default();
+    };
+    let Some(section) = Section::open(node, entry.path_of(KEY), entry.sink, Severity::Error) else {
+        return ModelInfo::default();
+    };
+    review(Place::ModelInfo, &section);
+    info::read(&section)
+}
+
+/// Who is called, and where.
+struct Target {
+    provider: String,
+    upstream_model: String,
+    api_base: String,
+    api_key: Option<Secret>,
+}
+
+/// `None`, with a warning, when there is nobody who can be called.
+fn target(
+    section: &Section<'_>,
+    params: &mut LitellmParams,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Option<Target> {
+    if params.model.is_empty() {
+        skip(
+            section,
+            None,
+            "expected `model`, such as `openai/gpt-4o`, found none",
+        );
+        return None;
+    }
+    if params
+        .api_base
+        .as_deref()
+        .is_none_or(|base| base.trim().is_empty())
+    {
+        params.api_base = None;
+        // The provider's usual address must not take the place of one that was asked for: the key is meant for another
+        // host. LiteLLM would send it there.
+        for key in ["api_base", "base_url"] {
+            if let Some(variable) = section.raw(key).and_then(|node| node.variable.as_deref()) {
+                let why = "its address is in the environment variable";
+                skip(
+                    section,
+                    Some(key),
+                    &format!("{why} {variable}, which is not set or empty"),
+                );
+                return None;
+            }
+        }
+    }
+    let (custom, base) = (
+        params.custom_llm_provider.as_deref(),
+        params.api_base.as_deref(),
+    );
+    let found = provider::split(&params.model, custom, base.is_some()).and_then(
+        |(provider, upstream_model)| {
+            let (api_base, api_key) =
+                provider::address(&provider, base, params.api_key.clone(), env)?;
+            Ok(Target {
+                provider,
+                upstream_model,
+                api_base,
+                api_key,
+            })
+        },
+    );
+    match found {
+        Ok(target) => {
+            if target.api_key.is_none() {
+                let message = "no `api_key`: calls are sent without one; \
+                               give `api_key: os.environ/NAME` if the server wants one";
+                section
+                    .sink
+                    .note(section.node.pos, section.path.clone(), message);
+            }
+            Some(target)
+        }
+        Err(error) => {
+            let key = match error {
+                ProviderError::BadBase if section.value("api_base").is_some() => "api_base",
+                ProviderError::BadBase => "base_url",
+                _ if custom.is_some() => "custom_llm_provider",
+                _ => "model",
+            };
+            skip(section, Some(key), &error.to_string());
+            None
+        }
+    }
+}
+
+/// Says why an entry is left out, at the place of `key` or of the whole map.
+fn skip(section: &Section<'_>, key: Option<&str>, why: &str) {
+    let (pos, path) = match key.and_then(|key| Some((key, section.raw(key)?))) {
+        Some((key, node)) => (node.pos, section.path_of(key)),
+        None => (section.node.pos, section.path.clone()),
+    };
+    section
+        .sink
+        .warning(pos, path, format!("this model is skipped: {why}"));
+}

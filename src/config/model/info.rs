@@ -1,0 +1,50 @@
+//! `model_info` of one entry.
+
+use serde_json::Value as Json;
+
+use crate::config::read::Section;
+
+use super::price::{self, PriceField};
+
+/// What is told about a deployment.
+#[derive(Clone, Debug, Default)]
+pub struct ModelInfo {
+    /// As written; [`ModelEntry::id`](super::ModelEntry::id) is the effective one.
+    pub id: Option<String>,
+    /// The catalogue's name of the model, for price and limits.
+    pub base_model: Option<String>,
+    /// `chat`, `completion`, `embedding`, `image_generation`, …
+    pub mode: Option<String>,
+    pub max_tokens: Option<u64>,
+    pub max_input_tokens: Option<u64>,
+    pub max_output_tokens: Option<u64>,
+    /// Prices that replace the catalogue's, in the order written.
+    pub prices: Vec<PriceField>,
+    pub access_groups: Vec<String>,
+    /// Paused: no call is sent to it.
+    pub blocked: bool,
+    /// Everything else, in the order written; shown in model lists. Maps inside a value come in the order of `serde_json`.
+    pub other: Vec<(String, Json)>,
+}
+
+pub fn read(section: &Section<'_>) -> ModelInfo {
+    let mut info = ModelInfo {
+        id: section.text("id").filter(|id| !id.is_empty()),
+        base_model: section.text("base_model"),
+        mode: section.text("mode"),
+        max_tokens: section.count("max_tokens"),
+        max_input_tokens: section.count("max_input_tokens"),
+        max_output_tokens: section.count("max_output_tokens"),
+        prices: price::read(section),
+        access_groups: section.texts("access_groups"),
+        blocked: section.flag("blocked").unwrap_or(false),
+        other: Vec::new(),
+    };
+    for entry in section.unread() {
+        match entry.value.to_json() {
+            Some(value) => info.other.push((entry.key.clone(), value)),
+            None => section.expected(&entry.key, &entry.value, "finite numbers only"),
+        }
+    }
+    info
+}

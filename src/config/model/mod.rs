@@ -1,0 +1,21 @@
+//! `model_list`: the deployments.
+//!
+//! An entry becomes a [`ModelEntry`] with its id, its provider, the address it is called at and the key that goes there.
+//! An entry that cannot be used is skipped with a warning and the others stay, as in LiteLLM; a field with an impossible
+//! value is an error. Nothing here knows how a provider is called.
+
+mod entry;
+mod id;
+mod info;
+mod known;
+mod list;
+mod params;
+mod price;
+mod provider;
+mod python;
+
+pub use entry::ModelEntry;
+pub use info::ModelInfo;
+pub use list::read;
+pub use params::{LitellmParams, MAX_RETRIES};
+pub use price::PriceField;

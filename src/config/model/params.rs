@@ -1,0 +1,94 @@
+//! `litellm_params` of one entry.
+
+use std::time::Duration;
+
+use serde_json::Value as Json;
+
+use crate::config::fields::{self, Place, Status};
+use crate::config::read::Section;
+use crate::types::Secret;
+
+use super::price::{self, PriceField};
+
+/// More retries of one call than this are a slip.
+pub const MAX_RETRIES: u32 = 1_000;
+
+/// How a deployment is called, as written; [`ModelEntry`](super::ModelEntry) has the effective address and key.
+#[derive(Clone, Debug, Default)]
+pub struct LitellmParams {
+    /// With the provider's prefix.
+    pub model: String,
+    pub custom_llm_provider: Option<String>,
+    /// `api_base`, else `base_url`.
+    pub api_base: Option<String>,
+    pub api_key: Option<Secret>,
+    /// OpenAI's organisation; one entry stands for one, a list was expanded.
+    pub organization: Option<String>,
+    /// For the whole call.
+    pub timeout: Option<Duration>,
+    /// Until the answer's head, and between two pieces of a stream.
+    pub stream_timeout: Option<Duration>,
+    /// Requests a minute; the entry's own `rpm` when this one is absent.
+    pub rpm: Option<u64>,
+    /// Tokens a minute; the entry's own `tpm` when this one is absent.
+    pub tpm: Option<u64>,
+    /// Share of simple-shuffle, any scale.
+    pub weight: Option<f64>,
+    pub max_parallel_requests: Option<u64>,
+    pub num_retries: Option<u32>,
+    /// The catalogue's name of the model, for price and limits.
+    pub base_model: Option<String>,
+    /// Prices that replace the catalogue's, in the order written.
+    pub prices: Vec<PriceField>,
+    /// Sent upstream, in the order written.
+    pub extra_headers: Vec<(String, Secret)>,
+    /// Sent upstream as well; LiteLLM knows both names.
+    pub headers: Vec<(String, Secret)>,
+    /// Request parameters of the deployment (`temperature`, provider-specific ones), in the order written: defaults that
+    /// a request's own values beat. Maps inside a value come in the order of `serde_json`.
+    pub other: Vec<(String, Json)>,
+}
+
+/// What an entry says, before the provider is known. `organizations` is the list form.
+pub fn read(section: &Section<'_>) -> (LitellmParams, Vec<String>) {
+    let (api_base, base_url) = (section.text("api_base"), section.text("base_url"));
+    let mut params = LitellmParams {
+        model: section.text("model").unwrap_or_default(),
+        custom_llm_provider: section.text("custom_llm_provider"),
+        api_base: api_base.or(base_url),
+        api_key: section.secret("api_key"),
+        organization: None,
+        timeout: section.timeout("timeout"),
+        stream_timeout: section.timeout("stream_timeout"),
+        rpm: section.count("rpm"),
+        tpm: section.count("tpm"),
+        weight: section.amount("weight"),
+        max_parallel_requests: section.count("max_parallel_requests"),
+        num_retries: section.small("num_retries", MAX_RETRIES),
+        base_model: section.text("base_model"),
+        prices: price::read(section),
+        extra_headers: section.headers("extra_headers"),
+        headers: section.headers("headers"),
+        other: Vec::new(),
+    };
+    let organizations = section.texts("organization");
+    params.other = other(section);
+    (params, organizations)
+}
+
+/// What goes to the provider as it is: everything unread that is not a setting of the gateway. Null is not sent.
+fn other(section: &Section<'_>) -> Vec<(String, Json)> {
+    let mut other = Vec::new();
+    for entry in section.unread() {
+        let ours = fields::find(Place::LitellmParams, &entry.key)
+            .is_some_and(|field| field.status != Status::Obeyed);
+        if ours || entry.value.is_null() || fields::is_price_field(&entry.key) {
+            continue;
+        }
+        match entry.value.to_json() {
+            Some(value) => other.push((entry.key.clone(), value)),
+            None => section.expected(&entry.key, &entry.value, "finite numbers only"),
+        }
+    }
+    other
+}

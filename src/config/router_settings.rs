@@ -1,0 +1,171 @@
+//! `router_settings`.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::diagnostic::{Severity, Sink};
+use super::fields::Place;
+use super::model::MAX_RETRIES;
+use super::read::{Section, scalar_text};
+use super::review::review;
+use super::suggest::nearest;
+use super::yaml::{Entry, Node, Value};
+
+/// How a deployment of a group is chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum RoutingStrategy {
+    /// At random, weighted by `weight`, else `rpm`, else `tpm`.
+    #[default]
+    SimpleShuffle,
+    /// The one with the fewest calls in flight.
+    LeastBusy,
+}
+
+impl RoutingStrategy {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SimpleShuffle => "simple-shuffle",
+            Self::LeastBusy => "least-busy",
+        }
+    }
+}
+
+impl fmt::Display for RoutingStrategy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// LiteLLM's other strategies.
+const LATER: [&str; 6] = [
+    "usage-based-routing",
+    "usage-based-routing-v2",
+    "latency-based-routing",
+    "cost-based-routing",
+    "provider-budget-routing",
+    "lar1",
+];
+
+/// Another name of a model group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupAlias {
+    pub alias: String,
+    /// The group it stands for.
+    pub model: String,
+    /// Works, but is not in model lists.
+    pub hidden: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct RouterSettings {
+    pub routing_strategy: RoutingStrategy,
+    /// Retries of a call beyond its first try.
+    pub num_retries: Option<u32>,
+    pub timeout: Option<Duration>,
+    pub stream_timeout: Option<Duration>,
+    /// How long a failing deployment is left out.
+    pub cooldown_time: Option<Duration>,
+    /// In the order written.
+    pub model_group_alias: Vec<GroupAlias>,
+    pub default_max_parallel_requests: Option<u64>,
+}
+
+/// Keys that LiteLLM's router takes from elsewhere; written here they stop its start.
+const ELSEWHERE: [(&str, &str); 3] = [
+    ("model_list", "the top level"),
+    ("health_check_interval", "`general_settings`"),
+    ("health_check_concurrency", "`general_settings`"),
+];
+
+pub fn read(node: &Node, sink: &Sink) -> RouterSettings {
+    let Some(section) = Section::open(node, "router_settings", sink, Severity::Error) else {
+        return RouterSettings::default();
+    };
+    review(Place::RouterSettings, &section);
+    for (key, home) in ELSEWHERE {
+        if let Some(node) = section.value(key) {
+            sink.error(
+                node.pos,
+                section.path_of(key),
+                format!("does not belong here but under {home}"),
+            );
+        }
+    }
+    RouterSettings {
+        routing_strategy: strategy(&section),
+        num_retries: section.small("num_retries", MAX_RETRIES),
+        timeout: section.timeout("timeout"),
+        stream_timeout: section.timeout("stream_timeout"),
+        cooldown_time: section.seconds("cooldown_time"),
+        model_group_alias: aliases(&section),
+        default_max_parallel_requests: section.count("default_max_parallel_requests"),
+    }
+}
+
+fn strategy(section: &Section<'_>) -> RoutingStrategy {
+    const KEY: &str = "routing_strategy";
+    let Some(text) = section.text(KEY) else {
+        return RoutingStrategy::default();
+    };
+    let Some(node) = section.value(KEY) else {
+        return RoutingStrategy::default();
+    };
+    let supported = [RoutingStrategy::SimpleShuffle, RoutingStrategy::LeastBusy];
+    if let Some(strategy) = supported
+        .into_iter()
+        .find(|strategy| strategy.as_str() == text)
+    {
+        return strategy;
+    }
+    let path = section.path_of(KEY);
+    if LATER.contains(&text.as_str()) {
+        let message = format!("`{text}` is not supported yet; simple-shuffle is used");
+        section.sink.warning(node.pos, path, message);
+    } else {
+        let found = super::redact::found(node, &path);
+        let message = format!("expected simple-shuffle or least-busy, found {found}");
+        let names = supported
+            .into_iter()
+            .map(RoutingStrategy::as_str)
+            .chain(LATER);
+        let suggestion = nearest(&text, names).map(|name| format!("did you mean `{name}`?"));
+        section
+            .sink
+            .push(Severity::Error, node.pos, path, message, suggestion);
+    }
+    RoutingStrategy::default()
+}
+
+/// `alias: group` or `alias: {model: group, hidden: true}`.
+fn aliases(section: &Section<'_>) -> Vec<GroupAlias> {
+    const KEY: &str = "model_group_alias";
+    let Some(node) = section.value(KEY) else {
+        return Vec::new();
+    };
+    let Some(map) = Section::open(node, section.path_of(KEY), section.sink, Severity::Error) else {
+        return Vec::new();
+    };
+    let alias = |Entry { key, value, .. }: &Entry| {
+        let (model, hidden) = match &value.value {
+            Value::Map(_) => {
+                let target = Section::open(value, map.path_of(key), map.sink, Severity::Error)?;
+                (target.text("model"), target.flag("hidden").unwrap_or(false))
+            }
+            _ => (scalar_text(value), false),
+        };
+        let Some(model) = model.filter(|model| !model.is_empty()) else {
+            map.expected(
+                key,
+                value,
+                "the name of a model group, or a map with `model` and `hidden`",
+            );
+            return None;
+        };
+        Some(GroupAlias {
+            alias: key.clone(),
+            model,
+            hidden,
+        })
+    };
+    map.entries().iter().filter_map(alias).collect()
+}
