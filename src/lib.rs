@@ -8,3 +8,5 @@ pub mod protocol;
 pub mod policy;
 
 pub mod config;
+
+pub mod store;

@@ -1,0 +1,116 @@
+//! Connections: how each database is opened, and the pool's view of it.
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::r2d2::R2D2Connection;
+
+use super::{DatabaseUrl, StoreError};
+
+/// One connection to either database.
+#[derive(diesel::MultiConnection)]
+pub enum AnyConnection {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+/// On every SQLite connection. `busy_timeout` comes first: switching to WAL takes a lock.
+const SQLITE_SESSION: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \
+     PRAGMA foreign_keys = ON;";
+
+/// On every PostgreSQL connection. A session that hangs in a transaction would keep its locks.
+pub(super) const POSTGRES_SESSION: &str =
+    "SET statement_timeout = 2000; SET idle_in_transaction_session_timeout = 10000;";
+
+/// For libpq, unless the URL says otherwise: seconds to connect, and a dead network is noticed in some 5 s although the
+/// server's own time-out can no longer reach us.
+const LIBPQ_DEFAULTS: [(&str, &str); 6] = [
+    ("connect_timeout", "2"),
+    ("keepalives_idle", "2"),
+    ("keepalives_interval", "1"),
+    ("keepalives_count", "3"),
+    ("tcp_user_timeout", "5000"),
+    ("application_name", "pointsman"),
+];
+
+impl AnyConnection {
+    /// Opens a connection and sets its session.
+    pub fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
+        let fail = |what: &dyn std::fmt::Display| {
+            StoreError::Unavailable(format!("{url}: {}", url.redact(&what.to_string())))
+        };
+        match url {
+            DatabaseUrl::Sqlite(path) => {
+                let path = path
+                    .to_str()
+                    .ok_or_else(|| fail(&"the path is not UTF-8"))?;
+                let mut conn = SqliteConnection::establish(path).map_err(|error| fail(&error))?;
+                conn.batch_execute(SQLITE_SESSION)
+                    .map_err(|error| fail(&error))?;
+                Ok(Self::Sqlite(conn))
+            }
+            DatabaseUrl::Postgres(text) => {
+                let mut conn =
+                    PgConnection::establish(&with_defaults(text)).map_err(|error| fail(&error))?;
+                conn.batch_execute(POSTGRES_SESSION)
+                    .map_err(|error| fail(&error))?;
+                Ok(Self::Postgres(conn))
+            }
+        }
+    }
+}
+
+fn with_defaults(url: &str) -> String {
+    let mut url = url.to_owned();
+    for (name, value) in LIBPQ_DEFAULTS {
+        if !url.contains(&format!("{name}=")) {
+            let separator = if url.contains('?') { '&' } else { '?' };
+            url.push(separator);
+            url.push_str(&format!("{name}={value}"));
+        }
+    }
+    url
+}
+
+/// What a pool opens connections with.
+pub(super) struct Connector {
+    pub url: DatabaseUrl,
+    /// The most memory that SQLite keeps pages in, KiB a connection; it grows with use.
+    pub page_cache_kib: u32,
+}
+
+impl r2d2::ManageConnection for Connector {
+    type Connection = AnyConnection;
+    type Error = StoreError;
+
+    fn connect(&self) -> Result<AnyConnection, StoreError> {
+        let mut conn = AnyConnection::open(&self.url)?;
+        if let AnyConnection::Sqlite(conn) = &mut conn {
+            conn.batch_execute(&format!("PRAGMA cache_size = -{}", self.page_cache_kib))?;
+        }
+        Ok(conn)
+    }
+
+    fn is_valid(&self, conn: &mut AnyConnection) -> Result<(), StoreError> {
+        Ok(conn.ping()?)
+    }
+
+    /// A connection that a panic or an error left inside a transaction is closed, not lent again.
+    fn has_broken(&self, conn: &mut AnyConnection) -> bool {
+        std::thread::panicking() || conn.is_broken()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_urls_own_settings_win() {
+        let url = with_defaults("postgres://h/d?connect_timeout=9");
+        assert!(
+            url.starts_with("postgres://h/d?connect_timeout=9&keepalives_idle=2&"),
+            "{url}"
+        );
+        assert!(with_defaults("postgres://h/d").starts_with("postgres://h/d?connect_timeout=2&"));
+    }
+}

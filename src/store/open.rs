@@ -1,0 +1,91 @@
+//! Opening the database: migrations, pools, threads.
+
+use std::time::Duration;
+
+use actix::{Addr, SyncArbiter};
+
+use super::connection::Connector;
+use super::{AnyConnection, DatabaseUrl, DbExecutor, StoreError, migrate};
+
+/// How long a query waits for a connection.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// SQLite's own default.
+const READ_CACHE_KIB: u32 = 2_000;
+
+/// With 10,000 active keys a batch touches a thousand pages; keeping them saves a tenth of its time over the default.
+const LEDGER_CACHE_KIB: u32 = 8_000;
+
+/// Threads of each kind of work, and as many connections: a slow report must not keep callers from being known, nor a
+/// burst of unknown keys the ledger from being written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pools {
+    pub auth: u32,
+    pub admin: u32,
+    /// One: several would only wait for each other's locks.
+    pub ledger: u32,
+}
+
+impl Default for Pools {
+    fn default() -> Self {
+        Self {
+            auth: 2,
+            admin: 1,
+            ledger: 1,
+        }
+    }
+}
+
+/// The three doors to the database.
+#[derive(Clone, Debug)]
+pub struct Store {
+    /// Reads that a request waits for.
+    pub auth: Addr<DbExecutor>,
+    /// Management routes and reports.
+    pub admin: Addr<DbExecutor>,
+    /// `FlushSpend`.
+    pub ledger: Addr<DbExecutor>,
+}
+
+impl Store {
+    /// Migrates the database and starts the threads. Blocks; call it inside an actix `System`, before serving.
+    pub fn open(url: &DatabaseUrl, pools: Pools) -> Result<Self, StoreError> {
+        migrate::migrate(&mut AnyConnection::open(url)?)?;
+        Ok(Self {
+            auth: start(url, pools.auth, READ_CACHE_KIB)?,
+            admin: start(url, pools.admin, READ_CACHE_KIB)?,
+            ledger: start(url, pools.ledger, LEDGER_CACHE_KIB)?,
+        })
+    }
+}
+
+fn start(
+    url: &DatabaseUrl,
+    threads: u32,
+    page_cache_kib: u32,
+) -> Result<Addr<DbExecutor>, StoreError> {
+    let threads = threads.max(1);
+    let local = matches!(url, DatabaseUrl::Sqlite(_));
+    let pool = r2d2::Pool::builder()
+        .max_size(threads)
+        .min_idle(Some(0))
+        .connection_timeout(CONNECTION_TIMEOUT)
+        // A file does not go away, a server does: there a dead connection is found before it is used.
+        .test_on_check_out(!local)
+        .idle_timeout(None)
+        .max_lifetime(if local {
+            None
+        } else {
+            Some(Duration::from_secs(1800))
+        })
+        .build(Connector {
+            url: url.clone(),
+            page_cache_kib,
+        })
+        .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    // usize holds every u32 on the platforms that have threads.
+    let threads = usize::try_from(threads).unwrap_or(1);
+    Ok(SyncArbiter::start(threads, move || {
+        DbExecutor::new(pool.clone())
+    }))
+}

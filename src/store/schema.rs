@@ -1,0 +1,150 @@
+//! The tables as diesel sees them: only types that SQLite and PostgreSQL share.
+
+diesel::table! {
+    users (user_id) {
+        user_id -> Text,
+        user_role -> Nullable<Text>,
+        user_alias -> Nullable<Text>,
+        user_email -> Nullable<Text>,
+        max_budget -> Nullable<BigInt>,
+        spend -> BigInt,
+        total_spend -> BigInt,
+        tpm_limit -> Nullable<BigInt>,
+        rpm_limit -> Nullable<BigInt>,
+        max_parallel_requests -> Nullable<BigInt>,
+        budget_duration -> Nullable<Text>,
+        budget_reset_at -> Nullable<BigInt>,
+        metadata -> Text,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    teams (team_id) {
+        team_id -> Text,
+        team_alias -> Nullable<Text>,
+        blocked -> Bool,
+        max_budget -> Nullable<BigInt>,
+        spend -> BigInt,
+        total_spend -> BigInt,
+        tpm_limit -> Nullable<BigInt>,
+        rpm_limit -> Nullable<BigInt>,
+        max_parallel_requests -> Nullable<BigInt>,
+        budget_duration -> Nullable<Text>,
+        budget_reset_at -> Nullable<BigInt>,
+        metadata -> Text,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    keys (token_hash) {
+        token_hash -> Text,
+        key_name -> Nullable<Text>,
+        key_alias -> Nullable<Text>,
+        user_id -> Nullable<Text>,
+        team_id -> Nullable<Text>,
+        blocked -> Bool,
+        expires_at -> Nullable<BigInt>,
+        spend -> BigInt,
+        total_spend -> BigInt,
+        max_budget -> Nullable<BigInt>,
+        tpm_limit -> Nullable<BigInt>,
+        rpm_limit -> Nullable<BigInt>,
+        max_parallel_requests -> Nullable<BigInt>,
+        budget_duration -> Nullable<Text>,
+        budget_reset_at -> Nullable<BigInt>,
+        metadata -> Text,
+        permissions -> Text,
+        aliases -> Text,
+        config -> Text,
+        created_at -> BigInt,
+        created_by -> Nullable<Text>,
+        updated_at -> BigInt,
+        updated_by -> Nullable<Text>,
+        last_active_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    model_grants (owner_type, owner_id, model) {
+        owner_type -> SmallInt,
+        owner_id -> Text,
+        model -> Text,
+        position -> Integer,
+    }
+}
+
+diesel::table! {
+    spend_names (id) {
+        id -> Integer,
+        kind -> SmallInt,
+        text -> Text,
+    }
+}
+
+diesel::table! {
+    spend_logs (ledger_id) {
+        ledger_id -> Binary,
+        started_at -> BigInt,
+        duration_us -> BigInt,
+        first_token_us -> Nullable<BigInt>,
+        key_ref -> Integer,
+        user_ref -> Nullable<Integer>,
+        team_ref -> Nullable<Integer>,
+        end_user_ref -> Nullable<Integer>,
+        call_type_ref -> Integer,
+        model_ref -> Integer,
+        model_group_ref -> Integer,
+        deployment_ref -> Integer,
+        provider_ref -> Integer,
+        api_base_ref -> Integer,
+        status -> SmallInt,
+        http_status -> SmallInt,
+        error_class_ref -> Nullable<Integer>,
+        spend -> BigInt,
+        prompt_tokens -> BigInt,
+        completion_tokens -> BigInt,
+        cache_read_tokens -> Nullable<BigInt>,
+        cache_write_tokens -> Nullable<BigInt>,
+        reasoning_tokens -> Nullable<BigInt>,
+        usage_details -> Nullable<Text>,
+        usage_estimated -> Bool,
+        request_id -> Text,
+        call_id -> Nullable<Text>,
+        retries -> SmallInt,
+        client_ip_ref -> Nullable<Integer>,
+    }
+}
+
+diesel::table! {
+    daily_spend (day, key_ref, user_ref, team_ref, model_ref, model_group_ref, provider_ref) {
+        day -> Integer,
+        key_ref -> Integer,
+        user_ref -> Integer,
+        team_ref -> Integer,
+        model_ref -> Integer,
+        model_group_ref -> Integer,
+        provider_ref -> Integer,
+        requests -> BigInt,
+        failed_requests -> BigInt,
+        spend -> BigInt,
+        prompt_tokens -> BigInt,
+        completion_tokens -> BigInt,
+        cache_read_tokens -> BigInt,
+        cache_write_tokens -> BigInt,
+        duration_ms -> BigInt,
+    }
+}
+
+diesel::table! {
+    journal_checkpoints (journal_id) {
+        journal_id -> Binary,
+        seq -> BigInt,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(keys, users, teams);
+diesel::allow_tables_to_appear_in_same_query!(spend_logs, daily_spend);
