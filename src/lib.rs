@@ -10,3 +10,17 @@ pub mod policy;
 pub mod config;
 
 pub mod store;
+pub mod upstream;
+
+pub mod auth;
+pub mod limits;
+pub mod metrics;
+pub mod router;
+pub mod spend;
+
+pub mod journey;
+
+pub mod http;
+
+pub mod cli;
+pub mod run;

@@ -1,0 +1,204 @@
+//! `GET /spend/logs`.
+
+use std::ops::Range;
+
+use actix_web::{HttpResponse, web};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use time::Date;
+use time::macros::format_description;
+
+use super::key_info::hash_of;
+use crate::auth::iso;
+use crate::http::error::ApiError;
+use crate::http::route::Call;
+use crate::store::queries::{DaySpend, LogFilter, LogQuery, PerDayQuery};
+use crate::store::{ask, messages};
+use crate::types::{CallStatus, NanoUsd, Role, SpendRow};
+
+const MICROS_A_DAY: i64 = 24 * 60 * 60 * 1_000_000;
+
+#[derive(Deserialize)]
+struct Query {
+    api_key: Option<String>,
+    user_id: Option<String>,
+    request_id: Option<String>,
+    start_date: Option<String>,
+    end_date: Option<String>,
+    /// True when absent.
+    summarize: Option<String>,
+}
+
+pub async fn logs(call: Call) -> Result<HttpResponse, ApiError> {
+    let caller = call.caller()?.clone();
+    let query = web::Query::<Query>::from_query(call.request.query_string())
+        .map_err(|error| ApiError::invalid_query("query", error.to_string()))?
+        .into_inner();
+    let owner = match caller.role() {
+        Role::ProxyAdmin | Role::ProxyAdminViewer => None,
+        _ => {
+            let own = caller
+                .principal()
+                .user
+                .as_ref()
+                .map(|user| user.id.to_string())
+                .unwrap_or_default();
+            if query.user_id.as_ref().is_some_and(|asked| *asked != own) {
+                return Err(ApiError::forbidden(
+                    "You are not allowed to see another user's spend.",
+                ));
+            }
+            Some(own)
+        }
+    };
+    let days = days(&query)?;
+    let store = &call.worker.shared.store.admin;
+    let key = query.api_key.as_deref().map(hash_of);
+    if key == Some(None) {
+        return Ok(HttpResponse::Ok().json(json!([])));
+    }
+    let key = key.flatten();
+    let is_summed = flag(query.summarize.as_deref())?
+        && query.request_id.is_none()
+        && key.is_none()
+        && query.user_id.is_none();
+    if let (Some(days), true) = (days, is_summed) {
+        let sums = messages::SpendPerDay {
+            query: PerDayQuery {
+                days,
+                key: None,
+                user: owner,
+            },
+        };
+        let sums = ask(store, sums).await?;
+        return Ok(HttpResponse::Ok().json(sums.iter().map(summed).collect::<Vec<_>>()));
+    }
+    let filter = match (query.request_id, key, query.user_id) {
+        (Some(id), ..) => LogFilter::RequestId(id),
+        (None, Some(key), _) => LogFilter::Key(key),
+        (None, None, Some(user)) => LogFilter::User(user),
+        (None, None, None) => LogFilter::All,
+    };
+    let started = days.map(|(first, last)| started(first, last));
+    let logs = messages::SpendLogs {
+        query: LogQuery {
+            started,
+            owner,
+            ..LogQuery::new(filter)
+        },
+    };
+    let rows = ask(store, logs).await?;
+    Ok(HttpResponse::Ok().json(rows.iter().map(shown).collect::<Vec<_>>()))
+}
+
+fn flag(text: Option<&str>) -> Result<bool, ApiError> {
+    match text.map(str::to_ascii_lowercase).as_deref() {
+        None | Some("true" | "1") => Ok(true),
+        Some("false" | "0") => Ok(false),
+        Some(_) => Err(ApiError::invalid_query(
+            "summarize",
+            "must be true or false",
+        )),
+    }
+}
+
+/// First and last day, as days since 1970-01-01 UTC; both are given or none.
+fn days(query: &Query) -> Result<Option<(i32, i32)>, ApiError> {
+    let day = |field: &'static str, text: &Option<String>| -> Result<Option<i32>, ApiError> {
+        let Some(text) = text else { return Ok(None) };
+        let date =
+            Date::parse(text, format_description!("[year]-[month]-[day]")).map_err(|_| {
+                ApiError::bad_request(
+                    format!("{field} must be a date like 2030-01-31. Received: {text}"),
+                    Some(field),
+                )
+            })?;
+        Ok(Some(
+            date.to_julian_day() - Date::from_ordinal_date(1970, 1).map_or(0, Date::to_julian_day),
+        ))
+    };
+    match (
+        day("start_date", &query.start_date)?,
+        day("end_date", &query.end_date)?,
+    ) {
+        (None, None) => Ok(None),
+        (Some(first), Some(last)) => Ok(Some((first, last))),
+        (Some(_), None) => Err(ApiError::bad_request(
+            "end_date is missing beside start_date",
+            Some("end_date"),
+        )),
+        (None, Some(_)) => Err(ApiError::bad_request(
+            "start_date is missing beside end_date",
+            Some("start_date"),
+        )),
+    }
+}
+
+fn started(first: i32, last: i32) -> Range<i64> {
+    i64::from(first) * MICROS_A_DAY..(i64::from(last) + 1) * MICROS_A_DAY
+}
+
+fn summed(day: &DaySpend) -> Value {
+    let map = |sums: &std::collections::BTreeMap<String, NanoUsd>| -> Value {
+        sums.iter()
+            .map(|(name, spend)| (name.clone(), spend.to_f64()))
+            .collect()
+    };
+    json!({
+        "startTime": iso(i64::from(day.day) * MICROS_A_DAY / 1000).split('T').next(),
+        "spend": day.spend.to_f64(),
+        "users": map(&day.users),
+        "models": map(&day.models),
+    })
+}
+
+/// A row under LiteLLM's names. `ledger_id` and `usage_estimated` are ours.
+fn shown(row: &SpendRow) -> Value {
+    let at = |micros: i64| iso(micros / 1000);
+    let usage = &row.usage;
+    let failed = !matches!(row.status, CallStatus::Success);
+    json!({
+        "request_id": row.request_id,
+        "ledger_id": row.ledger_id.to_string(),
+        "litellm_call_id": row.call_id,
+        "call_type": row.call_type,
+        "api_key": row.key_hash.to_string(),
+        "spend": row.spend.to_f64(),
+        "prompt_tokens": usage.prompt_tokens(),
+        "completion_tokens": usage.completion_tokens(),
+        "total_tokens": usage.total_tokens(),
+        "startTime": at(row.started_at),
+        "endTime": at(row.ended_at),
+        "completionStartTime": row.first_token_at.map(at),
+        "request_duration_ms": (row.ended_at - row.started_at) / 1000,
+        "model": row.model,
+        "model_group": row.model_group,
+        "model_id": row.model_id,
+        "custom_llm_provider": row.provider,
+        "api_base": row.api_base,
+        "user": row.user_id.as_deref().unwrap_or_default(),
+        "team_id": row.team_id,
+        "end_user": row.end_user.as_deref().unwrap_or_default(),
+        "cache_hit": "False",
+        "cache_key": "Cache OFF",
+        "request_tags": [],
+        "requester_ip_address": row.client_ip,
+        "status": if failed { "failure" } else { "success" },
+        "metadata": {
+            "status": row.status.as_str(),
+            "usage_estimated": row.usage_estimated,
+            "attempted_retries": row.retries,
+            "additional_usage_values": {
+                "cache_read_input_tokens": usage.cache_read,
+                "cache_creation_input_tokens": usage.cache_write_5m.saturating_add(usage.cache_write_1h),
+                "reasoning_tokens": usage.reasoning,
+                "input_audio_tokens": usage.input_audio,
+                "output_audio_tokens": usage.output_audio,
+            },
+            "error_information": failed.then(|| json!({
+                "error_code": row.http_status.to_string(),
+                "error_class": row.error_class,
+            })),
+        },
+    })
+}

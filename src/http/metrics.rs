@@ -1,0 +1,107 @@
+//! `GET /metrics`.
+
+use std::sync::atomic::Ordering;
+
+use actix_web::HttpResponse;
+use actix_web::http::Method;
+
+use super::error::ApiError;
+use super::route::{Call, Route, guarded};
+use crate::auth::Permission;
+use crate::limits::Report;
+
+/// See [`super::routes`].
+pub const ROUTES: &[Route] = &[
+    Route {
+        method: Method::GET,
+        path: "/metrics",
+        permission: Permission::Information,
+        summary: "Tells requests, latencies, spend and the ledger's state in the text format of Prometheus.",
+        mount: |permission| guarded(permission, show),
+    },
+    Route {
+        method: Method::GET,
+        path: "/metrics/",
+        permission: Permission::Information,
+        summary: "Tells requests, latencies, spend and the ledger's state in the text format of Prometheus.",
+        mount: |permission| guarded(permission, show),
+    },
+];
+
+async fn show(call: Call) -> Result<HttpResponse, ApiError> {
+    let shared = &call.worker.shared;
+    let limits = shared
+        .control
+        .gatekeeper()
+        .send(Report { entity: None })
+        .await
+        .unwrap_or_default();
+    let deployments = &call.worker.table().deployments;
+    let in_flight: u32 = deployments
+        .iter()
+        .map(|d| d.gauges.in_flight.load(Ordering::Relaxed))
+        .sum();
+    let (ledger, journal) = (&shared.ledger, shared.journal.health());
+    let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed) as f64;
+    let dollars = |nano: i64| crate::types::NanoUsd(nano).to_f64();
+    let text = shared.metrics.render(&[
+        (
+            "pointsman_in_flight_requests",
+            "Upstream calls under way",
+            f64::from(in_flight),
+        ),
+        (
+            "pointsman_open_holds",
+            "Requests whose reservations are open",
+            limits.open_holds as f64,
+        ),
+        (
+            "pointsman_held_usd",
+            "US dollars held over all keys, users and teams",
+            dollars(limits.held),
+        ),
+        (
+            "pointsman_budget_overshoot_usd",
+            "US dollars spent beyond budgets since the start",
+            dollars(limits.overshoot),
+        ),
+        (
+            "pointsman_journal_bytes",
+            "Bytes in the journals on disk",
+            count(&journal.bytes),
+        ),
+        (
+            "pointsman_journal_lag_seconds",
+            "Age of the oldest row that is not in the database",
+            ledger.lag_seconds(),
+        ),
+        (
+            "pointsman_journal_queue_rows",
+            "Rows that are not in the database",
+            count(&ledger.queue_depth),
+        ),
+        (
+            "pointsman_ledger_rows_booked",
+            "Rows booked since the start",
+            count(&ledger.rows_booked),
+        ),
+        (
+            "pointsman_ledger_rows_refused",
+            "Rows the database refused since the start",
+            count(&ledger.rows_refused),
+        ),
+        (
+            "pointsman_ledger_flushes",
+            "Transactions since the start",
+            count(&ledger.flushes),
+        ),
+        (
+            "pointsman_ledger_failures",
+            "Transactions that failed and were tried again",
+            count(&ledger.failures),
+        ),
+    ]);
+    Ok(HttpResponse::Ok()
+        .content_type("text/plain; version=0.0.4; charset=utf-8")
+        .body(text))
+}

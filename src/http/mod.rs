@@ -1,0 +1,17 @@
+//! The door: routes, extractors, and how errors look in each protocol.
+//!
+//! Every sub-room exports its own slice of [`Route`]s, each with a permission; [`routes`] is the one list of all, from which
+//! the server is built and which tests walk. A handler gets a `Call` whose caller has already been let in.
+
+mod admin;
+mod body;
+mod error;
+mod health;
+mod metrics;
+mod openai;
+mod route;
+mod server;
+
+pub use error::ApiError;
+pub use route::{Route, routes};
+pub use server::{Running, ServeError, serve};

@@ -1,0 +1,178 @@
+//! A journey's failure in OpenAI's body: statuses, types, texts and headers are LiteLLM's, because clients match on them.
+
+use std::time::{Duration, SystemTime};
+
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+use crate::http::error::ApiError;
+use crate::journey::{Failure, Refused};
+use crate::limits::{Limited, Refusal, ScopeKind};
+use crate::policy::upstream_error::{self, type_of_status};
+use crate::protocol::openai_chat::request::RequestError;
+use crate::types::Principal;
+
+/// The error for a refused request. `route` is the path without `/v1`.
+pub fn refusal(
+    refused: Refused,
+    principal: &Principal,
+    route: &str,
+    budget_status: u16,
+) -> ApiError {
+    let mut error = match refused.failure {
+        Failure::Request(error) => request(&error, route),
+        Failure::UnknownModel(model) => {
+            let model = model.as_deref().unwrap_or("None");
+            let text = format!(
+                "{route}: Invalid model name passed in model={model}. Call `/v1/models` to view available models for your key."
+            );
+            ApiError::bad_request(text, None)
+        }
+        Failure::ModelDenied { by, model } => {
+            let text = format!(
+                "The requested model '{model}' is not available for this API key, or the model name is invalid. \
+                 Check the models available to you and try again."
+            );
+            ApiError::new(403, by.error_type(), text, Some("model".to_owned()))
+        }
+        Failure::Limited(refusal) => limited(&refusal, principal, budget_status),
+        Failure::Busy {
+            group,
+            deployment,
+            slots,
+        } => {
+            let text = format!(
+                "Deployment has all max_parallel_requests slots in use. Deployment model_group={group}, id={deployment} \
+                 already has max_parallel_requests={slots} requests in flight."
+            );
+            ApiError::new(429, "throttling_error", text, None).header("retry-after", "1")
+        }
+        Failure::NoDeployment { group } => {
+            let text =
+                format!("No deployments available for selected model. Passed model={group}.");
+            ApiError::new(429, "rate_limit_error", text, None).header("retry-after", "1")
+        }
+        Failure::LedgerClosed => ApiError::unavailable(
+            "spend cannot be recorded at the moment (journal not writable, or full), so no call may begin; try again later",
+        ),
+        Failure::ControlFailed => {
+            ApiError::unavailable("this request could not be admitted; try again")
+        }
+        Failure::Upstream { failure, headers } => {
+            let mut error = upstream(&failure);
+            for (name, value) in headers {
+                error.headers_mut().append(name, value);
+            }
+            error.header("x-litellm-response-cost", "0")
+        }
+    };
+    if let Some(spend) = refused.key_spend {
+        error = error.header("x-litellm-key-spend", spend.to_string());
+    }
+    error
+        .header("x-litellm-call-id", &refused.call_id)
+        .header("x-litellm-version", env!("CARGO_PKG_VERSION"))
+}
+
+fn request(error: &RequestError, route: &str) -> ApiError {
+    let param = error.param().map(str::to_owned);
+    match error {
+        RequestError::MessagesMissing => ApiError::new(
+            400,
+            "invalid_request_error",
+            format!("{route}: {error}"),
+            param,
+        ),
+        RequestError::ModelNotText => {
+            ApiError::new(400, "bad_request_error", error.to_string(), param)
+        }
+        RequestError::Refused(_) => {
+            let text = format!(
+                "Authentication Error, {error} Clientside passthrough requires explicit admin opt-in, which this deployment \
+                 does not have."
+            );
+            ApiError::new(401, "auth_error", text, Some("None".to_owned()))
+        }
+        _ => ApiError::new(400, "invalid_request_error", error.to_string(), param),
+    }
+}
+
+fn limited(refusal: &Refusal, principal: &Principal, budget_status: u16) -> ApiError {
+    let (kind, limit, remaining) = match refusal.limited {
+        Limited::Budget {
+            spend, max_budget, ..
+        } => {
+            let key = || {
+                principal
+                    .key_alias
+                    .as_deref()
+                    .or(principal.key_name.as_deref())
+                    .unwrap_or("None")
+                    .to_owned()
+            };
+            let text = match refusal.kind {
+                ScopeKind::Key => {
+                    format!(
+                        "Budget has been exceeded! Key={} Current cost: {spend}, Max budget: {max_budget}",
+                        key()
+                    )
+                }
+                ScopeKind::Team => format!(
+                    "Budget has been exceeded! Team={} Current cost: {spend}, Max budget: {max_budget}",
+                    refusal.id
+                ),
+                ScopeKind::User => {
+                    format!(
+                        "ExceededBudget: User={} over budget. Spend={spend}, Budget={max_budget}",
+                        refusal.id
+                    )
+                }
+            };
+            return ApiError::new(budget_status, "budget_exceeded", text, None);
+        }
+        Limited::Requests { limit } => ("requests", limit, 0),
+        Limited::Parallel { limit } => ("max_parallel_requests", limit, 0),
+        Limited::Tokens { limit, remaining } => ("tokens", limit, remaining),
+    };
+    // A slot may be free any moment; windows tell when they end. What is left of a second counts as one.
+    let wait = if kind == "max_parallel_requests" {
+        1
+    } else {
+        refusal.resets_in_ms.div_ceil(1000).max(1)
+    };
+    let reset_at = reset_text(wait);
+    let descriptor = refusal.kind.descriptor();
+    let text = format!(
+        "Rate limit exceeded for {descriptor}: {}. Limit type: {kind}. Current limit: {limit}, Remaining: {remaining}. \
+         Limit resets at: {reset_at}",
+        refusal.id
+    );
+    ApiError::new(429, "throttling_error", text, None)
+        .header("retry-after", wait.to_string())
+        .header("rate_limit_type", kind)
+        .header("reset_at", reset_at)
+}
+
+fn reset_text(wait: u64) -> String {
+    let at = OffsetDateTime::from(SystemTime::now() + Duration::from_secs(wait));
+    let form = format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");
+    at.format(&form).unwrap_or_default()
+}
+
+fn upstream(failure: &upstream_error::Failure) -> ApiError {
+    let kind = failure
+        .error_type
+        .as_deref()
+        .unwrap_or_else(|| type_of_status(failure.status));
+    let error = ApiError::new(
+        failure.status,
+        kind,
+        failure.message.clone(),
+        failure.param.clone(),
+    );
+    match failure.retry_after {
+        // The SDKs' own retry loops look for the bare header.
+        Some(wait) => error.header("retry-after", wait.as_millis().div_ceil(1000).to_string()),
+        None => error,
+    }
+}

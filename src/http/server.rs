@@ -1,0 +1,144 @@
+//! The listening server.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::Addr;
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::DefaultHeaders;
+use actix_web::{App, HttpResponse, HttpServer, web};
+use serde_json::json;
+
+use super::route::{Route, routes};
+use crate::auth::{Directory, Master};
+use crate::journey::{Shared, Worker};
+use crate::router::Port;
+use crate::spend::journal::JournalWriter;
+use crate::spend::{Desk, SpendLogger};
+
+/// Idle connections of clients are kept longer than load balancers keep them, so that it is never us who close first.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// A request's head must arrive within this time.
+const HEAD_TIME: Duration = Duration::from_secs(30);
+/// Calls under way get so long to end after SIGTERM.
+const GRACE_SECONDS: u64 = 15;
+/// Connections of one worker.
+const MOST_CONNECTIONS: usize = 25_000;
+
+/// What a server needs beside what its threads share.
+pub struct Running {
+    pub shared: Arc<Shared>,
+    pub master: Option<Arc<Master>>,
+    /// How long a key's row is believed.
+    pub key_ttl: Duration,
+    pub default_parallel: Option<u64>,
+    pub journal_folder: PathBuf,
+    /// New calls are refused while the journals hold so many bytes.
+    pub most_journal_bytes: u64,
+    pub logger: Addr<SpendLogger>,
+    pub address: (String, u16),
+    pub workers: usize,
+}
+
+/// The server could not listen.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error(
+        "port {port} of {host} is in use: stop what listens there, or choose another with --port"
+    )]
+    InUse { host: String, port: u16 },
+    #[error("cannot listen on {host}:{port}: {error}")]
+    Bind {
+        host: String,
+        port: u16,
+        error: std::io::Error,
+    },
+}
+
+/// Binds and starts the server; answers its future, its handle and the addresses it listens on.
+pub fn serve(
+    running: Running,
+) -> Result<(actix_web::dev::Server, ServerHandle, Vec<SocketAddr>), ServeError> {
+    let Running {
+        shared,
+        master,
+        key_ttl,
+        default_parallel,
+        journal_folder,
+        most_journal_bytes,
+        logger,
+        address,
+        workers,
+    } = running;
+    let worker = move || {
+        let directory = Directory::new(
+            shared.store.clone(),
+            master.clone(),
+            shared.epoch.clone(),
+            key_ttl,
+            default_parallel,
+        );
+        let writer = JournalWriter::new(journal_folder.clone(), shared.journal.clone());
+        let desk = Desk::open(writer, logger.clone(), most_journal_bytes);
+        let port = Port::open(shared.control.clone());
+        Worker::new(shared.clone(), directory, desk, port)
+    };
+    let app = move || {
+        // Runs once on each worker thread.
+        let worker: Rc<Worker> = worker();
+        let browser_safety = DefaultHeaders::new().add(("x-content-type-options", "nosniff"));
+        App::new()
+            .wrap(browser_safety)
+            .app_data(worker)
+            .configure(mount)
+            .default_service(web::to(not_found))
+    };
+    let (host, port) = address;
+    let server = HttpServer::new(app)
+        .workers(workers)
+        .keep_alive(KEEP_ALIVE)
+        .client_request_timeout(HEAD_TIME)
+        .max_connections(MOST_CONNECTIONS)
+        .shutdown_timeout(GRACE_SECONDS)
+        .tcp_nodelay(true)
+        // Else a client that leaves during a silent upstream call goes unnoticed.
+        .h1_allow_half_closed(false)
+        .bind((host.as_str(), port))
+        .map_err(|error| match error.kind() {
+            std::io::ErrorKind::AddrInUse => ServeError::InUse { host, port },
+            _ => ServeError::Bind { host, port, error },
+        })?;
+    let addresses = server.addrs();
+    let server = server.run();
+    let handle = server.handle();
+    Ok((server, handle, addresses))
+}
+
+fn mount(config: &mut web::ServiceConfig) {
+    let mut paths: Vec<&'static str> = Vec::new();
+    for route in routes() {
+        if !paths.contains(&route.path) {
+            paths.push(route.path);
+        }
+    }
+    for path in paths {
+        let here = routes().filter(|route| route.path == path);
+        let resource = here.fold(web::resource(path), |resource, route: &Route| {
+            resource.route((route.mount)(route.permission).method(route.method.clone()))
+        });
+        config.service(resource.default_service(web::to(wrong_method)));
+    }
+}
+
+async fn not_found(payload: web::Payload) -> HttpResponse {
+    super::body::discard(payload).await;
+    HttpResponse::NotFound().json(json!({"detail": "Not Found"}))
+}
+
+async fn wrong_method(payload: web::Payload) -> HttpResponse {
+    super::body::discard(payload).await;
+    HttpResponse::MethodNotAllowed().json(json!({"detail": "Method Not Allowed"}))
+}

@@ -1,0 +1,107 @@
+//! May this call be made, and where does it go?
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::failure::Failure;
+use super::worker::Worker;
+use crate::auth::Caller;
+use crate::policy::{access, token_count};
+use crate::protocol::openai_chat::request::ChatRequest;
+use crate::router::{Begin, Denied, Ticket};
+
+/// An admitted call.
+pub struct Admitted {
+    pub group: u32,
+    pub ticket: Ticket,
+    /// Guessed from bytes, or counted where the guess would have refused.
+    pub input_tokens: u64,
+}
+
+/// Looks up the model, checks the caller's lists, and asks the control thread.
+pub async fn admit(
+    worker: &Rc<Worker>,
+    caller: &Caller,
+    request: &ChatRequest<'_>,
+) -> Result<Admitted, Failure> {
+    let Some(model) = request.model() else {
+        return Err(Failure::UnknownModel(None));
+    };
+    let principal = caller.principal();
+    access::check(principal, model).map_err(|by| Failure::ModelDenied {
+        by,
+        model: model.to_owned(),
+    })?;
+    let group = worker
+        .table()
+        .resolve(model)
+        .ok_or_else(|| Failure::UnknownModel(Some(model.to_owned())))?;
+    if !worker.desk.is_open() {
+        return Err(Failure::LedgerClosed);
+    }
+    let scopes = worker.places(caller).await.ok_or(Failure::ControlFailed)?;
+    let mut begin = Begin {
+        scopes,
+        group,
+        input_tokens: token_count::estimate(request.prompt_bytes),
+        max_tokens: request.max_tokens,
+        choices: request.choices,
+        user_budget_binds: principal.team.is_none(),
+    };
+    let mut answer = worker.port.begin(begin).await;
+    if let Err(Denied::Refused(refusal)) = &answer
+        && refusal.depends_on_the_estimate(worker.shared.settings.strict_budgets)
+    {
+        // A guess may admit, it never refuses: count, and ask again.
+        if let Some(counted) = count(worker, group, request).await
+            && counted < begin.input_tokens
+        {
+            begin.input_tokens = counted;
+            answer = worker.port.begin(begin).await;
+        }
+    }
+    match answer {
+        Ok(ticket) => Ok(Admitted {
+            group,
+            ticket,
+            input_tokens: begin.input_tokens,
+        }),
+        Err(denied) => Err(failure(worker, group, denied)),
+    }
+}
+
+async fn count(worker: &Rc<Worker>, group: u32, request: &ChatRequest<'_>) -> Option<u64> {
+    let _turn = worker.shared.counts.acquire().await.ok()?;
+    let member = worker.table().groups.get(group as usize)?.members.first()?;
+    let model: Arc<str> = worker.deployment(member.deployment)?.model.clone();
+    let body = Bytes::copy_from_slice(request.bytes());
+    actix_web::web::block(move || token_count::count_chat_request(&model, &body).ok())
+        .await
+        .ok()?
+}
+
+/// The control thread's refusal in this room's words.
+pub fn failure(worker: &Rc<Worker>, group: u32, denied: Denied) -> Failure {
+    let group = worker
+        .table()
+        .groups
+        .get(group as usize)
+        .map_or_else(|| "".into(), |group| group.name.clone());
+    match denied {
+        Denied::Refused(refusal) => Failure::Limited(refusal),
+        Denied::Busy { deployment, slots } => {
+            let deployment = worker
+                .deployment(deployment)
+                .map_or_else(|| "".into(), |deployment| deployment.id.clone());
+            Failure::Busy {
+                group,
+                deployment,
+                slots,
+            }
+        }
+        Denied::Exhausted => Failure::NoDeployment { group },
+        Denied::Failed => Failure::ControlFailed,
+    }
+}

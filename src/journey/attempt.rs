@@ -1,0 +1,296 @@
+//! One upstream call, up to its first content.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use actix_web::http::header::HeaderMap;
+use bytes::{Bytes, BytesMut};
+
+use super::charge::{Charge, Told};
+use super::headers::to_server;
+use crate::policy::upstream_error::{ConnectProblem, Failure, Headers, Stage, Upstream, classify};
+use crate::protocol::openai_chat::answer::AnswerSpans;
+use crate::protocol::openai_chat::request::ChatRequest;
+use crate::protocol::openai_chat::stream::{StreamEditor, StreamFault};
+use crate::protocol::openai_chat::usage::parse_usage;
+use crate::router::Deployment;
+use crate::upstream::{Answer, CallError, ReadError};
+
+/// Largest error body that is read.
+const MOST_ERROR_BYTES: usize = 64 * 1024;
+/// A stream's head is held back this long for its first content; then the client gets what there is.
+const FIRST_CONTENT: Duration = Duration::from_secs(15);
+/// Most bytes held back for the same reason.
+const MOST_HELD: usize = 1024 * 1024;
+
+/// What came back.
+pub enum Came {
+    Whole {
+        headers: HeaderMap,
+        body: Bytes,
+        told: Told,
+    },
+    Stream(Box<Begun>),
+}
+
+/// A stream whose first content is here.
+pub struct Begun {
+    pub headers: HeaderMap,
+    pub answer: Answer,
+    pub editor: StreamEditor,
+    /// The events up to the first content, for the client.
+    pub first: Bytes,
+}
+
+/// A failed attempt, with the headers of the upstream's answer if there was one.
+pub struct Failed {
+    pub failure: Failure,
+    pub headers: HeaderMap,
+    /// What had been delivered: nothing, unless a whole answer could not be used.
+    pub told: Told,
+}
+
+impl Failed {
+    pub fn of(deployment: &Deployment, upstream: &Upstream<'_>, headers: HeaderMap) -> Self {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_millis() as i64;
+        let mut failure = classify(&deployment.provider, upstream, now);
+        if let Some(key) = &deployment.api_key {
+            failure.redact(key.expose());
+        }
+        Self {
+            failure,
+            headers,
+            told: Told::default(),
+        }
+    }
+}
+
+/// Calls the deployment that `charge` has leased.
+pub async fn attempt(
+    charge: &mut Charge,
+    request: &ChatRequest<'_>,
+    name_json: &[u8],
+) -> Result<Came, Failed> {
+    let began = Instant::now();
+    let earlier = charge.upstream_time;
+    let worker = charge.worker.clone();
+    let deployment = charge.deployment().clone();
+    let fail = |upstream: &Upstream<'_>| Failed::of(&deployment, upstream, HeaderMap::new());
+    let Some(endpoint) = worker.endpoint(charge.deployment_index()) else {
+        return Err(fail(&Upstream::ConnectFailed(ConnectProblem::Other)));
+    };
+    let limit = if request.stream {
+        deployment.stream_timeout
+    } else {
+        deployment.timeout
+    };
+    let body = Bytes::from(request.upstream_body(&deployment.model_json));
+    let called = worker.client.call(endpoint, body, limit).await;
+    charge.upstream_time = earlier + began.elapsed();
+    let mut answer = called.map_err(|error| match error {
+        CallError::Connect(problem) => fail(&Upstream::ConnectFailed(problem)),
+        CallError::ConnectTimeout => fail(&Upstream::Timeout {
+            after: began.elapsed(),
+            stage: Stage::Connect,
+        }),
+        CallError::HeadTimeout => fail(&Upstream::Timeout {
+            after: began.elapsed(),
+            stage: Stage::Head,
+        }),
+        CallError::Cut => fail(&Upstream::Cut),
+    })?;
+    let headers = to_server(answer.headers());
+    if !answer.status().is_success() {
+        let body = answer
+            .body(limit, MOST_ERROR_BYTES)
+            .await
+            .unwrap_or_default();
+        charge.upstream_time = earlier + began.elapsed();
+        let told = Upstream::Status {
+            status: answer.status().as_u16(),
+            headers: waits(&answer),
+            body: &body,
+        };
+        return Err(Failed {
+            headers,
+            ..fail(&told)
+        });
+    }
+    if answer.is_compressed() || request.stream != answer.is_event_stream() {
+        return Err(Failed {
+            headers,
+            ..fail(&unexpected(&mut answer, limit, began).await.as_upstream())
+        });
+    }
+    if request.stream {
+        let editor = StreamEditor::new(name_json.to_vec(), request.include_usage);
+        let begun = first_content(&deployment, answer, editor, limit, began).await;
+        charge.upstream_time = earlier + began.elapsed();
+        return match begun {
+            Ok((answer, editor, first)) => {
+                charge.first_token();
+                Ok(Came::Stream(Box::new(Begun {
+                    headers,
+                    answer,
+                    editor,
+                    first,
+                })))
+            }
+            Err(failed) => Err(Failed { headers, ..failed }),
+        };
+    }
+    let left = limit.saturating_sub(began.elapsed());
+    let most = worker.shared.settings.most_answer_bytes;
+    // The limit is for the whole answer, however it drips.
+    let read = tokio::time::timeout(left, answer.body(left, most))
+        .await
+        .unwrap_or(Err(ReadError::Timeout));
+    charge.upstream_time = earlier + began.elapsed();
+    let body = read.map_err(|error| Failed {
+        headers: headers.clone(),
+        ..fail(&read_failure(error, began))
+    })?;
+    whole(&body, name_json, &headers).map_err(|wrong| Failed {
+        headers: headers.clone(),
+        ..fail(&wrong.as_upstream())
+    })
+}
+
+/// A 2xx answer that is not what was asked for.
+enum Unusable {
+    Error(Vec<u8>),
+    Malformed,
+    Read(ReadError, Instant),
+}
+
+impl Unusable {
+    fn as_upstream(&self) -> Upstream<'_> {
+        match self {
+            Self::Error(frame) => Upstream::InStream { frame },
+            Self::Malformed => Upstream::Malformed,
+            Self::Read(error, began) => read_failure(*error, *began),
+        }
+    }
+}
+
+/// Some hosts answer a stream request with a plain error and status 200: its text is worth more than "malformed".
+async fn unexpected(answer: &mut Answer, limit: Duration, began: Instant) -> Unusable {
+    if answer.is_compressed() {
+        return Unusable::Malformed;
+    }
+    match answer.body(limit, MOST_ERROR_BYTES).await {
+        Ok(body) => match AnswerSpans::read(&body).and_then(|spans| spans.error) {
+            Some(error) => Unusable::Error(body[error].to_vec()),
+            None => Unusable::Malformed,
+        },
+        Err(ReadError::TooLarge) => Unusable::Malformed,
+        Err(error) => Unusable::Read(error, began),
+    }
+}
+
+fn whole(body: &Bytes, name_json: &[u8], headers: &HeaderMap) -> Result<Came, Unusable> {
+    let spans = AnswerSpans::read(body).ok_or(Unusable::Malformed)?;
+    if let Some(error) = spans.error {
+        return Err(Unusable::Error(body[error].to_vec()));
+    }
+    let told = Told {
+        id: spans
+            .text(body, &spans.id)
+            .filter(|id| !id.is_empty())
+            .map(str::to_owned),
+        service_tier: spans.text(body, &spans.service_tier).map(str::to_owned),
+        usage: spans
+            .usage
+            .as_ref()
+            .and_then(|usage| parse_usage(&body[usage.clone()]).ok()),
+        content_bytes: spans
+            .choices
+            .as_ref()
+            .map_or(0, |choices| choices.len() as u64),
+    };
+    let same = spans
+        .model
+        .as_ref()
+        .is_some_and(|model| &body[model.clone()] == name_json);
+    let edited = if same {
+        body.clone()
+    } else {
+        Bytes::from(spans.with_model(body, name_json))
+    };
+    Ok(Came::Whole {
+        headers: headers.clone(),
+        body: edited,
+        told,
+    })
+}
+
+/// Reads a stream until it has content to show, or must be shown.
+async fn first_content(
+    deployment: &Deployment,
+    mut answer: Answer,
+    mut editor: StreamEditor,
+    limit: Duration,
+    began: Instant,
+) -> Result<(Answer, StreamEditor, Bytes), Failed> {
+    let fail = |upstream: &Upstream<'_>| Failed::of(deployment, upstream, HeaderMap::new());
+    let mut held = BytesMut::new();
+    loop {
+        let patience = if held.is_empty() {
+            limit
+        } else {
+            FIRST_CONTENT.saturating_sub(began.elapsed()).min(limit)
+        };
+        let read = match answer.chunk(patience).await {
+            Err(ReadError::Timeout) if !held.is_empty() && patience < limit => {
+                return Ok((answer, editor, held.freeze()));
+            }
+            read => read.map_err(|error| fail(&read_failure(error, began)))?,
+        };
+        let ended = read.is_none();
+        let edited = match read {
+            Some(bytes) => editor.feed(bytes),
+            None => editor.finish(),
+        };
+        match edited.fault {
+            Some(StreamFault::Error(frame)) => {
+                return Err(fail(&Upstream::InStream { frame: &frame }));
+            }
+            Some(StreamFault::Malformed) => return Err(fail(&Upstream::Malformed)),
+            None => {}
+        }
+        let facts = &editor.facts;
+        let ready = facts.content_started || facts.finished || facts.done || held.len() > MOST_HELD;
+        if ready && held.is_empty() {
+            return Ok((answer, editor, edited.out));
+        }
+        held.extend_from_slice(&edited.out);
+        if ready {
+            return Ok((answer, editor, held.freeze()));
+        }
+        if ended {
+            return Err(fail(&Upstream::Cut));
+        }
+    }
+}
+
+/// A body that ended early, as the classifier knows it.
+pub fn read_failure(error: ReadError, began: Instant) -> Upstream<'static> {
+    match error {
+        ReadError::Cut => Upstream::Cut,
+        ReadError::Timeout => Upstream::Timeout {
+            after: began.elapsed(),
+            stage: Stage::Body,
+        },
+        ReadError::TooLarge => Upstream::Malformed,
+    }
+}
+
+fn waits(answer: &Answer) -> Headers<'_> {
+    Headers {
+        retry_after: answer.header("retry-after"),
+        retry_after_ms: answer.header("retry-after-ms"),
+        should_retry: answer.header("x-should-retry"),
+    }
+}

@@ -1,0 +1,396 @@
+//! What a request has reserved, and its one settlement.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::reply::Incoming;
+use super::worker::Worker;
+use crate::auth::Known;
+use crate::catalog::ServiceTier;
+use crate::limits::{HoldId, Settlement, Standing};
+use crate::policy::cost::{self, CallFacts};
+use crate::policy::upstream_error::Failure;
+use crate::protocol::openai_chat::usage::ParsedUsage;
+use crate::router::{Deployment, End, Lease, Outcome, Ticket};
+use crate::spend::journal::{Appended, Opened};
+use crate::types::{CallStatus, LedgerId, NanoUsd, SpendRow, Usage};
+
+/// What an upstream told of its answer.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    /// The provider's id of the answer.
+    pub id: Option<String>,
+    pub service_tier: Option<String>,
+    pub usage: Option<ParsedUsage>,
+    /// Bytes of content delivered, for an estimate when there is no usage.
+    pub content_bytes: u64,
+}
+
+/// One request's reservations. Settled once: by [`Self::succeed`], [`Self::fail`], or on drop, when the client has left or the
+/// request's task died.
+pub struct Charge {
+    pub worker: Rc<Worker>,
+    known: Rc<Known>,
+    ledger_id: LedgerId,
+    pub call_id: Arc<str>,
+    client_ip: Option<Arc<str>>,
+    end_user: Option<Arc<str>>,
+    pub arrived: Instant,
+    started_at: i64,
+    pub group: u32,
+    hold: HoldId,
+    held: NanoUsd,
+    pub standings: [Option<Standing>; 3],
+    input_tokens: u64,
+    deployment: Arc<Deployment>,
+    deployment_index: u32,
+    lease: Option<Lease>,
+    opened: Option<Appended>,
+    /// Upstream calls beyond the first.
+    pub retries: u16,
+    first_token: Option<Duration>,
+    /// Time spent waiting for upstreams.
+    pub upstream_time: Duration,
+    settled: bool,
+}
+
+/// A settled request.
+#[derive(Clone, Copy, Debug)]
+pub struct Bill {
+    /// `None`: the model has no known price.
+    pub cost: Option<NanoUsd>,
+}
+
+impl Charge {
+    pub fn new(
+        worker: &Rc<Worker>,
+        known: &Rc<Known>,
+        incoming: &Incoming,
+        end_user: Option<&str>,
+        group: u32,
+        input_tokens: u64,
+        ticket: Ticket,
+    ) -> Option<Self> {
+        let deployment = worker.deployment(ticket.lease.deployment)?.clone();
+        Some(Self {
+            worker: worker.clone(),
+            known: known.clone(),
+            ledger_id: LedgerId::now(),
+            call_id: incoming.call_id.clone(),
+            client_ip: incoming.client_ip.clone(),
+            end_user: end_user.map(Into::into),
+            arrived: incoming.arrived,
+            started_at: incoming.started_at,
+            group,
+            hold: ticket.hold,
+            held: ticket.held,
+            standings: ticket.standings,
+            input_tokens,
+            deployment,
+            deployment_index: ticket.lease.deployment,
+            lease: Some(ticket.lease),
+            opened: None,
+            retries: 0,
+            first_token: None,
+            upstream_time: Duration::ZERO,
+            settled: false,
+        })
+    }
+
+    pub fn hold(&self) -> HoldId {
+        self.hold
+    }
+
+    pub fn deployment(&self) -> &Arc<Deployment> {
+        &self.deployment
+    }
+
+    pub fn deployment_index(&self) -> u32 {
+        self.deployment_index
+    }
+
+    /// The same request goes to another deployment.
+    pub fn moved(&mut self, lease: Lease) {
+        if let Some(deployment) = self.worker.deployment(lease.deployment) {
+            self.deployment = deployment.clone();
+        }
+        self.deployment_index = lease.deployment;
+        self.lease = Some(lease);
+        self.retries += 1;
+    }
+
+    /// Journals that a call goes upstream: once a request, before the first call.
+    pub fn goes_upstream(&mut self) {
+        if self.opened.is_some() {
+            return;
+        }
+        let principal = &self.known.principal;
+        let opened = Opened {
+            ledger_id: self.ledger_id,
+            key_hash: principal.key_hash,
+            user_id: principal.user.as_ref().map(|user| user.id.clone()),
+            team_id: principal.team.as_ref().map(|team| team.id.clone()),
+            started_at: self.started_at,
+            model: self.deployment.model.clone(),
+            model_group: self.deployment.group.clone(),
+            model_id: self.deployment.id.clone(),
+            provider: self.deployment.provider.clone(),
+            api_base: self.deployment.api_base.clone(),
+            call_id: self.call_id.clone(),
+            hold: self.held,
+        };
+        self.opened = Some(self.worker.desk.opened(&opened));
+    }
+
+    /// Reports a failed attempt: the deployment's slot is free again, the hold stays.
+    pub fn attempt_failed(&mut self, failure: &Failure) {
+        let Some(lease) = self.lease.take() else {
+            return;
+        };
+        let lease = Some((
+            lease,
+            Outcome::Failure {
+                status: failure.status,
+            },
+        ));
+        let end = End {
+            hold: None,
+            lease,
+            group: self.group,
+            settlement: Settlement::default(),
+            output_tokens: None,
+        };
+        self.worker.port.end(end);
+    }
+
+    /// The first content of a stream has arrived.
+    pub fn first_token(&mut self) {
+        self.first_token = Some(self.arrived.elapsed());
+    }
+
+    /// Settles a whole answer.
+    pub fn succeed(&mut self, told: &Told) -> Bill {
+        let total = self.arrived.elapsed();
+        let first_token_ms = self.first_token.map(|first| first.as_secs_f32() * 1e3);
+        let outcome = Outcome::Success {
+            latency_ms: self.upstream_time.as_secs_f32() * 1e3,
+            first_token_ms,
+        };
+        let (usage, estimated, bill) = self.price(told, true);
+        if let Some(metrics) = self.worker.metrics(self.deployment_index) {
+            metrics.succeeded.inc();
+            metrics.total.observe(total.as_secs_f64());
+            metrics.upstream.observe(self.upstream_time.as_secs_f64());
+            metrics
+                .overhead
+                .observe(total.saturating_sub(self.upstream_time).as_secs_f64());
+            if let Some(first) = self.first_token {
+                metrics.first_token.observe(first.as_secs_f64());
+            }
+        }
+        self.settle(
+            CallStatus::Success,
+            told,
+            usage,
+            estimated,
+            bill,
+            outcome,
+            200,
+            None,
+        );
+        bill
+    }
+
+    /// Settles a failure. What was streamed before it is charged.
+    pub fn fail(&mut self, failure: &Failure, told: &Told) {
+        if let Some(metrics) = self.worker.metrics(self.deployment_index) {
+            self.worker
+                .shared
+                .metrics
+                .failed(metrics, failure.status, failure.class.as_str());
+        }
+        let (usage, estimated, bill) = self.price(told, false);
+        let outcome = Outcome::Failure {
+            status: failure.status,
+        };
+        let class = Some(failure.class.as_str());
+        self.settle(
+            CallStatus::Failure,
+            told,
+            usage,
+            estimated,
+            bill,
+            outcome,
+            failure.status,
+            class,
+        );
+    }
+
+    /// Settles a call whose client left. What was streamed is charged.
+    pub fn abandon(&mut self, told: &Told) {
+        if self.settled {
+            return;
+        }
+        if let Some(metrics) = self.worker.metrics(self.deployment_index) {
+            self.worker
+                .shared
+                .metrics
+                .failed(metrics, 499, "ClientDisconnected");
+        }
+        let (usage, estimated, bill) = self.price(told, false);
+        self.settle(
+            CallStatus::ClientDisconnected,
+            told,
+            usage,
+            estimated,
+            bill,
+            Outcome::Neutral,
+            499,
+            None,
+        );
+    }
+
+    /// Usage, whether it is estimated, and the bill. A call that is not `whole` and delivered nothing costs nothing.
+    fn price(&self, told: &Told, whole: bool) -> (Usage, bool, Bill) {
+        let (usage, estimated) = match told.usage {
+            Some(parsed) => (parsed.usage, false),
+            None if !whole && told.content_bytes == 0 => (Usage::default(), false),
+            None => {
+                let output = told.content_bytes.div_ceil(4);
+                (
+                    Usage {
+                        input: self.input_tokens,
+                        output,
+                        ..Usage::default()
+                    },
+                    true,
+                )
+            }
+        };
+        let rates = self.deployment.rates.as_deref();
+        let stated = told.usage.and_then(|parsed| parsed.stated_cost);
+        let cost = stated.or_else(|| {
+            let parsed = told.usage.as_ref();
+            let facts = CallFacts {
+                tier: ServiceTier::of(told.service_tier.as_deref()),
+                inference_in_us: parsed.is_some_and(|parsed| parsed.inference_in_us),
+                fast: parsed.is_some_and(|parsed| parsed.fast),
+                units: cost::Units {
+                    web_searches: parsed.map_or(0, |parsed| parsed.web_searches),
+                    ..cost::Units::default()
+                },
+                ..CallFacts::default()
+            };
+            let usage = if usage.total_tokens() == 0 {
+                return rates.map(|_| NanoUsd(0));
+            } else {
+                &usage
+            };
+            rates.map(|rates| cost::cost(rates, usage, &facts).total)
+        });
+        (usage, estimated, Bill { cost })
+    }
+
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "one call a way to end, all named at the call"
+    )]
+    fn settle(
+        &mut self,
+        status: CallStatus,
+        told: &Told,
+        usage: Usage,
+        usage_estimated: bool,
+        bill: Bill,
+        outcome: Outcome,
+        http_status: u16,
+        error_class: Option<&'static str>,
+    ) {
+        if std::mem::replace(&mut self.settled, true) {
+            return;
+        }
+        let spend = bill.cost.unwrap_or_default();
+        if let Some(metrics) = self.worker.metrics(self.deployment_index) {
+            metrics.spend.inc_by(spend.to_f64());
+            metrics.input_tokens.inc_by(usage.prompt_tokens());
+            metrics.output_tokens.inc_by(usage.completion_tokens());
+        }
+        self.worker.port.end(End {
+            hold: Some(self.hold),
+            lease: self.lease.take().map(|lease| (lease, outcome)),
+            group: self.group,
+            settlement: Settlement {
+                tokens: usage.total_tokens(),
+                cost: spend,
+            },
+            output_tokens: (status == CallStatus::Success).then(|| usage.completion_tokens()),
+        });
+        let row = self.row(
+            status,
+            told,
+            usage,
+            usage_estimated,
+            spend,
+            http_status,
+            error_class,
+        );
+        self.worker.desk.settled(self.opened.take(), row);
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "the columns of a row")]
+    fn row(
+        &self,
+        status: CallStatus,
+        told: &Told,
+        usage: Usage,
+        usage_estimated: bool,
+        spend: NanoUsd,
+        http_status: u16,
+        error_class: Option<&'static str>,
+    ) -> SpendRow {
+        let principal = &self.known.principal;
+        let micros = |since: Duration| self.started_at.saturating_add(since.as_micros() as i64);
+        SpendRow {
+            ledger_id: self.ledger_id,
+            key_hash: principal.key_hash,
+            user_id: principal.user.as_ref().map(|user| user.id.clone()),
+            team_id: principal.team.as_ref().map(|team| team.id.clone()),
+            end_user: self.end_user.clone(),
+            started_at: self.started_at,
+            ended_at: micros(self.arrived.elapsed()),
+            first_token_at: self.first_token.map(micros),
+            call_type: call_type(),
+            status,
+            model: self.deployment.model.clone(),
+            model_group: self.deployment.group.clone(),
+            model_id: self.deployment.id.clone(),
+            provider: self.deployment.provider.clone(),
+            api_base: self.deployment.api_base.clone(),
+            spend,
+            usage,
+            usage_estimated,
+            request_id: told
+                .id
+                .as_deref()
+                .map_or_else(|| self.call_id.clone(), Into::into),
+            call_id: self.call_id.clone(),
+            retries: self.retries,
+            http_status,
+            error_class: error_class.map(Into::into),
+            client_ip: self.client_ip.clone(),
+        }
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.abandon(&Told::default());
+    }
+}
+
+/// LiteLLM's name of a chat call, shared by all rows.
+fn call_type() -> Arc<str> {
+    thread_local!(static CHAT: Arc<str> = "acompletion".into());
+    CHAT.with(Arc::clone)
+}

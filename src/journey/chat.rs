@@ -1,0 +1,196 @@
+//! The way of a chat request.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::admission::{Admitted, admit, failure as denial};
+use super::attempt::{Came, Failed, attempt};
+use super::charge::Charge;
+use super::failure::{Failure, Refused};
+use super::headers::describe;
+use super::reply::{Incoming, Reply};
+use super::stream::ChatStream;
+use super::worker::Worker;
+use crate::auth::Caller;
+use crate::policy::retry::{Attempt, Decision, RetryPolicy, decide};
+use crate::protocol::openai_chat::request::ChatRequest;
+use crate::router::Next;
+use crate::types::NanoUsd;
+
+/// Serves a chat request: an answer, or the reason why there is none.
+pub async fn chat(
+    worker: &Rc<Worker>,
+    caller: &Caller,
+    incoming: Incoming,
+) -> Result<Reply, Refused> {
+    let refused = |failure: Failure, key_spend: Option<NanoUsd>| Refused {
+        failure,
+        call_id: incoming.call_id.clone(),
+        key_spend,
+    };
+    let request = ChatRequest::read(&incoming.body)
+        .map_err(|error| refused(Failure::Request(error), None))?;
+    let admitted = admit(worker, caller, &request)
+        .await
+        .map_err(|failure| refused(failure, None))?;
+    let Admitted {
+        group,
+        ticket,
+        input_tokens,
+    } = admitted;
+    let charge = Charge::new(
+        worker,
+        &caller.known,
+        &incoming,
+        request.user(),
+        group,
+        input_tokens,
+        ticket,
+    );
+    let charge = charge.ok_or_else(|| refused(Failure::ControlFailed, None))?;
+    let key_spend = charge.standings[0].map(|key| key.spent);
+    serve(charge, &request)
+        .await
+        .map_err(|failure| refused(failure, key_spend))
+}
+
+/// Calls deployments until one answers or the retry policy gives up.
+async fn serve(mut charge: Charge, request: &ChatRequest<'_>) -> Result<Reply, Failure> {
+    let worker = charge.worker.clone();
+    let Some(group) = worker.table().groups.get(charge.group as usize) else {
+        return Err(Failure::ControlFailed);
+    };
+    let mut tried = Tried::default();
+    loop {
+        tried.add(charge.deployment_index());
+        charge.goes_upstream();
+        let failed = match attempt(&mut charge, request, &group.name_json).await {
+            Ok(came) => return Ok(reply(charge, came).await),
+            Err(failed) => failed,
+        };
+        let count = group
+            .members
+            .iter()
+            .filter(|member| !tried.holds(member.deployment))
+            .count();
+        let step = Attempt {
+            retries: u32::from(charge.retries),
+            untried: if tried.is_full() { 0 } else { count },
+            time_left: time_left(&charge),
+            jitter: fastrand::f64(),
+        };
+        let policy = RetryPolicy {
+            num_retries: charge.deployment().num_retries,
+            ..RetryPolicy::default()
+        };
+        let Decision::Next {
+            after,
+            exclude_tried,
+        } = decide(&policy, &failed.failure, &step)
+        else {
+            return Err(give_up(&mut charge, failed).await);
+        };
+        charge.attempt_failed(&failed.failure);
+        if !after.is_zero() {
+            tokio::time::sleep(after).await;
+        }
+        let leave_out = if exclude_tried {
+            tried
+        } else {
+            Tried::default()
+        };
+        let next = Next {
+            hold: charge.hold(),
+            group: charge.group,
+            tried: leave_out.deployments,
+        };
+        match worker.port.next(next).await {
+            Ok(ticket) => charge.moved(ticket.lease),
+            Err(denied) => {
+                log::debug!(
+                    "no other deployment: {:?}",
+                    denial(&worker, charge.group, denied)
+                );
+                return Err(give_up(&mut charge, failed).await);
+            }
+        }
+    }
+}
+
+/// Every attempt has the deployment's time limit; all together have as many of them as there may be attempts.
+fn time_left(charge: &Charge) -> Duration {
+    let deployment = charge.deployment();
+    let all = deployment
+        .timeout
+        .saturating_mul(deployment.num_retries.saturating_add(1));
+    all.saturating_sub(charge.arrived.elapsed())
+}
+
+async fn give_up(charge: &mut Charge, failed: Failed) -> Failure {
+    charge.fail(&failed.failure, &failed.told);
+    charge.worker.desk.written().await;
+    Failure::Upstream {
+        failure: failed.failure,
+        headers: failed.headers,
+    }
+}
+
+async fn reply(mut charge: Charge, came: Came) -> Reply {
+    match came {
+        Came::Whole {
+            mut headers,
+            body,
+            told,
+        } => {
+            let bill = charge.succeed(&told);
+            charge.worker.desk.written().await;
+            describe(&mut headers, &charge, Some(bill));
+            Reply::Whole { headers, body }
+        }
+        Came::Stream(mut begun) => {
+            let mut headers = std::mem::take(&mut begun.headers);
+            describe(&mut headers, &charge, None);
+            Reply::Stream {
+                headers,
+                body: Box::new(ChatStream::new(charge, *begun)),
+            }
+        }
+    }
+}
+
+/// The deployments that a request has called.
+#[derive(Clone, Copy)]
+struct Tried {
+    deployments: [u32; crate::router::MAX_ATTEMPTS],
+}
+
+impl Default for Tried {
+    fn default() -> Self {
+        Self {
+            deployments: [u32::MAX; crate::router::MAX_ATTEMPTS],
+        }
+    }
+}
+
+impl Tried {
+    fn add(&mut self, deployment: u32) {
+        if self.holds(deployment) {
+            return;
+        }
+        if let Some(place) = self
+            .deployments
+            .iter_mut()
+            .find(|place| **place == u32::MAX)
+        {
+            *place = deployment;
+        }
+    }
+
+    fn holds(&self, deployment: u32) -> bool {
+        self.deployments.contains(&deployment)
+    }
+
+    fn is_full(&self) -> bool {
+        !self.deployments.contains(&u32::MAX)
+    }
+}

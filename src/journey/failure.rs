@@ -1,0 +1,50 @@
+//! Everything that can end a request without an answer.
+
+use std::sync::Arc;
+
+use actix_web::http::header::HeaderMap;
+
+use crate::limits::Refusal;
+use crate::policy::access::DeniedBy;
+use crate::policy::upstream_error;
+use crate::protocol::openai_chat::request::RequestError;
+use crate::types::NanoUsd;
+
+/// Why.
+#[derive(Debug)]
+pub enum Failure {
+    /// The body is no chat request.
+    Request(RequestError),
+    /// No group, alias or deployment has this name; `None` when the body names no model.
+    UnknownModel(Option<String>),
+    /// The caller's lists do not allow this model.
+    ModelDenied { by: DeniedBy, model: String },
+    /// A limit or a budget.
+    Limited(Refusal),
+    /// All slots of the group's deployments are in use.
+    Busy {
+        group: Arc<str>,
+        deployment: Arc<str>,
+        slots: u32,
+    },
+    /// The group has no deployment to call.
+    NoDeployment { group: Arc<str> },
+    /// Spend could not be journalled, so no call may begin.
+    LedgerClosed,
+    /// The control thread failed at this request.
+    ControlFailed,
+    /// The upstream failed; its answer's headers come along.
+    Upstream {
+        failure: upstream_error::Failure,
+        headers: HeaderMap,
+    },
+}
+
+/// A failure with what the error's headers tell.
+#[derive(Debug)]
+pub struct Refused {
+    pub failure: Failure,
+    pub call_id: Arc<str>,
+    /// What the caller's key has spent, when it is known here.
+    pub key_spend: Option<NanoUsd>,
+}

@@ -1,0 +1,218 @@
+//! Response headers: what the gateway tells of a call, and what the upstream told.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fmt::Display;
+
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+
+use super::charge::{Bill, Charge};
+use crate::limits::Standing;
+use crate::router::Deployment;
+use crate::types::NanoUsd;
+
+/// Upstream headers that speak of its connection, its cookies or its browser policy: never copied.
+const NOT_COPIED: &[&str] = &[
+    "access-control-allow-credentials",
+    "access-control-allow-headers",
+    "access-control-allow-methods",
+    "access-control-allow-origin",
+    "access-control-expose-headers",
+    "access-control-max-age",
+    "alt-svc",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-security-policy",
+    "keep-alive",
+    "proxy-authenticate",
+    "set-cookie",
+    "strict-transport-security",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "x-content-type-options",
+    "x-frame-options",
+];
+
+/// Upstream headers that keep their own name as well.
+fn keeps_its_name(name: &str) -> bool {
+    name.starts_with("x-ratelimit-") || name == "x-request-id" || name == "request-id"
+}
+
+/// Prefixed names a thread remembers: building one anew for each header of each answer costs more than all the copying.
+const MOST_NAMES: usize = 512;
+
+thread_local! {
+    static PREFIXED: RefCell<HashMap<String, HeaderName>> = RefCell::default();
+}
+
+/// The headers of an upstream answer as ours: `llm_provider-<name>`, and rate limits and request ids under their own names.
+pub fn to_server(upstream: &awc::http::header::HeaderMap) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(upstream.len() + 32);
+    PREFIXED.with_borrow_mut(|names| {
+        for (name, value) in upstream {
+            let name = name.as_str();
+            if NOT_COPIED.binary_search(&name).is_ok() {
+                continue;
+            }
+            if keeps_its_name(name)
+                && let Ok(own) = name.parse::<HeaderName>()
+            {
+                headers.append(own, value.clone());
+            }
+            if let Some(prefixed) = prefixed(names, name) {
+                headers.append(prefixed, value.clone());
+            }
+        }
+    });
+    headers
+}
+
+fn prefixed(names: &mut HashMap<String, HeaderName>, name: &str) -> Option<HeaderName> {
+    if let Some(known) = names.get(name) {
+        return Some(known.clone());
+    }
+    let prefixed: HeaderName = format!("llm_provider-{name}").parse().ok()?;
+    if names.len() < MOST_NAMES {
+        names.insert(name.to_owned(), prefixed.clone());
+    }
+    Some(prefixed)
+}
+
+/// Sets `name` to a text that is a header value; anything else leaves the header out.
+pub fn set(headers: &mut HeaderMap, name: &'static str, value: impl Display) {
+    let text = value.to_string();
+    if text.is_empty() {
+        return;
+    }
+    if let Ok(value) = HeaderValue::try_from(text) {
+        headers.insert(HeaderName::from_static(name), value);
+    }
+}
+
+/// Everything the gateway tells of a served call. `bill` is none for streams: their head leaves before the cost is known.
+pub fn describe(headers: &mut HeaderMap, charge: &Charge, bill: Option<Bill>) {
+    let deployment: &Deployment = charge.deployment();
+    set(headers, "x-litellm-call-id", &charge.call_id);
+    set(headers, "x-litellm-model-id", &deployment.id);
+    set(headers, "x-litellm-model-group", &deployment.group);
+    set(headers, "x-litellm-model-name", &deployment.litellm_model);
+    set(headers, "x-litellm-model-api-base", &deployment.api_base);
+    headers.insert(
+        HeaderName::from_static("x-litellm-version"),
+        HeaderValue::from_static(env!("CARGO_PKG_VERSION")),
+    );
+    let cost = bill.and_then(|bill| bill.cost);
+    if let Some(cost) = cost {
+        set(headers, "x-litellm-response-cost", cost);
+    }
+    set(headers, "x-litellm-attempted-retries", charge.retries);
+    set(headers, "x-litellm-attempted-fallbacks", 0);
+    let total = charge.arrived.elapsed();
+    let overhead = total.saturating_sub(charge.upstream_time);
+    set(
+        headers,
+        "x-litellm-response-duration-ms",
+        format_args!("{:.3}", total.as_secs_f64() * 1e3),
+    );
+    set(
+        headers,
+        "x-litellm-overhead-duration-ms",
+        format_args!("{:.3}", overhead.as_secs_f64() * 1e3),
+    );
+    let [key, user, team] = &charge.standings;
+    if let Some(key) = key {
+        let spent = NanoUsd(key.spent.0.saturating_add(cost.unwrap_or_default().0));
+        set(headers, "x-litellm-key-spend", spent);
+        if let Some(budget) = key.limits.max_budget {
+            set(headers, "x-litellm-key-max-budget", budget);
+        }
+        if let Some(tpm) = key.limits.tpm {
+            set(headers, "x-litellm-key-tpm-limit", tpm);
+        }
+        if let Some(rpm) = key.limits.rpm {
+            set(headers, "x-litellm-key-rpm-limit", rpm);
+        }
+    }
+    for (standing, names) in [(key, &KEY), (user, &USER), (team, &TEAM)] {
+        if let Some(standing) = standing {
+            set_standing(headers, standing, names);
+        }
+    }
+}
+
+/// Header names of one scope: limit and remaining of requests, tokens and parallel requests.
+pub type LimitNames = [&'static str; 6];
+
+const KEY: LimitNames = [
+    "x-ratelimit-api_key-limit-requests",
+    "x-ratelimit-api_key-remaining-requests",
+    "x-ratelimit-api_key-limit-tokens",
+    "x-ratelimit-api_key-remaining-tokens",
+    "x-ratelimit-api_key-limit-max_parallel_requests",
+    "x-ratelimit-api_key-remaining-max_parallel_requests",
+];
+const USER: LimitNames = [
+    "x-ratelimit-user-limit-requests",
+    "x-ratelimit-user-remaining-requests",
+    "x-ratelimit-user-limit-tokens",
+    "x-ratelimit-user-remaining-tokens",
+    "x-ratelimit-user-limit-max_parallel_requests",
+    "x-ratelimit-user-remaining-max_parallel_requests",
+];
+const TEAM: LimitNames = [
+    "x-ratelimit-team-limit-requests",
+    "x-ratelimit-team-remaining-requests",
+    "x-ratelimit-team-limit-tokens",
+    "x-ratelimit-team-remaining-tokens",
+    "x-ratelimit-team-limit-max_parallel_requests",
+    "x-ratelimit-team-remaining-max_parallel_requests",
+];
+
+/// Tells what is left of one scope's limits.
+pub fn set_standing(headers: &mut HeaderMap, standing: &Standing, names: &LimitNames) {
+    let limits = &standing.limits;
+    let pairs = [
+        (limits.rpm, standing.requests_left()),
+        (limits.tpm, standing.tokens_left()),
+        (limits.max_parallel_requests, standing.parallel_left()),
+    ];
+    for ((limit, left), names) in pairs.into_iter().zip(names.chunks_exact(2)) {
+        if let (Some(limit), Some(left), [limit_name, left_name]) = (limit, left, names) {
+            set(headers, limit_name, limit);
+            set(headers, left_name, left);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn upstream_headers_are_prefixed_and_cleaned() {
+        assert!(NOT_COPIED.is_sorted());
+        let mut upstream = awc::http::header::HeaderMap::new();
+        for (name, value) in [
+            ("set-cookie", "a=b"),
+            ("content-length", "3"),
+            ("openai-processing-ms", "7"),
+            ("x-ratelimit-limit-requests", "9"),
+        ] {
+            upstream.insert(
+                name.parse().unwrap(),
+                awc::http::header::HeaderValue::from_static(value),
+            );
+        }
+        let ours = to_server(&upstream);
+        let names: std::collections::BTreeSet<&str> =
+            ours.keys().map(|name| name.as_str()).collect();
+        let expected = [
+            "llm_provider-openai-processing-ms",
+            "llm_provider-x-ratelimit-limit-requests",
+            "x-ratelimit-limit-requests",
+        ];
+        assert_eq!(names, expected.into());
+    }
+}

@@ -1,0 +1,22 @@
+//! One request's way: read, admit, call, retry, stream, settle.
+//!
+//! `chat` is the sentence; the other files are its words. A [`Worker`] is what one thread has for it. A `Charge` owns what a
+//! request has reserved and settles it exactly once, also when the client leaves or something panics. This room knows HTTP
+//! only as headers and bytes; how an error looks to a client is the door's business.
+
+mod admission;
+mod attempt;
+mod charge;
+mod chat;
+mod failure;
+mod headers;
+mod reply;
+mod stream;
+mod worker;
+
+pub use chat::chat;
+pub use failure::{Failure, Refused};
+pub use headers::set_standing;
+pub use reply::{Incoming, Reply};
+pub use stream::ChatStream;
+pub use worker::{Settings, Shared, Worker};

@@ -1,0 +1,32 @@
+//! What comes in and what goes out.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use actix_web::http::header::HeaderMap;
+use bytes::Bytes;
+
+use super::stream::ChatStream;
+
+/// A request as the door hands it over.
+pub struct Incoming {
+    pub body: Bytes,
+    /// When the request's head had arrived.
+    pub arrived: Instant,
+    /// Microseconds since the Unix epoch.
+    pub started_at: i64,
+    pub call_id: Arc<str>,
+    pub client_ip: Option<Arc<str>>,
+}
+
+/// An answer: status 200, these headers, and a body.
+pub enum Reply {
+    Whole {
+        headers: HeaderMap,
+        body: Bytes,
+    },
+    Stream {
+        headers: HeaderMap,
+        body: Box<ChatStream>,
+    },
+}

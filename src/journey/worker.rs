@@ -1,0 +1,127 @@
+//! What one worker thread has.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use crate::auth::{Caller, Directory, Epoch};
+use crate::limits::{Enroll, EntityIx};
+use crate::metrics::{DeploymentMetrics, Metrics};
+use crate::router::{ControlHandle, Deployment, Port, RoutingTable};
+use crate::spend::{self, Desk};
+use crate::store::Store;
+use crate::upstream::{Client, Endpoint};
+
+/// Figures of the configuration that the way of a request needs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Largest request body, in bytes.
+    pub most_request_bytes: usize,
+    /// Largest answer that is not a stream, in bytes.
+    pub most_answer_bytes: usize,
+    /// `litellm_settings.budget_exceeded_status_code`.
+    pub budget_exceeded_status: u16,
+    /// `budget_enforcement: strict`.
+    pub strict_budgets: bool,
+    /// `general_settings.include_call_id_in_error_body`.
+    pub call_id_in_errors: bool,
+}
+
+/// What all threads share.
+pub struct Shared {
+    pub settings: Settings,
+    pub metrics: Metrics,
+    pub store: Store,
+    pub control: Arc<ControlHandle>,
+    pub epoch: Arc<Epoch>,
+    pub ledger: Arc<spend::Gauges>,
+    pub journal: Arc<spend::journal::Syncer>,
+    /// Exact token counts at the same time: each keeps a core busy.
+    pub counts: Arc<Semaphore>,
+}
+
+/// See the module.
+pub struct Worker {
+    pub shared: Arc<Shared>,
+    pub directory: Directory,
+    pub desk: Desk,
+    pub port: Port,
+    pub client: Client,
+    table: Arc<RoutingTable>,
+    endpoints: Vec<Option<Endpoint>>,
+    metrics: Vec<DeploymentMetrics>,
+}
+
+impl Worker {
+    /// Prepares this thread: addresses and series of all deployments are resolved here, once.
+    pub fn new(shared: Arc<Shared>, directory: Directory, desk: Desk, port: Port) -> Rc<Self> {
+        let client = Client::new();
+        let table = shared.control.table().clone();
+        let endpoint = |deployment: &Arc<Deployment>| {
+            let url = format!("{}/chat/completions", deployment.api_base);
+            client
+                .endpoint(&url, deployment.api_key.as_ref(), &deployment.extra_headers)
+                .inspect_err(|error| {
+                    log::error!("deployment {} cannot be called: {error}", deployment.id)
+                })
+                .ok()
+        };
+        let series = |d: &Arc<Deployment>| {
+            shared
+                .metrics
+                .deployment(&d.group, &d.model, &d.id, &d.provider)
+        };
+        Rc::new(Self {
+            endpoints: table.deployments.iter().map(endpoint).collect(),
+            metrics: table.deployments.iter().map(series).collect(),
+            client,
+            table,
+            directory,
+            desk,
+            port,
+            shared,
+        })
+    }
+
+    pub fn table(&self) -> &Arc<RoutingTable> {
+        &self.table
+    }
+
+    pub fn deployment(&self, index: u32) -> Option<&Arc<Deployment>> {
+        self.table.deployments.get(index as usize)
+    }
+
+    pub fn endpoint(&self, index: u32) -> Option<&Endpoint> {
+        self.endpoints.get(index as usize)?.as_ref()
+    }
+
+    pub fn metrics(&self, index: u32) -> Option<&DeploymentMetrics> {
+        self.metrics.get(index as usize)
+    }
+
+    /// Where the gatekeeper counts this caller's key, user and team; asked once for as long as the caller is cached.
+    pub async fn places(&self, caller: &Caller) -> Option<[Option<EntityIx>; 3]> {
+        if let Some(places) = caller.known.places.get() {
+            return Some(places.map(|place| place.map(EntityIx)));
+        }
+        let principal = caller.principal();
+        let scopes = [
+            Some(principal.key.clone()),
+            principal.user.clone(),
+            principal.team.clone(),
+        ];
+        let places = self
+            .shared
+            .control
+            .gatekeeper()
+            .send(Enroll { scopes })
+            .await
+            .ok()?;
+        caller
+            .known
+            .places
+            .set(Some(places.map(|place| place.map(|EntityIx(place)| place))));
+        Some(places)
+    }
+}

@@ -1,0 +1,548 @@
+//! Admission and settlement over all scopes of a call.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::entity::{Entity, EntityIx, ScopeKind, Standing};
+use super::refusal::Refusal;
+use crate::types::{Limits, NanoUsd};
+
+/// A call has at most this many scopes: key, user, team.
+pub const MAX_SCOPES: usize = 3;
+
+/// What a call asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask {
+    /// In the order key, user, team.
+    pub scopes: [Option<EntityIx>; MAX_SCOPES],
+    /// Input tokens, guessed or counted.
+    pub input_tokens: u64,
+    /// Output tokens asked for (`max_tokens` × `n`), if the request says.
+    pub output_tokens: Option<u64>,
+    /// Money to hold.
+    pub hold: NanoUsd,
+    /// The model costs nothing: budgets are not looked at.
+    pub free: bool,
+    /// The budget of the key's user binds: the key belongs to no team.
+    pub user_budget_binds: bool,
+}
+
+/// A reservation, given back by [`Gatekeeper::settle`] once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HoldId {
+    slot: u32,
+    generation: u32,
+}
+
+/// What a call really used. The default, nothing, gives everything back but the request itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settlement {
+    pub tokens: u64,
+    pub cost: NanoUsd,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Share {
+    entity: Option<EntityIx>,
+    /// The window the tokens were reserved in.
+    window: u64,
+    held: NanoUsd,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Hold {
+    generation: u32,
+    open: bool,
+    tokens: u64,
+    shares: [Share; MAX_SCOPES],
+}
+
+/// See the room's head.
+#[derive(Debug)]
+pub struct Gatekeeper {
+    window_ms: u64,
+    strict: bool,
+    entities: Vec<Entity>,
+    by_id: HashMap<(ScopeKind, Arc<str>), EntityIx>,
+    holds: Vec<Hold>,
+    free_holds: Vec<u32>,
+    overshoot: NanoUsd,
+}
+
+impl Gatekeeper {
+    /// `window_ms` is the length of every limit window; `strict` keeps spent + held within every budget always.
+    pub fn new(window_ms: u64, strict: bool) -> Self {
+        Self {
+            window_ms,
+            strict,
+            entities: Vec::new(),
+            by_id: HashMap::new(),
+            holds: Vec::new(),
+            free_holds: Vec::new(),
+            overshoot: NanoUsd(0),
+        }
+    }
+
+    pub fn is_strict(&self) -> bool {
+        self.strict
+    }
+
+    /// The place of an entity. At the first time `spent` is what the store has booked; later calls update the limits and leave
+    /// the money alone, because this state knows more than any row.
+    pub fn enroll(
+        &mut self,
+        kind: ScopeKind,
+        id: &Arc<str>,
+        limits: Limits,
+        spent: NanoUsd,
+    ) -> EntityIx {
+        if let Some(known) = self.by_id.get(&(kind, id.clone())) {
+            if let Some(entity) = self.entities.get_mut(known.0 as usize) {
+                entity.limits = limits;
+            }
+            return *known;
+        }
+        let place = EntityIx(self.entities.len() as u32);
+        self.entities
+            .push(Entity::new(kind, id.clone(), limits, spent));
+        self.by_id.insert((kind, id.clone()), place);
+        place
+    }
+
+    pub fn find(&self, kind: ScopeKind, id: &Arc<str>) -> Option<Standing> {
+        let place = self.by_id.get(&(kind, id.clone()))?;
+        self.entities.get(place.0 as usize).map(Entity::standing)
+    }
+
+    pub fn standing(&self, place: EntityIx) -> Standing {
+        self.entities
+            .get(place.0 as usize)
+            .map(Entity::standing)
+            .unwrap_or_default()
+    }
+
+    /// Lets a call in, charging one request, its tokens and its money in every scope; or refuses it and charges nothing.
+    ///
+    /// Budgets are looked at first, then requests and parallel calls, then tokens, each in the order of the scopes: the order
+    /// in which LiteLLM reports. `now` is in milliseconds of a monotonic clock.
+    pub fn admit(&mut self, ask: &Ask, now: u64) -> Result<HoldId, Refusal> {
+        let window_ms = self.window_ms;
+        for place in ask.scopes.into_iter().flatten() {
+            if let Some(entity) = self.entities.get_mut(place.0 as usize) {
+                entity.window.roll(now, window_ms);
+            }
+        }
+        let tokens = self.tokens_to_reserve(ask);
+        self.check(ask, tokens)
+            .map_err(|(entity, limited)| entity.refusal(limited, now, window_ms))?;
+        let (slot, generation) = self.free_slot();
+        let mut shares = [Share::default(); MAX_SCOPES];
+        for (share, place) in shares.iter_mut().zip(ask.scopes) {
+            let Some(entity) = place.and_then(|place| self.entities.get_mut(place.0 as usize))
+            else {
+                continue;
+            };
+            // The hold shrinks to what is left of a budget (never in strict mode: there it fits).
+            let left = entity.uncommitted().unwrap_or(i64::MAX).max(0);
+            let held = if ask.free {
+                NanoUsd(0)
+            } else {
+                NanoUsd(ask.hold.0.clamp(0, left))
+            };
+            entity.held.0 = entity.held.0.saturating_add(held.0);
+            entity.in_flight += 1;
+            *share = Share {
+                entity: place,
+                window: entity.window.take(now, tokens),
+                held,
+            };
+        }
+        if let Some(hold) = self.holds.get_mut(slot as usize) {
+            *hold = Hold {
+                generation,
+                open: true,
+                tokens,
+                shares,
+            };
+        }
+        Ok(HoldId { slot, generation })
+    }
+
+    fn check(&self, ask: &Ask, tokens: u64) -> Result<(), (&Entity, super::Limited)> {
+        let entities = || {
+            let places = ask.scopes.iter().flatten();
+            places.filter_map(|place| self.entities.get(place.0 as usize))
+        };
+        if !ask.free {
+            let bound = |entity: &&Entity| entity.kind != ScopeKind::User || ask.user_budget_binds;
+            // Teams are reported before users, whose budgets bind personal keys only.
+            let mut budgets: [Option<&Entity>; MAX_SCOPES] = [None; MAX_SCOPES];
+            for entity in entities().filter(bound) {
+                let rank = match entity.kind {
+                    ScopeKind::Key => 0,
+                    ScopeKind::Team => 1,
+                    ScopeKind::User => 2,
+                };
+                budgets[rank] = Some(entity);
+            }
+            for entity in budgets.into_iter().flatten() {
+                entity
+                    .check_budget(ask.hold, self.strict)
+                    .map_err(|limited| (entity, limited))?;
+            }
+        }
+        for entity in entities() {
+            entity
+                .check_requests()
+                .map_err(|limited| (entity, limited))?;
+        }
+        for entity in entities() {
+            entity
+                .check_tokens(tokens)
+                .map_err(|limited| (entity, limited))?;
+        }
+        Ok(())
+    }
+
+    /// Input plus output; an output of unknown length counts as a quarter of the smallest limit, at most 1,024.
+    fn tokens_to_reserve(&self, ask: &Ask) -> u64 {
+        let limits = ask
+            .scopes
+            .iter()
+            .flatten()
+            .filter_map(|place| self.entities.get(place.0 as usize)?.limits.tpm);
+        let Some(smallest) = limits.min() else {
+            return 0;
+        };
+        let output = ask
+            .output_tokens
+            .unwrap_or_else(|| (smallest / 4).min(1024));
+        ask.input_tokens.saturating_add(output).max(1)
+    }
+
+    fn free_slot(&mut self) -> (u32, u32) {
+        if let Some(slot) = self.free_holds.pop() {
+            let generation = self
+                .holds
+                .get(slot as usize)
+                .map_or(0, |hold| hold.generation.wrapping_add(1));
+            return (slot, generation);
+        }
+        self.holds.push(Hold::default());
+        (self.holds.len() as u32 - 1, 0)
+    }
+
+    /// Replaces a reservation by what the call used. A second settlement of the same hold changes nothing.
+    pub fn settle(&mut self, id: HoldId, actual: Settlement) {
+        let Some(hold) = self.close(id) else { return };
+        for share in hold.shares {
+            let Some(entity) = share
+                .entity
+                .and_then(|place| self.entities.get_mut(place.0 as usize))
+            else {
+                continue;
+            };
+            entity
+                .window
+                .settle(share.window, hold.tokens, actual.tokens);
+            entity.release(share.held);
+            let before = over(entity);
+            entity.spent.0 = entity.spent.0.saturating_add(actual.cost.0);
+            self.overshoot.0 = self.overshoot.0.saturating_add(over(entity) - before);
+        }
+    }
+
+    /// Takes an admission back: the call was refused after all, by its deployments, and burns nothing.
+    pub fn cancel(&mut self, id: HoldId) {
+        let Some(hold) = self.close(id) else { return };
+        for share in hold.shares {
+            let Some(entity) = share
+                .entity
+                .and_then(|place| self.entities.get_mut(place.0 as usize))
+            else {
+                continue;
+            };
+            entity.window.give_back(share.window, hold.tokens);
+            entity.release(share.held);
+        }
+    }
+
+    fn close(&mut self, id: HoldId) -> Option<Hold> {
+        let hold = self.holds.get_mut(id.slot as usize)?;
+        if !hold.open || hold.generation != id.generation {
+            return None;
+        }
+        hold.open = false;
+        self.free_holds.push(id.slot);
+        Some(*hold)
+    }
+
+    /// Reservations that are open now.
+    pub fn open_holds(&self) -> usize {
+        self.holds.len() - self.free_holds.len()
+    }
+
+    /// Money held now, over all entities.
+    pub fn held(&self) -> NanoUsd {
+        NanoUsd(
+            self.entities
+                .iter()
+                .fold(0, |sum, entity| sum.saturating_add(entity.held.0)),
+        )
+    }
+
+    /// Money spent beyond budgets since the start, over all entities: what calls cost above their holds.
+    pub fn overshoot(&self) -> NanoUsd {
+        self.overshoot
+    }
+}
+
+fn over(entity: &Entity) -> i64 {
+    entity
+        .limits
+        .max_budget
+        .map_or(0, |budget| entity.spent.0.saturating_sub(budget.0).max(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Limited;
+    use super::*;
+    use proptest::prelude::*;
+
+    const MINUTE: u64 = 60_000;
+
+    fn keeper(strict: bool, limits: [Limits; 3]) -> (Gatekeeper, [Option<EntityIx>; 3]) {
+        let mut keeper = Gatekeeper::new(MINUTE, strict);
+        let kinds = [ScopeKind::Key, ScopeKind::User, ScopeKind::Team];
+        let mut places = [None; 3];
+        for ((place, kind), limits) in places.iter_mut().zip(kinds).zip(limits) {
+            *place = Some(keeper.enroll(kind, &"x".into(), limits, NanoUsd(0)));
+        }
+        (keeper, places)
+    }
+
+    fn ask(scopes: [Option<EntityIx>; 3], tokens: u64, hold: i64) -> Ask {
+        Ask {
+            scopes,
+            input_tokens: tokens,
+            output_tokens: Some(0),
+            hold: NanoUsd(hold),
+            free: false,
+            user_budget_binds: true,
+        }
+    }
+
+    fn rpm(limit: u64) -> Limits {
+        Limits {
+            rpm: Some(limit),
+            ..Limits::default()
+        }
+    }
+
+    fn budget(amount: i64) -> Limits {
+        Limits {
+            max_budget: Some(NanoUsd(amount)),
+            ..Limits::default()
+        }
+    }
+
+    #[test]
+    fn a_refused_call_burns_nothing_anywhere() {
+        // LiteLLM charges the team for call 3; then call 4 of another key would be refused.
+        let (mut keeper, scopes) = keeper(false, [rpm(2), Limits::default(), rpm(3)]);
+        let other = keeper.enroll(ScopeKind::Key, &"k2".into(), Limits::default(), NanoUsd(0));
+        assert!(keeper.admit(&ask(scopes, 0, 0), 0).is_ok());
+        assert!(keeper.admit(&ask(scopes, 0, 0), 1000).is_ok());
+        let refusal = keeper.admit(&ask(scopes, 0, 0), 2000).unwrap_err();
+        assert_eq!(
+            (refusal.kind, refusal.limited),
+            (ScopeKind::Key, Limited::Requests { limit: 2 })
+        );
+        assert_eq!(refusal.resets_in_ms, 58_000);
+        assert!(
+            keeper
+                .admit(&ask([Some(other), None, scopes[2]], 0, 0), 3000)
+                .is_ok()
+        );
+        assert!(
+            keeper
+                .admit(&ask([Some(other), None, scopes[2]], 0, 0), 3001)
+                .is_err()
+        );
+        assert!(keeper.admit(&ask(scopes, 0, 0), MINUTE).is_ok());
+    }
+
+    #[test]
+    fn slots_and_tokens_come_back() {
+        let limits = Limits {
+            tpm: Some(100),
+            max_parallel_requests: Some(1),
+            ..Limits::default()
+        };
+        let (mut keeper, scopes) = keeper(false, [limits, Limits::default(), Limits::default()]);
+        let first = keeper.admit(&ask(scopes, 60, 5), 0).unwrap();
+        let refusal = keeper.admit(&ask(scopes, 1, 5), 0).unwrap_err();
+        assert_eq!(refusal.limited, Limited::Parallel { limit: 1 });
+        keeper.settle(
+            first,
+            Settlement {
+                tokens: 20,
+                cost: NanoUsd(7),
+            },
+        );
+        keeper.settle(
+            first,
+            Settlement {
+                tokens: 20,
+                cost: NanoUsd(7),
+            },
+        );
+        let refusal = keeper.admit(&ask(scopes, 81, 5), 0).unwrap_err();
+        assert_eq!(
+            refusal.limited,
+            Limited::Tokens {
+                limit: 100,
+                remaining: 80
+            }
+        );
+        assert!(refusal.depends_on_the_estimate(false));
+        let second = keeper.admit(&ask(scopes, 80, 5), 0).unwrap();
+        keeper.settle(first, Settlement::default());
+        assert_eq!(
+            keeper.open_holds(),
+            1,
+            "an old id does not touch the slot's next owner"
+        );
+        keeper.settle(second, Settlement::default());
+        assert_eq!((keeper.open_holds(), keeper.held()), (0, NanoUsd(0)));
+        assert_eq!(
+            keeper.find(ScopeKind::Key, &"x".into()).unwrap().spent,
+            NanoUsd(7)
+        );
+    }
+
+    #[test]
+    fn budgets_hold_and_shrink() {
+        let (mut keeper, scopes) =
+            keeper(false, [budget(100), Limits::default(), Limits::default()]);
+        let first = keeper.admit(&ask(scopes, 0, 80), 0).unwrap();
+        let second = keeper.admit(&ask(scopes, 0, 80), 0).unwrap();
+        assert_eq!(
+            keeper.held(),
+            NanoUsd(80 * 3 + 20 + 80 * 2),
+            "the key's second hold shrank to 20"
+        );
+        let refusal = keeper.admit(&ask(scopes, 0, 1), 0).unwrap_err();
+        assert_eq!(
+            refusal.limited,
+            Limited::Budget {
+                spend: NanoUsd(0),
+                held: NanoUsd(100),
+                max_budget: NanoUsd(100)
+            }
+        );
+        keeper.settle(
+            first,
+            Settlement {
+                tokens: 0,
+                cost: NanoUsd(80),
+            },
+        );
+        keeper.settle(
+            second,
+            Settlement {
+                tokens: 0,
+                cost: NanoUsd(50),
+            },
+        );
+        assert_eq!(keeper.overshoot(), NanoUsd(30));
+        assert!(keeper.admit(&ask(scopes, 0, 0), 0).is_err());
+        let free = Ask {
+            free: true,
+            ..ask(scopes, 0, 0)
+        };
+        assert!(keeper.admit(&free, 0).is_ok());
+    }
+
+    #[test]
+    fn a_used_up_team_gets_one_more_call_at_a_time() {
+        let (mut keeper, scopes) = keeper(false, [Limits::default(), Limits::default(), budget(0)]);
+        let first = keeper.admit(&ask(scopes, 0, 10), 0).unwrap();
+        assert!(keeper.admit(&ask(scopes, 0, 10), 0).is_err());
+        keeper.settle(first, Settlement::default());
+        let second = keeper.admit(&ask(scopes, 0, 10), 0).unwrap();
+        keeper.settle(
+            second,
+            Settlement {
+                tokens: 0,
+                cost: NanoUsd(1),
+            },
+        );
+        assert_eq!(
+            keeper.admit(&ask(scopes, 0, 10), 0).unwrap_err().kind,
+            ScopeKind::Team
+        );
+    }
+
+    #[test]
+    fn a_team_key_is_not_bound_by_its_users_budget() {
+        let (mut keeper, scopes) = keeper(false, [Limits::default(), budget(0), Limits::default()]);
+        let team_key = Ask {
+            user_budget_binds: false,
+            ..ask(scopes, 0, 10)
+        };
+        assert!(keeper.admit(&team_key, 0).is_ok());
+        assert_eq!(
+            keeper.admit(&ask(scopes, 0, 10), 0).unwrap_err().kind,
+            ScopeKind::User
+        );
+    }
+
+    proptest! {
+        /// G1, G2: whatever comes and goes in whatever order, no limit is passed, strict budgets are kept, nothing leaks.
+        #[test]
+        fn limits_hold(
+            steps in prop::collection::vec((any::<bool>(), 0u64..40, 0i64..40, 0u64..30_000), 1..200),
+            limits in prop::array::uniform3((0u64..9, 0u64..200, 1u64..5, 0i64..300)),
+        ) {
+            let limits = limits.map(|(rpm, tpm, parallel, budget)| Limits {
+                rpm: Some(rpm),
+                tpm: Some(tpm),
+                max_parallel_requests: Some(parallel),
+                max_budget: Some(NanoUsd(budget)),
+            });
+            let (mut keeper, scopes) = keeper(true, limits);
+            let mut open: Vec<(HoldId, u64, i64)> = Vec::new();
+            let mut now = 0;
+            for (begins, tokens, hold, wait) in steps {
+                now += wait;
+                if begins {
+                    let before = scopes.map(|place| keeper.standing(place.unwrap()));
+                    match keeper.admit(&ask(scopes, tokens, hold), now) {
+                        Ok(id) => open.push((id, tokens, hold)),
+                        Err(_) => {
+                            for (place, before) in scopes.into_iter().zip(before) {
+                                let after = keeper.standing(place.unwrap());
+                                prop_assert!(after == before || after.requests == 0, "a refusal changed something");
+                            }
+                        }
+                    }
+                } else if let Some((id, tokens, hold)) = open.pop() {
+                    keeper.settle(id, Settlement { tokens: tokens / 2, cost: NanoUsd(hold / 3) });
+                }
+                for (place, limits) in scopes.into_iter().zip(limits) {
+                    let standing = keeper.standing(place.unwrap());
+                    prop_assert!(standing.requests <= limits.rpm.unwrap());
+                    prop_assert!(standing.tokens <= limits.tpm.unwrap());
+                    prop_assert!(standing.in_flight <= limits.max_parallel_requests.unwrap());
+                    prop_assert!(standing.spent.0 + standing.held.0 <= limits.max_budget.unwrap().0);
+                }
+            }
+            for (id, ..) in open {
+                keeper.settle(id, Settlement::default());
+            }
+            prop_assert_eq!((keeper.open_holds(), keeper.held()), (0, NanoUsd(0)));
+        }
+    }
+}

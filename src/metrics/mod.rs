@@ -1,0 +1,182 @@
+//! What `/metrics` tells. Series of a deployment are resolved once, so that counting a request is a few atomic additions.
+//!
+//! Names are LiteLLM's where it has one for the thing; labels are the deployment's (group, model, id, provider).
+
+use std::sync::Arc;
+
+use prometheus::{
+    Counter, CounterVec, Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter,
+    IntCounterVec, Opts, Registry, TextEncoder,
+};
+
+/// Seconds; LiteLLM's ends, fewer steps.
+const BUCKETS: &[f64] = &[
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0,
+];
+/// Seconds that the gateway itself adds.
+const OVERHEAD_BUCKETS: &[f64] = &[
+    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.25, 1.0,
+];
+
+const LABELS: &[&str] = &["model_group", "model", "model_id", "api_provider"];
+
+/// The series of the process.
+pub struct Metrics {
+    registry: Registry,
+    requests: IntCounterVec,
+    failures: IntCounterVec,
+    total: HistogramVec,
+    upstream: HistogramVec,
+    overhead: HistogramVec,
+    first_token: HistogramVec,
+    spend: CounterVec,
+    input_tokens: IntCounterVec,
+    output_tokens: IntCounterVec,
+    refused: IntCounterVec,
+}
+
+/// The resolved series of one deployment.
+#[derive(Clone)]
+pub struct DeploymentMetrics {
+    pub succeeded: IntCounter,
+    pub total: Histogram,
+    pub upstream: Histogram,
+    pub overhead: Histogram,
+    pub first_token: Histogram,
+    pub spend: Counter,
+    pub input_tokens: IntCounter,
+    pub output_tokens: IntCounter,
+    labels: [Arc<str>; 4],
+}
+
+impl Metrics {
+    /// Registers everything. Fails only when two series share a name.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        let counter = |name: &str, help: &str, labels: &[&str]| {
+            let vec = IntCounterVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(vec.clone()))?;
+            Ok::<_, prometheus::Error>(vec)
+        };
+        let histogram = |name: &str, help: &str, buckets: &[f64]| {
+            let vec = HistogramVec::new(
+                HistogramOpts::new(name, help).buckets(buckets.to_vec()),
+                LABELS,
+            )?;
+            registry.register(Box::new(vec.clone()))?;
+            Ok::<_, prometheus::Error>(vec)
+        };
+        let with_status: Vec<&str> = LABELS.iter().copied().chain(["status_code"]).collect();
+        let with_class: Vec<&str> = LABELS
+            .iter()
+            .copied()
+            .chain(["exception_status", "exception_class"])
+            .collect();
+        let spend = CounterVec::new(
+            Opts::new("litellm_spend_metric_total", "US dollars spent"),
+            LABELS,
+        )?;
+        registry.register(Box::new(spend.clone()))?;
+        Ok(Self {
+            requests: counter(
+                "litellm_proxy_total_requests_metric_total",
+                "Requests that reached a deployment, by the status answered",
+                &with_status,
+            )?,
+            failures: counter(
+                "litellm_proxy_failed_requests_metric_total",
+                "Requests that reached a deployment and were not answered with success",
+                &with_class,
+            )?,
+            total: histogram(
+                "litellm_request_total_latency_metric",
+                "Seconds from arrival to the end of the answer",
+                BUCKETS,
+            )?,
+            upstream: histogram(
+                "litellm_llm_api_latency_metric",
+                "Seconds spent in the upstream call",
+                BUCKETS,
+            )?,
+            overhead: histogram(
+                "litellm_overhead_latency_metric",
+                "Seconds that the gateway added",
+                OVERHEAD_BUCKETS,
+            )?,
+            first_token: histogram(
+                "litellm_llm_api_time_to_first_token_metric",
+                "Seconds to a stream's first content",
+                BUCKETS,
+            )?,
+            input_tokens: counter("litellm_input_tokens_metric_total", "Input tokens", LABELS)?,
+            output_tokens: counter(
+                "litellm_output_tokens_metric_total",
+                "Output tokens",
+                LABELS,
+            )?,
+            refused: counter(
+                "pointsman_refused_requests_total",
+                "Requests that were refused before any deployment was called, by the type of the error",
+                &["type"],
+            )?,
+            spend,
+            registry,
+        })
+    }
+
+    /// The series of one deployment.
+    pub fn deployment(
+        &self,
+        group: &Arc<str>,
+        model: &Arc<str>,
+        id: &Arc<str>,
+        provider: &Arc<str>,
+    ) -> DeploymentMetrics {
+        let labels = [group.clone(), model.clone(), id.clone(), provider.clone()];
+        let values: [&str; 4] = [group, model, id, provider];
+        let with_status = [group, model, id, provider, "200"];
+        DeploymentMetrics {
+            succeeded: self.requests.with_label_values(&with_status),
+            total: self.total.with_label_values(&values),
+            upstream: self.upstream.with_label_values(&values),
+            overhead: self.overhead.with_label_values(&values),
+            first_token: self.first_token.with_label_values(&values),
+            spend: self.spend.with_label_values(&values),
+            input_tokens: self.input_tokens.with_label_values(&values),
+            output_tokens: self.output_tokens.with_label_values(&values),
+            labels,
+        }
+    }
+
+    /// Counts a request that a deployment failed.
+    pub fn failed(&self, deployment: &DeploymentMetrics, status: u16, class: &str) {
+        let [group, model, id, provider] = deployment.labels.each_ref().map(|label| &**label);
+        let status = status.to_string();
+        self.requests
+            .with_label_values(&[group, model, id, provider, &status])
+            .inc();
+        self.failures
+            .with_label_values(&[group, model, id, provider, &status, class])
+            .inc();
+    }
+
+    /// Counts a request that was refused here.
+    pub fn refused(&self, kind: &str) {
+        self.refused.with_label_values(&[kind]).inc();
+    }
+
+    /// The text format of Prometheus, `gauges` (name, help, value) included.
+    pub fn render(&self, gauges: &[(&str, &str, f64)]) -> String {
+        let mut out = Vec::new();
+        if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut out) {
+            log::error!("metrics: {error}");
+        }
+        let mut text = String::from_utf8(out).unwrap_or_default();
+        for (name, help, value) in gauges {
+            text.push_str(&format!(
+                "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n"
+            ));
+        }
+        text
+    }
+}

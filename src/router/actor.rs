@@ -1,0 +1,126 @@
+//! The mailboxes of the control thread: the Router, supervisor of all the others, and one Deployment each.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use actix::{Actor, Addr, Context, Handler, Message, MessageResult};
+
+use super::control::Control;
+use super::deployment::{DeploymentState, LastError};
+use super::turn::Turn;
+
+/// Messages a mailbox holds before senders wait. Workers send one turn at a time, so this is never reached by them.
+const MAILBOX: usize = 4096;
+
+/// Dispatches requests: answers the workers' turns from the state of this thread, and supervises the Deployment actors.
+pub struct RouterActor {
+    state: Rc<RefCell<Control>>,
+    deployments: Vec<Addr<DeploymentActor>>,
+}
+
+impl RouterActor {
+    pub(super) fn new(state: Rc<RefCell<Control>>) -> Self {
+        Self {
+            state,
+            deployments: Vec::new(),
+        }
+    }
+}
+
+impl Actor for RouterActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        context.set_mailbox_capacity(MAILBOX);
+        let state = self.state.borrow();
+        let indexes = 0..state.table().deployments.len() as u32;
+        self.deployments = indexes
+            .filter_map(|index| state.deployment(index).cloned())
+            .map(|deployment| DeploymentActor { state: deployment }.start())
+            .collect();
+    }
+}
+
+impl Handler<Turn> for RouterActor {
+    type Result = MessageResult<Turn>;
+
+    fn handle(&mut self, turn: Turn, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.state.borrow_mut().turn(&turn))
+    }
+}
+
+/// Is the control thread alive?
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Ping;
+
+impl Handler<Ping> for RouterActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Ping, _: &mut Self::Context) {}
+}
+
+/// Asks for the Deployment actor's own account of itself, by index in the routing table.
+#[derive(Clone, Copy, Message)]
+#[rtype(result = "Option<DeploymentReport>")]
+pub struct DescribeDeployment(pub u32);
+
+impl Handler<DescribeDeployment> for RouterActor {
+    type Result = actix::ResponseFuture<Option<DeploymentReport>>;
+
+    fn handle(&mut self, message: DescribeDeployment, _: &mut Self::Context) -> Self::Result {
+        let deployment = self.deployments.get(message.0 as usize).cloned();
+        Box::pin(async move { deployment?.send(Describe).await.ok() })
+    }
+}
+
+/// The mailbox of one deployment's state: for everything slow (reports, and later probes, health, reload). A turn asks the
+/// state directly, on the same thread.
+pub struct DeploymentActor {
+    state: Rc<RefCell<DeploymentState>>,
+}
+
+impl Actor for DeploymentActor {
+    type Context = Context<Self>;
+}
+
+#[derive(Message)]
+#[rtype(result = "DeploymentReport")]
+struct Describe;
+
+/// How a deployment is doing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DeploymentReport {
+    pub in_flight: u32,
+    pub slots: Option<u32>,
+    pub successes: u64,
+    pub failures: u64,
+    /// Running means, in milliseconds.
+    pub latency_ms: Option<f32>,
+    pub first_token_ms: Option<f32>,
+    pub last_error: Option<LastError>,
+}
+
+impl Handler<Describe> for DeploymentActor {
+    type Result = MessageResult<Describe>;
+
+    fn handle(&mut self, _: Describe, _: &mut Self::Context) -> Self::Result {
+        let state = self.state.borrow();
+        MessageResult(DeploymentReport {
+            in_flight: state.in_flight(),
+            slots: state.slots(),
+            successes: state.successes,
+            failures: state.failures,
+            latency_ms: state.latency_ms,
+            first_token_ms: state.first_token_ms,
+            last_error: state.last_error,
+        })
+    }
+}
+
+impl RouterActor {
+    /// Starts the router's mailbox on this thread.
+    pub(super) fn attach(state: Rc<RefCell<Control>>) -> Addr<Self> {
+        Self::new(state).start()
+    }
+}

@@ -1,0 +1,252 @@
+//! The moving state of the control thread, and how a turn is answered.
+//!
+//! Each step computes first and commits last, under `catch_unwind`: a step that panics costs its own request a 503 and
+//! changes nothing else.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::deployment::DeploymentState;
+use super::table::{Group, RoutingTable};
+use super::turn::{Answer, Begin, Denied, End, Lease, Next, Outcome, Ticket, Turn, TurnAnswer};
+use crate::limits::{Ask, Gatekeeper, HoldId};
+use crate::policy::output_estimate::OutputEstimate;
+use crate::policy::strategies::{Candidates, Strategy};
+use crate::types::NanoUsd;
+
+struct GroupState {
+    strategy: Box<dyn Strategy>,
+    output: OutputEstimate,
+}
+
+/// See the module. Shared on its thread as `Rc<RefCell<Control>>`: the actors are its mailboxes.
+pub struct Control {
+    table: Arc<RoutingTable>,
+    gatekeeper: Rc<RefCell<Gatekeeper>>,
+    fleet: Vec<Rc<RefCell<DeploymentState>>>,
+    /// Calls under way by deployment, as the router itself has assigned them in this turn and before.
+    assigned: Vec<u32>,
+    groups: Vec<GroupState>,
+    random: fastrand::Rng,
+    clock: Instant,
+}
+
+impl Control {
+    pub fn new(table: Arc<RoutingTable>, gatekeeper: Rc<RefCell<Gatekeeper>>) -> Self {
+        let state = |group: &Group| GroupState {
+            strategy: table.strategy.prepare(&group.members),
+            output: OutputEstimate::default(),
+        };
+        let deployment = |deployment: &Arc<super::Deployment>| {
+            Rc::new(RefCell::new(DeploymentState::new(
+                deployment.slots,
+                deployment.gauges.clone(),
+            )))
+        };
+        Self {
+            fleet: table.deployments.iter().map(deployment).collect(),
+            assigned: vec![0; table.deployments.len()],
+            groups: table.groups.iter().map(state).collect(),
+            gatekeeper,
+            table,
+            random: fastrand::Rng::new(),
+            clock: Instant::now(),
+        }
+    }
+
+    pub fn table(&self) -> &Arc<RoutingTable> {
+        &self.table
+    }
+
+    pub fn deployment(&self, index: u32) -> Option<&Rc<RefCell<DeploymentState>>> {
+        self.fleet.get(index as usize)
+    }
+
+    /// Milliseconds since the control thread began.
+    pub fn now(&self) -> u64 {
+        self.clock.elapsed().as_millis() as u64
+    }
+
+    /// Answers a turn: endings first, then the rest in order.
+    pub fn turn(&mut self, turn: &Turn) -> TurnAnswer {
+        let now = self.now();
+        for end in &turn.ends {
+            self.contained(|control| control.end(end, now));
+        }
+        let mut answer = TurnAnswer::default();
+        answer.nexts.reserve_exact(turn.nexts.len());
+        for next in &turn.nexts {
+            answer.nexts.push(
+                self.contained(|control| control.next(next))
+                    .unwrap_or(Err(Denied::Failed)),
+            );
+        }
+        answer.begins.reserve_exact(turn.begins.len());
+        for begin in &turn.begins {
+            answer.begins.push(
+                self.contained(|control| control.begin(begin, now))
+                    .unwrap_or(Err(Denied::Failed)),
+            );
+        }
+        answer
+    }
+
+    fn contained<T>(&mut self, step: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        catch_unwind(AssertUnwindSafe(|| step(self)))
+            .inspect_err(|_| log::error!("control: a step panicked; its request was refused"))
+            .ok()
+    }
+
+    fn begin(&mut self, begin: &Begin, now: u64) -> Answer {
+        let Some(group) = self.table.groups.get(begin.group as usize) else {
+            return Err(Denied::Exhausted);
+        };
+        let (hold, free) = self.hold_for(begin, group);
+        let ask = Ask {
+            scopes: begin.scopes,
+            input_tokens: begin.input_tokens,
+            output_tokens: begin
+                .max_tokens
+                .map(|most| most.saturating_mul(begin.choices)),
+            hold,
+            free,
+            user_budget_binds: begin.user_budget_binds,
+        };
+        let id = self
+            .gatekeeper
+            .borrow_mut()
+            .admit(&ask, now)
+            .map_err(Denied::Refused)?;
+        match self.dispatch(begin.group, &[]) {
+            Ok(lease) => Ok(self.ticket(id, lease, hold, begin)),
+            Err(denied) => {
+                // Refused calls burn nothing, also when it is the deployments that are full.
+                self.gatekeeper.borrow_mut().cancel(id);
+                Err(denied)
+            }
+        }
+    }
+
+    fn ticket(&self, hold: HoldId, lease: Lease, held: NanoUsd, begin: &Begin) -> Ticket {
+        let gatekeeper = self.gatekeeper.borrow();
+        let standings = begin
+            .scopes
+            .map(|place| place.map(|place| gatekeeper.standing(place)));
+        Ticket {
+            hold,
+            lease,
+            held,
+            standings,
+        }
+    }
+
+    /// Money to hold at the group's dearest prices, and whether the group is known to cost nothing.
+    fn hold_for(&self, begin: &Begin, group: &Group) -> (NanoUsd, bool) {
+        let output = self
+            .groups
+            .get(begin.group as usize)
+            .map(|state| &state.output);
+        let each = if self.gatekeeper.borrow().is_strict() {
+            let most = group.max_output_tokens;
+            begin.max_tokens.map_or(most, |asked| asked.min(most))
+        } else {
+            output
+                .map_or(0, |output| output.expected(begin.max_tokens))
+                .min(group.max_output_tokens)
+        };
+        (
+            group.hold(begin.input_tokens, each.saturating_mul(begin.choices)),
+            group.is_free,
+        )
+    }
+
+    fn dispatch(&mut self, group_index: u32, tried: &[u32]) -> Result<Lease, Denied> {
+        let (Some(group), Some(state)) = (
+            self.table.groups.get(group_index as usize),
+            self.groups.get(group_index as usize),
+        ) else {
+            return Err(Denied::Exhausted);
+        };
+        let fleet = &self.fleet;
+        let is_full = |index: u32| {
+            fleet
+                .get(index as usize)
+                .is_none_or(|deployment| deployment.borrow().is_full())
+        };
+        let eligible = |index: u32| !tried.contains(&index) && !is_full(index);
+        let candidates = Candidates {
+            members: &group.members,
+            in_flight: &self.assigned,
+            eligible: &eligible,
+        };
+        let picked = state.strategy.pick(&candidates, self.random.f64());
+        let Some(member) = picked.and_then(|position| group.members.get(position)) else {
+            let full = group
+                .members
+                .iter()
+                .find(|member| !tried.contains(&member.deployment));
+            return Err(full.map_or(Denied::Exhausted, |member| self.busy(member.deployment)));
+        };
+        let index = member.deployment;
+        let lease = self
+            .fleet
+            .get(index as usize)
+            .and_then(|deployment| deployment.borrow_mut().acquire(index));
+        let Some(lease) = lease else {
+            return Err(self.busy(index));
+        };
+        if let Some(count) = self.assigned.get_mut(index as usize) {
+            *count += 1;
+        }
+        Ok(lease)
+    }
+
+    fn busy(&self, index: u32) -> Denied {
+        let slots = self
+            .fleet
+            .get(index as usize)
+            .and_then(|deployment| deployment.borrow().slots());
+        Denied::Busy {
+            deployment: index,
+            slots: slots.unwrap_or_default(),
+        }
+    }
+
+    fn next(&mut self, next: &Next) -> Answer {
+        let lease = self.dispatch(next.group, &next.tried)?;
+        Ok(Ticket {
+            hold: next.hold,
+            lease,
+            held: NanoUsd(0),
+            standings: [None; 3],
+        })
+    }
+
+    fn end(&mut self, end: &End, now: u64) {
+        if let Some((lease, outcome)) = end.lease {
+            self.report(lease, outcome, now);
+        }
+        if let (Some(tokens), Some(state)) =
+            (end.output_tokens, self.groups.get_mut(end.group as usize))
+        {
+            state.output.learn(tokens);
+        }
+        if let Some(hold) = end.hold {
+            self.gatekeeper.borrow_mut().settle(hold, end.settlement);
+        }
+    }
+
+    fn report(&mut self, lease: Lease, outcome: Outcome, now: u64) {
+        let Some(deployment) = self.fleet.get(lease.deployment as usize) else {
+            return;
+        };
+        if deployment.borrow_mut().report(lease, outcome, now)
+            && let Some(count) = self.assigned.get_mut(lease.deployment as usize)
+        {
+            *count = count.saturating_sub(1);
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! The pointsman: which deployment takes a call, decided on one thread for the whole process.
+//!
+//! `table` is what the configuration says, immutable and shared. `control` is the moving state: groups, assignment counts, the
+//! deployments' own states and the gatekeeper, all on the control thread. `actor` are the mailboxes: the Router, which
+//! supervises and answers turns, and one Deployment each. `port` is a worker's side: it gathers the admissions and endings of
+//! one event-loop turn into a single message. No payload passes through here, only indexes and numbers.
+
+mod actor;
+mod control;
+mod deployment;
+mod port;
+mod start;
+mod table;
+mod turn;
+
+pub use actor::{DeploymentReport, DescribeDeployment, Ping, RouterActor};
+pub use deployment::{DeploymentState, LastError};
+pub use port::Port;
+pub use start::{ControlHandle, start};
+pub use table::{Deployment, Gauges, Group, RoutingTable};
+pub use turn::{Answer, Begin, Denied, End, Lease, MAX_ATTEMPTS, Next, Outcome, Ticket};

@@ -1,0 +1,132 @@
+//! A worker's side of the control thread.
+//!
+//! A lone cross-thread message costs two wake-ups. So everything this worker has to say in one turn of its event loop goes
+//! into one message, and while that one is under way the next fills.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::sync::{Notify, oneshot};
+
+use super::start::ControlHandle;
+use super::turn::{Answer, Begin, Denied, End, Next, Turn, TurnAnswer};
+
+type Waiter = oneshot::Sender<Answer>;
+
+#[derive(Default)]
+struct Gathering {
+    turn: Turn,
+    next_waiters: Vec<Waiter>,
+    begin_waiters: Vec<Waiter>,
+}
+
+/// One a worker thread, cheap to clone.
+#[derive(Clone)]
+pub struct Port {
+    gathering: Rc<RefCell<Gathering>>,
+    wake: Rc<Notify>,
+}
+
+impl Port {
+    /// Starts the local task that sends this thread's turns.
+    pub fn open(control: Arc<ControlHandle>) -> Self {
+        let port = Self {
+            gathering: Rc::default(),
+            wake: Rc::new(Notify::new()),
+        };
+        actix_rt::spawn(port.clone().pump(control));
+        port
+    }
+
+    /// Asks for admission. When the caller drops this future before the answer, the ticket is given back.
+    pub async fn begin(&self, begin: Begin) -> Answer {
+        let (tell, told) = oneshot::channel();
+        {
+            let mut gathering = self.gathering.borrow_mut();
+            gathering.turn.begins.push(begin);
+            gathering.begin_waiters.push(tell);
+        }
+        self.wake.notify_one();
+        told.await.unwrap_or(Err(Denied::Failed))
+    }
+
+    /// Reports a failure and asks for another deployment.
+    pub async fn next(&self, next: Next) -> Answer {
+        let (tell, told) = oneshot::channel();
+        {
+            let mut gathering = self.gathering.borrow_mut();
+            gathering.turn.nexts.push(next);
+            gathering.next_waiters.push(tell);
+        }
+        self.wake.notify_one();
+        told.await.unwrap_or(Err(Denied::Failed))
+    }
+
+    /// Closes a request. Never waits, so that it can be called from a `Drop`.
+    pub fn end(&self, end: End) {
+        self.gathering.borrow_mut().turn.ends.push(end);
+        self.wake.notify_one();
+    }
+
+    async fn pump(self, control: Arc<ControlHandle>) {
+        loop {
+            // Woken by the first entry, this task runs after the tasks that are ready now: their entries come along.
+            self.wake.notified().await;
+            loop {
+                let Gathering {
+                    turn,
+                    next_waiters,
+                    begin_waiters,
+                } = self.gathering.take();
+                if turn.is_empty() {
+                    break;
+                }
+                let groups = turn
+                    .begins
+                    .iter()
+                    .map(|begin| begin.group)
+                    .collect::<Vec<_>>();
+                let answer = ask(&control, turn).await;
+                for (waiter, answer) in next_waiters.into_iter().zip(answer.nexts) {
+                    // The request's own guard still holds the hold; the new lease must not be lost with its waiter.
+                    self.deliver(waiter, answer, None);
+                }
+                for ((waiter, answer), group) in
+                    begin_waiters.into_iter().zip(answer.begins).zip(groups)
+                {
+                    self.deliver(waiter, answer, Some(group));
+                }
+            }
+        }
+    }
+
+    /// Hands an answer to its waiter; gives the ticket back when nobody waits any more.
+    fn deliver(&self, waiter: Waiter, answer: Answer, group: Option<u32>) {
+        let Err(Ok(ticket)) = waiter.send(answer) else {
+            return;
+        };
+        let end = End {
+            hold: Some(ticket.hold),
+            lease: Some((ticket.lease, super::Outcome::Neutral)),
+            group: group.unwrap_or_default(),
+            settlement: Default::default(),
+            output_tokens: None,
+        };
+        self.end(end);
+    }
+}
+
+async fn ask(control: &Arc<ControlHandle>, turn: Turn) -> TurnAnswer {
+    for _ in 0..2 {
+        match control.router().send(turn.clone()).await {
+            Ok(answer) => return answer,
+            Err(_) => control.revive().await,
+        }
+    }
+    let failed = |count: usize| (0..count).map(|_| Err(Denied::Failed)).collect();
+    TurnAnswer {
+        nexts: failed(turn.nexts.len()),
+        begins: failed(turn.begins.len()),
+    }
+}

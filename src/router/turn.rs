@@ -1,0 +1,118 @@
+//! The messages between a worker and the control thread. Small and `Copy`: indexes, never texts.
+
+use actix::Message;
+
+use crate::limits::{EntityIx, HoldId, Refusal, Settlement, Standing};
+
+/// Asks for admission and a deployment.
+#[derive(Clone, Copy, Debug)]
+pub struct Begin {
+    /// Key, user, team.
+    pub scopes: [Option<EntityIx>; 3],
+    /// Index of the model group in the routing table.
+    pub group: u32,
+    /// Guessed or counted.
+    pub input_tokens: u64,
+    /// The request's own `max_tokens`.
+    pub max_tokens: Option<u64>,
+    /// `n`.
+    pub choices: u64,
+    pub user_budget_binds: bool,
+}
+
+/// Asks for another deployment under the same hold, after the failed attempt was reported by an [`End`] without a hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Next {
+    pub hold: HoldId,
+    pub group: u32,
+    /// Deployments to leave out because they failed this request; unused places hold `u32::MAX`.
+    pub tried: [u32; MAX_ATTEMPTS],
+}
+
+/// Upstream calls for one request, the first included.
+pub const MAX_ATTEMPTS: usize = 8;
+
+/// A deployment's permission for one upstream call. The generation makes reports about a replaced deployment harmless.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Index in the routing table.
+    pub deployment: u32,
+    pub generation: u32,
+}
+
+/// How an upstream call ended, as far as the deployment's health is concerned.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Outcome {
+    /// `latency_ms` to the end of the answer; `first_token_ms` of streams.
+    Success {
+        latency_ms: f32,
+        first_token_ms: Option<f32>,
+    },
+    /// The upstream failed with this status (as we answer it).
+    Failure { status: u16 },
+    /// The client left, or the failure was ours: says nothing about the deployment.
+    Neutral,
+}
+
+/// Closes an attempt, and with its hold the request: everything reserved is replaced by what was used.
+#[derive(Clone, Copy, Debug)]
+pub struct End {
+    /// `None` when only an attempt ended.
+    pub hold: Option<HoldId>,
+    /// The lease of the last attempt, if it is still open.
+    pub lease: Option<(Lease, Outcome)>,
+    pub group: u32,
+    pub settlement: Settlement,
+    /// Output tokens of a whole answer, for the group's estimate.
+    pub output_tokens: Option<u64>,
+}
+
+/// An admission.
+#[derive(Clone, Copy, Debug)]
+pub struct Ticket {
+    pub hold: HoldId,
+    pub lease: Lease,
+    /// Money held for this call.
+    pub held: crate::types::NanoUsd,
+    /// Where key, user and team stand with this call counted.
+    pub standings: [Option<Standing>; 3],
+}
+
+/// Why there is no ticket.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Denied {
+    /// A limit or a budget.
+    Refused(Refusal),
+    /// Every deployment of the group has all its slots in use.
+    Busy { deployment: u32, slots: u32 },
+    /// No deployment is left that this request has not tried.
+    Exhausted,
+    /// The control thread failed at this step, or is gone.
+    Failed,
+}
+
+/// The answer to a [`Begin`] or a [`Next`].
+pub type Answer = Result<Ticket, Denied>;
+
+/// Everything a worker has to say in one turn of its event loop.
+#[derive(Clone, Debug, Default, Message)]
+#[rtype(result = "TurnAnswer")]
+pub struct Turn {
+    /// Applied first, so that what was freed can be given again.
+    pub ends: Vec<End>,
+    pub nexts: Vec<Next>,
+    pub begins: Vec<Begin>,
+}
+
+impl Turn {
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty() && self.nexts.is_empty() && self.begins.is_empty()
+    }
+}
+
+/// The answers, each in the order of its questions.
+#[derive(Debug, Default)]
+pub struct TurnAnswer {
+    pub nexts: Vec<Answer>,
+    pub begins: Vec<Answer>,
+}

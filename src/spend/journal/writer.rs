@@ -1,0 +1,159 @@
+//! The writing side of one journal: one per worker thread, owned by it, shared with nobody.
+//!
+//! Records gather in a buffer during an event-loop turn; [`JournalWriter::write_out`] puts them into the file with one
+//! `write`. What was written is then handed over to the spend logger in batches.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::record::{self, Opened};
+use super::sync::{JournalHealth, Syncer};
+use super::{JournalId, SEGMENT_BYTES, hex};
+use crate::types::SpendRow;
+
+/// The place of an `Opened` record, to be given back when the call is settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Appended(u64);
+
+/// A settled row and its place in the journal.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    pub sequence: u64,
+    pub row: SpendRow,
+}
+
+/// See the module.
+pub struct JournalWriter {
+    folder: PathBuf,
+    id: JournalId,
+    syncer: Arc<Syncer>,
+    file: Option<Arc<File>>,
+    segment: u32,
+    segment_bytes: u64,
+    next_sequence: u64,
+    buffer: Vec<u8>,
+    /// Calls that are under way: their segments must stay until they settle.
+    open: BTreeSet<u64>,
+    settled: Vec<Settled>,
+}
+
+impl JournalWriter {
+    /// A new journal in `folder`. No file exists until the first record is written.
+    pub fn new(folder: PathBuf, syncer: Arc<Syncer>) -> Self {
+        Self {
+            folder,
+            id: uuid::Uuid::new_v4().into_bytes(),
+            syncer,
+            file: None,
+            segment: 0,
+            segment_bytes: 0,
+            next_sequence: 1,
+            buffer: Vec::with_capacity(8 * 1024),
+            open: BTreeSet::new(),
+            settled: Vec::new(),
+        }
+    }
+
+    pub fn id(&self) -> JournalId {
+        self.id
+    }
+
+    pub fn health(&self) -> &JournalHealth {
+        self.syncer.health()
+    }
+
+    /// Notes that a call goes upstream.
+    pub fn opened(&mut self, opened: &Opened) -> Appended {
+        let sequence = self.take_sequence();
+        record::write_opened(&mut self.buffer, sequence, opened);
+        self.open.insert(sequence);
+        Appended(sequence)
+    }
+
+    /// Notes how a call ended. `opened` is none for calls that never went upstream.
+    pub fn settled(&mut self, opened: Option<Appended>, row: SpendRow) {
+        let sequence = self.take_sequence();
+        record::write_settled(&mut self.buffer, sequence, &row);
+        if let Some(Appended(sequence)) = opened {
+            self.open.remove(&sequence);
+        }
+        self.settled.push(Settled { sequence, row });
+    }
+
+    fn take_sequence(&mut self) -> u64 {
+        let sequence = self.next_sequence;
+        self.next_sequence += 1;
+        sequence
+    }
+
+    /// Puts everything gathered into the file. After an error the buffer is kept: call again.
+    pub fn write_out(&mut self) -> io::Result<()> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let outcome = self.write_buffer();
+        self.health()
+            .failing
+            .store(outcome.is_err(), Ordering::Relaxed);
+        outcome
+    }
+
+    fn write_buffer(&mut self) -> io::Result<()> {
+        if self.segment_bytes >= SEGMENT_BYTES {
+            if let Some(full) = self.file.take() {
+                self.syncer.retire(full);
+            }
+            self.segment += 1;
+            self.segment_bytes = 0;
+        }
+        let file = match &self.file {
+            Some(file) => file.clone(),
+            None => self.new_segment()?,
+        };
+        let mut target: &File = &file;
+        while !self.buffer.is_empty() {
+            let written = match target.write(&self.buffer) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => written,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            // A part that reached the file must not be written twice.
+            self.buffer.drain(..written);
+            self.segment_bytes += written as u64;
+            self.health()
+                .bytes
+                .fetch_add(written as u64, Ordering::Relaxed);
+        }
+        self.syncer.written();
+        Ok(())
+    }
+
+    fn new_segment(&mut self) -> io::Result<Arc<File>> {
+        let path = self
+            .folder
+            .join(format!("{}-{:08}.wal", hex(&self.id), self.segment));
+        let file = Arc::new(File::options().create(true).append(true).open(path)?);
+        self.syncer.watch(&file);
+        self.file = Some(file.clone());
+        Ok(file)
+    }
+
+    /// Rows written since the last call, for the spend logger.
+    pub fn take_settled(&mut self) -> Vec<Settled> {
+        std::mem::take(&mut self.settled)
+    }
+
+    pub fn settled_waiting(&self) -> usize {
+        self.settled.len()
+    }
+
+    /// Below this sequence number nothing is open any more.
+    pub fn low_water(&self) -> u64 {
+        self.open.first().copied().unwrap_or(self.next_sequence)
+    }
+}

@@ -1,0 +1,185 @@
+//! What a dead process left behind: journals whose rows may not be booked, calls that never ended.
+
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::backlog::remove;
+use super::journal::{FOLDER, JournalId, Opened, Record, Segments, journals};
+use super::logger::Items;
+use crate::store::messages::{FlushSpend, ForgetCheckpoints, ReadCheckpoints};
+use crate::store::{FlushBatch, FlushItem, FlushReport, Store, StoreError, ask};
+use crate::types::{CallStatus, SpendRow, Usage};
+
+/// Rows of one transaction at most.
+const BATCH: usize = 1_000;
+/// Rows that the database refuses are kept here, one JSON object a line.
+const REJECTS: &str = "rejected-spend-rows.jsonl";
+
+/// The ledger cannot be brought up to date, so nothing may be served.
+#[derive(Debug, thiserror::Error)]
+pub enum RecoveryError {
+    #[error("the journal folder cannot be read: {0}")]
+    Journal(#[from] io::Error),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Books what the journals of dead processes hold and deletes them. Call it before serving; answers the rows booked.
+///
+/// Idempotent: rows are numbered by their journal, and the database remembers how far it got.
+pub async fn recover(store: &Store, data_dir: &Path) -> Result<u64, RecoveryError> {
+    let folder = data_dir.join(FOLDER);
+    let found = journals(&folder)?;
+    let ids: Vec<JournalId> = found.keys().copied().collect();
+    let booked: BTreeMap<JournalId, u64> = ask(
+        &store.ledger,
+        ReadCheckpoints {
+            journals: ids.clone(),
+        },
+    )
+    .await?
+    .into_iter()
+    .collect();
+    let mut rows = 0;
+    for (journal, segments) in &found {
+        let first = segments.first().copied().unwrap_or(0);
+        let from = booked.get(journal).copied().unwrap_or(0);
+        rows += replay(store, data_dir, *journal, first, from).await?;
+        for segment in segments {
+            remove(&Segments::path(&folder, journal, *segment));
+        }
+    }
+    if !ids.is_empty() {
+        ask(&store.ledger, ForgetCheckpoints { journals: ids }).await?;
+    }
+    Ok(rows)
+}
+
+async fn replay(
+    store: &Store,
+    data_dir: &Path,
+    journal: JournalId,
+    first: u32,
+    from: u64,
+) -> Result<u64, RecoveryError> {
+    let mut segments = Segments::open(&data_dir.join(FOLDER), journal, first);
+    let mut open: BTreeMap<[u8; 16], (u64, Opened)> = BTreeMap::new();
+    let mut batch = Vec::new();
+    let mut last = 0;
+    let mut rows = 0;
+    while let Some((seq, record)) = segments.next()? {
+        last = seq;
+        match record {
+            Record::Opened(opened) => {
+                open.insert(*opened.ledger_id.as_bytes(), (seq, opened));
+            }
+            Record::Settled(row) => {
+                open.remove(row.ledger_id.as_bytes());
+                if seq > from {
+                    batch.push(FlushItem { journal, seq, row });
+                }
+            }
+        }
+        if batch.len() == BATCH {
+            rows += book(store, data_dir, std::mem::take(&mut batch)).await?;
+        }
+    }
+    // Numbered behind everything that was written, in the order they began: the same numbers should this be repeated.
+    let mut interrupted: Vec<(u64, Opened)> = open.into_values().collect();
+    interrupted.sort_by_key(|(seq, _)| *seq);
+    for (_, opened) in interrupted {
+        last += 1;
+        if last > from {
+            batch.push(FlushItem {
+                journal,
+                seq: last,
+                row: interrupted_row(opened),
+            });
+        }
+    }
+    for chunk in batch.chunks(BATCH) {
+        rows += book(store, data_dir, chunk.to_vec()).await?;
+    }
+    Ok(rows)
+}
+
+async fn book(store: &Store, data_dir: &Path, items: Vec<FlushItem>) -> Result<u64, StoreError> {
+    if items.is_empty() {
+        return Ok(0);
+    }
+    let batch = Arc::new(FlushBatch {
+        items,
+        checkpoints: Vec::new(),
+    });
+    let report = ask(
+        &store.ledger,
+        FlushSpend {
+            batch: batch.clone(),
+        },
+    )
+    .await?;
+    reject(data_dir, &batch.items, &report);
+    Ok(report.applied as u64)
+}
+
+/// A call whose end nobody saw: what it cost is not known, so nothing is charged.
+fn interrupted_row(opened: Opened) -> SpendRow {
+    SpendRow {
+        ledger_id: opened.ledger_id,
+        key_hash: opened.key_hash,
+        user_id: opened.user_id,
+        team_id: opened.team_id,
+        end_user: None,
+        started_at: opened.started_at,
+        ended_at: opened.started_at,
+        first_token_at: None,
+        call_type: "acompletion".into(),
+        status: CallStatus::Interrupted,
+        model: opened.model,
+        model_group: opened.model_group,
+        model_id: opened.model_id,
+        provider: opened.provider,
+        api_base: opened.api_base,
+        spend: crate::types::NanoUsd(0),
+        usage: Usage::default(),
+        usage_estimated: true,
+        request_id: opened.call_id.clone(),
+        call_id: opened.call_id,
+        retries: 0,
+        http_status: 0,
+        error_class: None,
+        client_ip: None,
+    }
+}
+
+/// Writes rows that the database refused to a file of their own: nothing of the ledger is lost silently.
+pub(super) fn reject(data_dir: &Path, items: &Items, report: &FlushReport) {
+    for refused in &report.refused {
+        let Some(item) = items.get(refused.index) else {
+            continue;
+        };
+        log::error!(
+            "ledger: row {} was refused and kept in {REJECTS}: {}",
+            item.row.ledger_id,
+            refused.reason
+        );
+        let line = serde_json::json!({
+            "journal": uuid::Uuid::from_bytes(item.journal).to_string(),
+            "seq": item.seq,
+            "reason": refused.reason,
+            "money_booked": refused.booked,
+            "row": item.row,
+        });
+        let written = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(data_dir.join(REJECTS))
+            .and_then(|mut file| writeln!(file, "{line}"));
+        if let Err(error) = written {
+            log::error!("ledger: {REJECTS} cannot be written: {error}");
+        }
+    }
+}

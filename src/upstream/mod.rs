@@ -1,0 +1,11 @@
+//! Calls to providers over HTTP, by awc, on the worker's own thread.
+//!
+//! A worker has one [`Client`]: its connections are its own. What a deployment's requests have in common (address, headers,
+//! key) is prepared once and frozen. This room moves bytes and tells what went wrong; it knows no protocol and no policy.
+
+mod answer;
+mod client;
+mod connector;
+
+pub use answer::{Answer, ReadError};
+pub use client::{CallError, Client, Endpoint, EndpointError};
