@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use crate::auth::{Epoch, Master};
 use crate::cli::Options;
 use crate::config::{
-    BudgetEnforcement, Config, DatabaseUrl, LoadError, Loaded, MasterKeyProblem, Severity,
+    BudgetEnforcement, Config, LoadError, Loaded, MasterKeyProblem, Severity,
 };
 use crate::http::{Running, ServeError, serve};
 use crate::journey::{Settings, Shared};
@@ -21,6 +21,7 @@ use crate::router::{self, RoutingTable};
 use crate::spend::journal::{FOLDER, Syncer};
 use crate::spend::{Flush, Gauges, RecoveryError, SpendLogger, recover};
 use crate::store::{Pools, Store, StoreError};
+use crate::types::DatabaseUrl;
 
 /// The embedded database's file inside the data directory.
 const DATABASE_FILE: &str = "pointsman.db";
@@ -142,13 +143,9 @@ fn data_dir(path: &Path) -> Result<File, RunError> {
 
 async fn start(options: &Options, config: &Config, window: Duration) -> Result<(), RunError> {
     let general = &config.general_settings;
-    let url = match &general.database_url {
-        None => crate::store::DatabaseUrl::Sqlite(options.data_dir.join(DATABASE_FILE)),
-        Some(DatabaseUrl::Sqlite(path)) => crate::store::DatabaseUrl::Sqlite(path.clone()),
-        Some(DatabaseUrl::Postgres(url)) => {
-            crate::store::DatabaseUrl::Postgres(url.expose().to_owned())
-        }
-    };
+    let embedded = || Ok(DatabaseUrl::Sqlite(std::path::absolute(options.data_dir.join(DATABASE_FILE))?));
+    let wrong = |error| RunError::DataDir { path: options.data_dir.clone(), error };
+    let url = general.database_url.clone().map_or_else(embedded, Ok).map_err(wrong)?;
     let store = Store::open(&url, Pools::default())?;
     let recovered = recover(&store, &options.data_dir).await?;
     if recovered > 0 {

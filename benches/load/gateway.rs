@@ -7,10 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
-
 use crate::client::Client;
-use crate::models::{self, COMPLETION_TOKENS, PROMPT_TOKENS};
+use crate::models;
 use crate::process::Process;
 use crate::target;
 
@@ -37,7 +35,7 @@ pub struct Gateway {
     pub keys: Vec<String>,
 }
 
-/// Looks into the spend of the one user that all keys belong to.
+/// Watches how many rows the database holds.
 pub struct Ledger(SocketAddr);
 
 // === impl Gateway ===
@@ -59,7 +57,8 @@ impl Gateway {
         let mut process = gateway.start(port)?;
         let alive = models::get(address, MASTER_KEY, "/health/liveliness");
         target::wait_for_answer(address, &alive, Some(&mut process)).await?;
-        gateway.keys = provision(address, keys).await?;
+        drop(process);
+        gateway.keys = provision(&folder.join("pointsman.db"), keys)?;
         Ok(gateway)
     }
 
@@ -68,8 +67,10 @@ impl Gateway {
         command
             .arg("--config")
             .arg(self.folder.join("pointsman.yaml"))
-            .arg("--port")
-            .arg(port.to_string());
+            .args(["--host", "127.0.0.1", "--num_workers", "1", "--port"])
+            .arg(port.to_string())
+            .arg("--data-dir")
+            .arg(self.folder.join("data"));
         command
             .env("LITELLM_MASTER_KEY", MASTER_KEY)
             .current_dir(&self.folder);
@@ -102,66 +103,66 @@ impl Gateway {
     }
 }
 
-/// Makes user, team and keys; the keys.
-async fn provision(address: SocketAddr, keys: usize) -> Result<Vec<String>, String> {
-    let limits = json!({"rpm_limit": PLENTY, "tpm_limit": PLENTY, "max_budget": PLENTY});
-    let limited = |more: Value| {
-        let mut body = limits.clone();
-        if let (Some(body), Value::Object(more)) = (body.as_object_mut(), more) {
-            body.extend(more);
-        }
-        body
+/// Puts user, team and keys into the database that the gateway has made; the keys.
+fn provision(database: &Path, keys: usize) -> Result<Vec<String>, String> {
+    use pointsman::store::{
+        AnyConnection, KeyRow, NewKey, NewTeam, NewUser, TeamRow, UserRow, queries,
     };
-    let mut client = Client::connect(address)
-        .await
-        .map_err(|why| why.to_string())?;
-    admin(
-        &mut client,
-        address,
-        "/user/new",
-        &limited(json!({"user_id": USER, "auto_create_key": false})),
+    use pointsman::types::{DatabaseUrl, KeyHash, NanoUsd};
+    let text = |why: pointsman::store::StoreError| why.to_string();
+    let url = DatabaseUrl::Sqlite(database.to_owned());
+    let mut connection = AnyConnection::open(&url).map_err(text)?;
+    let (plenty, budget) = (Some(PLENTY as i64), Some(NanoUsd(i64::MAX / 2)));
+    let user = UserRow {
+        rpm_limit: plenty,
+        tpm_limit: plenty,
+        max_budget: budget,
+        ..UserRow::new(USER, 0)
+    };
+    let team = TeamRow {
+        rpm_limit: plenty,
+        tpm_limit: plenty,
+        max_budget: budget,
+        ..TeamRow::new(TEAM, 0)
+    };
+    let models = Vec::new();
+    queries::upsert_user(
+        &mut connection,
+        &NewUser {
+            row: user,
+            models: models.clone(),
+        },
     )
-    .await?;
-    admin(
-        &mut client,
-        address,
-        "/team/new",
-        &limited(json!({"team_id": TEAM, "team_alias": TEAM})),
+    .map_err(text)?;
+    queries::upsert_team(
+        &mut connection,
+        &NewTeam {
+            row: team,
+            models: models.clone(),
+        },
     )
-    .await?;
-    let body = limited(json!({"user_id": USER, "team_id": TEAM}));
+    .map_err(text)?;
     let mut made = Vec::with_capacity(keys);
-    for _ in 0..keys {
-        let answer = admin(&mut client, address, "/key/generate", &body).await?;
-        made.push(
-            answer["key"]
-                .as_str()
-                .ok_or("/key/generate answered without a key")?
-                .to_owned(),
-        );
+    for number in 0..keys {
+        let key = format!("sk-bench-key-{number:06}");
+        let row = KeyRow {
+            user_id: Some(USER.to_owned()),
+            team_id: Some(TEAM.to_owned()),
+            rpm_limit: plenty,
+            tpm_limit: plenty,
+            max_budget: budget,
+            ..KeyRow::new(KeyHash::of(&key), 0)
+        };
+        let models = models.clone();
+        queries::insert_key(&mut connection, &NewKey { row, models }).map_err(text)?;
+        made.push(key);
     }
     Ok(made)
 }
 
-async fn admin(
-    client: &mut Client,
-    address: SocketAddr,
-    path: &str,
-    body: &Value,
-) -> Result<Value, String> {
-    answered(
-        path,
-        client
-            .call(&models::post(address, MASTER_KEY, path, body))
-            .await,
-    )
-}
-
-fn answered(path: &str, answer: io::Result<(u16, Vec<u8>)>) -> Result<Value, String> {
+fn answered(path: &str, answer: io::Result<(u16, Vec<u8>)>) -> Result<String, String> {
     match answer {
-        Ok((200, body)) => {
-            serde_json::from_slice(&body).map_err(|why| format!("{path} answered no JSON: {why}"))
-        }
+        Ok((200, body)) => Ok(String::from_utf8_lossy(&body).into_owned()),
         Ok((status, body)) => Err(format!(
             "{path} answered {status}: {}",
             String::from_utf8_lossy(&body)
@@ -173,13 +174,13 @@ fn answered(path: &str, answer: io::Result<(u16, Vec<u8>)>) -> Result<Value, Str
 // === impl Ledger ===
 
 impl Ledger {
-    /// The user's spend, once nothing more is being written.
+    /// Rows booked since the start, once nothing more is being written.
     pub async fn at_rest(&self) -> Result<f64, String> {
         let deadline = Instant::now() + PATIENCE;
-        let mut before = self.spent().await?;
+        let mut before = self.booked().await?;
         loop {
             tokio::time::sleep(BATCH).await;
-            let now = self.spent().await?;
+            let now = self.booked().await?;
             if now == before {
                 return Ok(now);
             }
@@ -190,19 +191,15 @@ impl Ledger {
         }
     }
 
-    /// Waits until the spend shows `requests` requests more than `mark`.
+    /// Waits until the database holds `requests` rows more than `mark`.
     pub async fn reaches(&self, mark: f64, requests: u64) -> Result<(), String> {
-        let each = PROMPT_TOKENS as f64 * INPUT_PRICE + COMPLETION_TOKENS as f64 * OUTPUT_PRICE;
-        // Half a request less, since sums of floats are not exact.
-        let expected = mark + (requests as f64 - 0.5) * each;
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let spent = self.spent().await?;
-            if spent >= expected {
+            let written = self.booked().await? - mark;
+            if written >= requests as f64 {
                 return Ok(());
             }
             if Instant::now() > deadline {
-                let written = (spent - mark) / each;
                 return Err(format!(
                     "the ledger shows {written:.0} of {requests} requests after a minute"
                 ));
@@ -211,18 +208,15 @@ impl Ledger {
         }
     }
 
-    async fn spent(&self) -> Result<f64, String> {
-        let path = format!("/v2/user/info?user_id={USER}");
+    async fn booked(&self) -> Result<f64, String> {
+        const SERIES: &str = "pointsman_ledger_rows_booked ";
         let mut client = Client::connect(self.0)
             .await
             .map_err(|why| why.to_string())?;
-        let answer = answered(
-            &path,
-            client.call(&models::get(self.0, MASTER_KEY, &path)).await,
-        )?;
-        let spend = answer["spend"]
-            .as_f64()
-            .or_else(|| answer["user_info"]["spend"].as_f64());
-        spend.ok_or_else(|| format!("{path} answered without a spend"))
+        let request = models::get(self.0, MASTER_KEY, "/metrics");
+        let text = answered("/metrics", client.call(&request).await)?;
+        let rows = text.lines().find_map(|line| line.strip_prefix(SERIES));
+        rows.and_then(|rows| rows.trim().parse().ok())
+            .ok_or_else(|| format!("/metrics shows no {SERIES}"))
     }
 }

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use crate::types::Secret;
+use crate::types::{DatabaseUrl, Secret};
 
-use super::database_url::DatabaseUrl;
 use super::diagnostic::{Severity, Sink};
 use super::fields::Place;
 use super::read::Section;

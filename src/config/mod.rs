@@ -7,7 +7,6 @@
 //! This room reads one file and asks the environment only through the function it is given. It opens no connection, logs
 //! nothing, and no message of it ever contains a secret.
 
-mod database_url;
 mod diagnostic;
 pub mod fields;
 mod general_settings;
@@ -26,7 +25,6 @@ mod tests;
 mod variables;
 mod yaml;
 
-pub use database_url::{DatabaseUrl, DatabaseUrlError};
 pub use diagnostic::{Diagnostic, Severity};
 pub use general_settings::{BudgetEnforcement, GeneralSettings};
 pub use litellm_settings::LitellmSettings;

@@ -14,8 +14,9 @@ mod table;
 mod turn;
 
 pub use actor::{DeploymentReport, DescribeDeployment, Ping, RouterActor};
+pub use control::Control;
 pub use deployment::{DeploymentState, LastError};
 pub use port::Port;
 pub use start::{ControlHandle, start};
 pub use table::{Deployment, Gauges, Group, RoutingTable};
-pub use turn::{Answer, Begin, Denied, End, Lease, MAX_ATTEMPTS, Next, Outcome, Ticket};
+pub use turn::{Answer, Begin, Denied, End, Lease, MAX_ATTEMPTS, Next, Outcome, Ticket, Turn, TurnAnswer};

@@ -4,7 +4,8 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::r2d2::R2D2Connection;
 
-use super::{DatabaseUrl, StoreError};
+use super::StoreError;
+use crate::types::DatabaseUrl;
 
 /// One connection to either database.
 #[derive(diesel::MultiConnection)]
@@ -50,7 +51,7 @@ impl AnyConnection {
             }
             DatabaseUrl::Postgres(text) => {
                 let mut conn =
-                    PgConnection::establish(&with_defaults(text)).map_err(|error| fail(&error))?;
+                    PgConnection::establish(&with_defaults(text.expose())).map_err(|error| fail(&error))?;
                 conn.batch_execute(POSTGRES_SESSION)
                     .map_err(|error| fail(&error))?;
                 Ok(Self::Postgres(conn))

@@ -21,7 +21,6 @@ pub mod queries;
 mod rows;
 mod schema;
 mod sum;
-mod url;
 
 #[cfg(test)]
 mod tests;
@@ -33,4 +32,3 @@ pub use flush::{FlushBatch, FlushItem, FlushReport, JournalId, RefusedRow};
 pub use names::NameCache;
 pub use open::{Pools, Store};
 pub use rows::{KeyInfo, KeyRow, NewKey, NewTeam, NewUser, TeamRow, UserRow};
-pub use url::{DatabaseUrl, DatabaseUrlError};

@@ -5,7 +5,8 @@ use std::time::Duration;
 use actix::{Addr, SyncArbiter};
 
 use super::connection::Connector;
-use super::{AnyConnection, DatabaseUrl, DbExecutor, StoreError, migrate};
+use super::{AnyConnection, DbExecutor, StoreError, migrate};
+use crate::types::DatabaseUrl;
 
 /// How long a query waits for a connection.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(2);

@@ -3,6 +3,7 @@
 //! Everybody imports this room; it imports nothing of ours, does no I/O and knows no clock.
 //! A type lives here when two rooms must mean the same thing by it.
 
+mod database_url;
 mod ids;
 mod money;
 mod principal;
@@ -10,6 +11,7 @@ mod secret;
 mod spend_row;
 mod usage;
 
+pub use database_url::{DatabaseUrl, DatabaseUrlError};
 pub use ids::{DeploymentId, KeyHash, LedgerId};
 pub use money::{AmountError, NanoUsd, Price, PriceError};
 pub use principal::{Limits, ModelAccess, Principal, Role, Scope};

@@ -26,8 +26,8 @@ impl Strategy for LeastBusy {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Member;
-    use super::*;
+    use super::super::{Candidates, Member, Strategy as _};
+    use super::LeastBusy;
     use proptest::prelude::*;
 
     proptest! {

@@ -105,7 +105,8 @@ fn spread(random: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::super::{Candidates, Member, Strategy as _};
+    use super::SimpleShuffle;
     use proptest::prelude::*;
 
     fn shares(members: &[Member], eligible: &dyn Fn(u32) -> bool) -> Vec<f64> {

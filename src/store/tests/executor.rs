@@ -5,8 +5,9 @@ use std::sync::Arc;
 use actix::Message;
 
 use super::super::messages::{FlushSpend, LoadPrincipal, Ping, ReadCheckpoints, ReadTotals};
-use super::super::{AnyConnection, DatabaseUrl, NameCache, Pools, Query, Store, StoreError, ask};
+use super::super::{AnyConnection, NameCache, Pools, Query, Store, StoreError, ask};
 use super::{JOURNAL, batch, hash, on_each, populate, spend_row};
+use crate::types::DatabaseUrl;
 
 struct Panicking;
 

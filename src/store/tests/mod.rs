@@ -10,10 +10,10 @@ mod schema;
 use diesel::connection::SimpleConnection;
 
 use super::{
-    AnyConnection, DatabaseUrl, FlushBatch, FlushItem, JournalId, NewKey, NewTeam, NewUser,
+    AnyConnection, FlushBatch, FlushItem, JournalId, NewKey, NewTeam, NewUser,
 };
 use super::{KeyRow, TeamRow, UserRow, queries};
-use crate::types::{CallStatus, KeyHash, LedgerId, NanoUsd, SpendRow, Usage};
+use crate::types::{CallStatus, DatabaseUrl, KeyHash, LedgerId, NanoUsd, SpendRow, Usage};
 
 /// A migrated database of one test's own.
 pub(super) struct TestDb {
@@ -38,13 +38,13 @@ impl TestDb {
     fn postgres() -> Option<Self> {
         let server = std::env::var("POINTSMAN_TEST_POSTGRES").ok()?;
         let schema = format!("test_{}", uuid::Uuid::new_v4().simple());
-        let mut conn = AnyConnection::open(&DatabaseUrl::Postgres(server.clone())).unwrap();
+        let mut conn = AnyConnection::open(&DatabaseUrl::Postgres(server.as_str().into())).unwrap();
         conn.batch_execute(&format!("CREATE SCHEMA {schema}"))
             .unwrap();
         let separator = if server.contains('?') { '&' } else { '?' };
-        let url = DatabaseUrl::Postgres(format!(
-            "{server}{separator}options=-csearch_path%3D{schema}"
-        ));
+        let url = DatabaseUrl::Postgres(
+            format!("{server}{separator}options=-csearch_path%3D{schema}").into(),
+        );
         Some(
             Self {
                 url,
@@ -74,7 +74,7 @@ impl Drop for TestDb {
         let Some((server, schema)) = &self.postgres else {
             return;
         };
-        if let Ok(mut conn) = AnyConnection::open(&DatabaseUrl::Postgres(server.clone())) {
+        if let Ok(mut conn) = AnyConnection::open(&DatabaseUrl::Postgres(server.as_str().into())) {
             let _ = conn.batch_execute(&format!("DROP SCHEMA {schema} CASCADE"));
         }
     }

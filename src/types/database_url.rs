@@ -1,9 +1,10 @@
-//! Where the database is.
+//! Where the data are, from `database_url`.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use crate::types::Secret;
+use super::Secret;
 
 /// A database, by the scheme of its URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +56,47 @@ impl FromStr for DatabaseUrl {
     }
 }
 
+impl DatabaseUrl {
+    /// `text` without the URL and the password in it: libpq repeats what it could not read.
+    pub fn redact(&self, text: &str) -> String {
+        let Self::Postgres(url) = self else {
+            return text.to_owned();
+        };
+        let url = url.expose();
+        let text = text.replace(url, &self.to_string());
+        match password(url) {
+            Some(password) if !password.is_empty() => text.replace(password, "***"),
+            _ => text,
+        }
+    }
+}
+
+/// What stands between the first colon and the last `@` of a URL's authority; a query parameter is not looked for.
+fn password(url: &str) -> Option<&str> {
+    let authority = url.split_once("://")?.1;
+    let (credentials, _) = authority.rsplit_once('@')?;
+    Some(credentials.split_once(':')?.1)
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite://{}", path.display()),
+            Self::Postgres(url) => {
+                let url = url.expose();
+                let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+                let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+                // A query may carry a password too.
+                write!(
+                    f,
+                    "postgres://{}",
+                    host.split(['?', '#']).next().unwrap_or("")
+                )
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,5 +131,21 @@ mod tests {
         assert!(
             !format!("{:?}", "postgres://u:hidden@h/d".parse::<DatabaseUrl>()).contains("hidden")
         );
+    }
+
+    #[test]
+    fn the_password_is_shown_nowhere() {
+        for (text, expected) in [
+            ("postgres://me:pw@db:5432/d?sslmode=require", "postgres://db:5432/d"),
+            ("postgres://db/d?password=pw", "postgres://db/d"),
+            ("postgres://me:p@w@db/d", "postgres://db/d"),
+            ("sqlite:///p.db", "sqlite:///p.db"),
+        ] {
+            let url: DatabaseUrl = text.parse().unwrap();
+            assert_eq!(url.to_string(), expected);
+            assert!(!url.redact(&format!("bad: {text}")).contains("pw"));
+        }
+        let url: DatabaseUrl = "postgres://me:pw@db/d".parse().unwrap();
+        assert_eq!(url.redact("no host in \"me:pw\""), "no host in \"me:***\"");
     }
 }

@@ -1,0 +1,64 @@
+//! The database from beside: rows that have no route yet, and what was booked.
+
+use pointsman::store::queries::{self, LedgerTotals, LogFilter, LogQuery};
+use pointsman::store::{AnyConnection, NewTeam, NewUser, TeamRow, UserRow};
+use pointsman::types::DatabaseUrl;
+use pointsman::types::SpendRow;
+
+use super::gateway::Gateway;
+use super::wait::{SOON, eventually};
+
+impl Gateway {
+    /// A connection of the test's own to the gateway's SQLite file.
+    pub fn database(&self) -> AnyConnection {
+        let url = DatabaseUrl::Sqlite(self.data_dir().join("pointsman.db"));
+        AnyConnection::open(&url).expect("the gateway's database")
+    }
+
+    /// Inserts or changes a user.
+    pub fn user(&self, id: &str, change: impl FnOnce(&mut UserRow)) {
+        let mut row = UserRow::new(id, now_ms());
+        change(&mut row);
+        let user = NewUser { row, models: Vec::new() };
+        queries::upsert_user(&mut self.database(), &user).expect("a user");
+    }
+
+    /// Inserts or changes a team.
+    pub fn team(&self, id: &str, change: impl FnOnce(&mut NewTeam)) {
+        let mut team = NewTeam { row: TeamRow::new(id, now_ms()), models: Vec::new() };
+        change(&mut team);
+        queries::upsert_team(&mut self.database(), &team).expect("a team");
+    }
+
+    /// All rows of the spend log, newest first.
+    pub fn rows(&self) -> Vec<SpendRow> {
+        queries::spend_logs(&mut self.database(), &LogQuery::new(LogFilter::All)).expect("the spend log")
+    }
+
+    /// The rows, once there are as many.
+    #[track_caller]
+    pub fn rows_when(&self, count: usize) -> Vec<SpendRow> {
+        eventually(&format!("{count} rows in the spend log"), SOON, || {
+            let rows = self.rows();
+            assert!(rows.len() <= count, "more rows than calls: {rows:#?}");
+            (rows.len() == count).then_some(rows)
+        })
+    }
+
+    pub fn totals(&self) -> LedgerTotals {
+        queries::ledger_totals(&mut self.database()).expect("the sums of the ledger")
+    }
+
+    /// Fails unless logs, days, keys, users and teams agree.
+    #[track_caller]
+    pub fn books_agree(&self) -> LedgerTotals {
+        let totals = self.totals();
+        assert!(totals.agree(), "{totals:#?}");
+        totals
+    }
+}
+
+pub fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    i64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,32 @@
+//! The behaviour of the gateway, over HTTP: the real binary, a real SQLite file, simulated providers.
+//!
+//! One module a promise. Each test starts a gateway of its own, so that they run side by side and none sees another's state.
+
+mod harness;
+#[path = "../simulator/mod.rs"]
+mod simulator;
+
+mod balancing;
+mod basics;
+mod bodies;
+mod broken_upstreams;
+mod budgets;
+mod cost;
+mod credentials;
+mod disconnects;
+mod durability;
+mod headers;
+mod key_generate;
+mod limits;
+mod model_access;
+mod openai_client;
+mod pass_through;
+mod permissions;
+mod retries;
+mod secrecy;
+mod shutdown;
+mod spend_logs;
+mod start;
+mod streams;
+mod unspeakable;
+mod upstream_errors;
