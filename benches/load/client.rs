@@ -59,19 +59,6 @@ impl Client {
         self.body(head, each).await
     }
 
-    /// Sends a request and returns status and body.
-    pub async fn call(&mut self, request: &[u8]) -> io::Result<(u16, Vec<u8>)> {
-        self.stream.write_all(request).await?;
-        let head = self.head().await?;
-        let mut body = Vec::new();
-        self.body(head, |piece, _| {
-            body.extend_from_slice(piece);
-            true
-        })
-        .await?;
-        Ok((head.status, body))
-    }
-
     async fn head(&mut self) -> io::Result<Head> {
         loop {
             let mut fields = [httparse::EMPTY_HEADER; MAX_HEADERS];

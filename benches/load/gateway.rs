@@ -1,14 +1,12 @@
 //! The gateway with everything on: virtual keys with limits and budgets on key, team and user, far from reached; 200
 //! deployments; spend in SQLite.
 
-use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::client::Client;
-use crate::models;
+use crate::models::{self, COMPLETION_TOKENS, PROMPT_TOKENS};
 use crate::process::Process;
 use crate::target;
 
@@ -36,7 +34,7 @@ pub struct Gateway {
 }
 
 /// Watches how many rows the database holds.
-pub struct Ledger(SocketAddr);
+pub struct Ledger(PathBuf);
 
 // === impl Gateway ===
 
@@ -78,8 +76,8 @@ impl Gateway {
             .map_err(|why| why.to_string())
     }
 
-    pub fn ledger(&self, port: u16) -> Ledger {
-        Ledger(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+    pub fn ledger(&self) -> Ledger {
+        Ledger(self.folder.join("pointsman.db"))
     }
 
     fn configuration(&self, upstream: SocketAddr) -> String {
@@ -160,17 +158,6 @@ fn provision(database: &Path, keys: usize) -> Result<Vec<String>, String> {
     Ok(made)
 }
 
-fn answered(path: &str, answer: io::Result<(u16, Vec<u8>)>) -> Result<String, String> {
-    match answer {
-        Ok((200, body)) => Ok(String::from_utf8_lossy(&body).into_owned()),
-        Ok((status, body)) => Err(format!(
-            "{path} answered {status}: {}",
-            String::from_utf8_lossy(&body)
-        )),
-        Err(why) => Err(format!("{path}: {why}")),
-    }
-}
-
 // === impl Ledger ===
 
 impl Ledger {
@@ -204,19 +191,24 @@ impl Ledger {
                     "the ledger shows {written:.0} of {requests} requests after a minute"
                 ));
             }
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
+    /// Rows in the database, by what they cost: asking the gateway would be work of the gateway.
     async fn booked(&self) -> Result<f64, String> {
-        const SERIES: &str = "pointsman_ledger_rows_booked ";
-        let mut client = Client::connect(self.0)
-            .await
-            .map_err(|why| why.to_string())?;
-        let request = models::get(self.0, MASTER_KEY, "/metrics");
-        let text = answered("/metrics", client.call(&request).await)?;
-        let rows = text.lines().find_map(|line| line.strip_prefix(SERIES));
-        rows.and_then(|rows| rows.trim().parse().ok())
-            .ok_or_else(|| format!("/metrics shows no {SERIES}"))
+        use pointsman::store::{AnyConnection, queries};
+        let each = PROMPT_TOKENS as f64 * INPUT_PRICE + COMPLETION_TOKENS as f64 * OUTPUT_PRICE;
+        let url = pointsman::types::DatabaseUrl::Sqlite(self.0.clone());
+        let mut connection = AnyConnection::open(&url).map_err(|why| why.to_string())?;
+        let query = queries::PerDayQuery {
+            days: (0, i32::MAX),
+            key: None,
+            user: None,
+        };
+        let days =
+            queries::spend_per_day(&mut connection, &query).map_err(|why| why.to_string())?;
+        let spent: f64 = days.iter().map(|day| day.spend.to_f64()).sum();
+        Ok((spent / each).round())
     }
 }

@@ -74,7 +74,7 @@ impl Target {
             Kind::Pointsman => {
                 let gateway = setup.gateway.as_ref().ok_or("it was not set up")?;
                 keys.clone_from(&gateway.keys);
-                ledger = Some(gateway.ledger(port));
+                ledger = Some(gateway.ledger());
                 Some(gateway.start(port)?)
             }
         };

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use actix_web::http::Method;
+use actix_web::http::header::{HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::error::ApiError;
@@ -84,7 +85,12 @@ where
                 caller,
                 arrived,
             };
-            handler(call).await.unwrap_or_else(ApiError::response)
+            let mut response = handler(call).await.unwrap_or_else(ApiError::response);
+        // No browser shall guess that an answer is a page.
+        response
+            .headers_mut()
+            .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        response
         },
     )
 }

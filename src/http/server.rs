@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use actix::Addr;
 use actix_web::dev::ServerHandle;
-use actix_web::middleware::DefaultHeaders;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use serde_json::json;
 
@@ -88,10 +87,9 @@ pub fn serve(
     };
     let app = move || {
         // Runs once on each worker thread.
+        let _ = rustix::thread::set_name(c"worker");
         let worker: Rc<Worker> = worker();
-        let browser_safety = DefaultHeaders::new().add(("x-content-type-options", "nosniff"));
         App::new()
-            .wrap(browser_safety)
             .app_data(worker)
             .configure(mount)
             .default_service(web::to(not_found))

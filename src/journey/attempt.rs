@@ -143,19 +143,23 @@ pub async fn attempt(
     }
     let left = limit.saturating_sub(began.elapsed());
     let most = worker.shared.settings.most_answer_bytes;
-    // The limit is for the whole answer, however it drips.
-    let read = tokio::time::timeout(left, answer.body(left, most))
-        .await
-        .unwrap_or(Err(ReadError::Timeout));
+    let read = answer.body(left, most).await;
     charge.upstream_time = earlier + began.elapsed();
-    let body = read.map_err(|error| Failed {
-        headers: headers.clone(),
-        ..fail(&read_failure(error, began))
-    })?;
-    whole(&body, name_json, &headers).map_err(|wrong| Failed {
-        headers: headers.clone(),
-        ..fail(&wrong.as_upstream())
-    })
+    let read = match &read {
+        Ok(body) => whole(body, name_json),
+        Err(error) => Err(Unusable::Read(*error, began)),
+    };
+    match read {
+        Ok((body, told)) => Ok(Came::Whole {
+            headers,
+            body,
+            told,
+        }),
+        Err(wrong) => Err(Failed {
+            headers,
+            ..fail(&wrong.as_upstream())
+        }),
+    }
 }
 
 /// A 2xx answer that is not what was asked for.
@@ -190,7 +194,8 @@ async fn unexpected(answer: &mut Answer, limit: Duration, began: Instant) -> Unu
     }
 }
 
-fn whole(body: &Bytes, name_json: &[u8], headers: &HeaderMap) -> Result<Came, Unusable> {
+/// The answer for the client, and what it told.
+fn whole(body: &Bytes, name_json: &[u8]) -> Result<(Bytes, Told), Unusable> {
     let spans = AnswerSpans::read(body).ok_or(Unusable::Malformed)?;
     if let Some(error) = spans.error {
         return Err(Unusable::Error(body[error].to_vec()));
@@ -219,11 +224,7 @@ fn whole(body: &Bytes, name_json: &[u8], headers: &HeaderMap) -> Result<Came, Un
     } else {
         Bytes::from(spans.with_model(body, name_json))
     };
-    Ok(Came::Whole {
-        headers: headers.clone(),
-        body: edited,
-        told,
-    })
+    Ok((edited, told))
 }
 
 /// Reads a stream until it has content to show, or must be shown.

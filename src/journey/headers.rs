@@ -2,7 +2,8 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::fmt::Display;
+use std::fmt::{self, Display};
+use std::time::Duration;
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 
@@ -43,21 +44,24 @@ fn keeps_its_name(name: &str) -> bool {
 /// Prefixed names a thread remembers: building one anew for each header of each answer costs more than all the copying.
 const MOST_NAMES: usize = 512;
 
+/// `server` to `llm_provider-server`. Names come from configured upstreams and are bounded: no keyed hash is needed.
+type Names = HashMap<awc::http::header::HeaderName, HeaderName, foldhash::fast::RandomState>;
+
 thread_local! {
-    static PREFIXED: RefCell<HashMap<String, HeaderName>> = RefCell::default();
+    static PREFIXED: RefCell<Names> = RefCell::default();
 }
 
 /// The headers of an upstream answer as ours: `llm_provider-<name>`, and rate limits and request ids under their own names.
 pub fn to_server(upstream: &awc::http::header::HeaderMap) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(upstream.len() + 32);
+    let mut headers = HeaderMap::with_capacity(upstream.len() + 20);
     PREFIXED.with_borrow_mut(|names| {
         for (name, value) in upstream {
-            let name = name.as_str();
-            if NOT_COPIED.binary_search(&name).is_ok() {
+            let text = name.as_str();
+            if NOT_COPIED.binary_search(&text).is_ok() {
                 continue;
             }
-            if keeps_its_name(name)
-                && let Ok(own) = name.parse::<HeaderName>()
+            if keeps_its_name(text)
+                && let Ok(own) = text.parse::<HeaderName>()
             {
                 headers.append(own, value.clone());
             }
@@ -69,13 +73,13 @@ pub fn to_server(upstream: &awc::http::header::HeaderMap) -> HeaderMap {
     headers
 }
 
-fn prefixed(names: &mut HashMap<String, HeaderName>, name: &str) -> Option<HeaderName> {
+fn prefixed(names: &mut Names, name: &awc::http::header::HeaderName) -> Option<HeaderName> {
     if let Some(known) = names.get(name) {
         return Some(known.clone());
     }
-    let prefixed: HeaderName = format!("llm_provider-{name}").parse().ok()?;
+    let prefixed: HeaderName = format!("llm_provider-{}", name.as_str()).parse().ok()?;
     if names.len() < MOST_NAMES {
-        names.insert(name.to_owned(), prefixed.clone());
+        names.insert(name.clone(), prefixed.clone());
     }
     Some(prefixed)
 }
@@ -91,36 +95,45 @@ pub fn set(headers: &mut HeaderMap, name: &'static str, value: impl Display) {
     }
 }
 
+/// A time in milliseconds with three decimals.
+struct Millis(Duration);
+
+impl Display for Millis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let micros = self.0.as_micros();
+        write!(f, "{}.{:03}", micros / 1000, micros % 1000)
+    }
+}
+
+/// What the gateway tells of every call of one deployment, made once.
+pub fn prepared(deployment: &Deployment) -> Vec<(HeaderName, HeaderValue)> {
+    let mut headers = HeaderMap::new();
+    set(&mut headers, "x-litellm-model-id", &deployment.id);
+    set(&mut headers, "x-litellm-model-group", &deployment.group);
+    set(&mut headers, "x-litellm-model-name", &deployment.litellm_model);
+    set(&mut headers, "x-litellm-model-api-base", &deployment.api_base);
+    set(&mut headers, "x-litellm-version", env!("CARGO_PKG_VERSION"));
+    set(&mut headers, "x-litellm-attempted-fallbacks", 0);
+    headers.into_iter().collect()
+}
+
 /// Everything the gateway tells of a served call. `bill` is none for streams: their head leaves before the cost is known.
 pub fn describe(headers: &mut HeaderMap, charge: &Charge, bill: Option<Bill>) {
-    let deployment: &Deployment = charge.deployment();
+    if let Some(prepared) = charge.worker.headers(charge.deployment_index()) {
+        for (name, value) in prepared {
+            headers.insert(name.clone(), value.clone());
+        }
+    }
     set(headers, "x-litellm-call-id", &charge.call_id);
-    set(headers, "x-litellm-model-id", &deployment.id);
-    set(headers, "x-litellm-model-group", &deployment.group);
-    set(headers, "x-litellm-model-name", &deployment.litellm_model);
-    set(headers, "x-litellm-model-api-base", &deployment.api_base);
-    headers.insert(
-        HeaderName::from_static("x-litellm-version"),
-        HeaderValue::from_static(env!("CARGO_PKG_VERSION")),
-    );
     let cost = bill.and_then(|bill| bill.cost);
     if let Some(cost) = cost {
         set(headers, "x-litellm-response-cost", cost);
     }
     set(headers, "x-litellm-attempted-retries", charge.retries);
-    set(headers, "x-litellm-attempted-fallbacks", 0);
     let total = charge.arrived.elapsed();
     let overhead = total.saturating_sub(charge.upstream_time);
-    set(
-        headers,
-        "x-litellm-response-duration-ms",
-        format_args!("{:.3}", total.as_secs_f64() * 1e3),
-    );
-    set(
-        headers,
-        "x-litellm-overhead-duration-ms",
-        format_args!("{:.3}", overhead.as_secs_f64() * 1e3),
-    );
+    set(headers, "x-litellm-response-duration-ms", Millis(total));
+    set(headers, "x-litellm-overhead-duration-ms", Millis(overhead));
     let [key, user, team] = &charge.standings;
     if let Some(key) = key {
         let spent = NanoUsd(key.spent.0.saturating_add(cost.unwrap_or_default().0));

@@ -3,8 +3,10 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use actix_web::http::header::{HeaderName, HeaderValue};
 use tokio::sync::Semaphore;
 
+use super::headers::prepared;
 use crate::auth::{Caller, Directory, Epoch};
 use crate::limits::{Enroll, EntityIx};
 use crate::metrics::{DeploymentMetrics, Metrics};
@@ -51,6 +53,7 @@ pub struct Worker {
     table: Arc<RoutingTable>,
     endpoints: Vec<Option<Endpoint>>,
     metrics: Vec<DeploymentMetrics>,
+    headers: Vec<Vec<(HeaderName, HeaderValue)>>,
 }
 
 impl Worker {
@@ -75,6 +78,7 @@ impl Worker {
         Rc::new(Self {
             endpoints: table.deployments.iter().map(endpoint).collect(),
             metrics: table.deployments.iter().map(series).collect(),
+            headers: table.deployments.iter().map(|d| prepared(d)).collect(),
             client,
             table,
             directory,
@@ -98,6 +102,11 @@ impl Worker {
 
     pub fn metrics(&self, index: u32) -> Option<&DeploymentMetrics> {
         self.metrics.get(index as usize)
+    }
+
+    /// Response headers that all calls of a deployment share.
+    pub fn headers(&self, index: u32) -> Option<&[(HeaderName, HeaderValue)]> {
+        self.headers.get(index as usize).map(Vec::as_slice)
     }
 
     /// Where the gatekeeper counts this caller's key, user and team; asked once for as long as the caller is cached.

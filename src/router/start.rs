@@ -43,6 +43,8 @@ pub fn start(
     let (tell, told) = mpsc::sync_channel(1);
     let shared = table.clone();
     arbiter.spawn_fn(move || {
+        // Threads are named so that `top -H` and a profile tell them apart.
+        let _ = rustix::thread::set_name(c"control");
         let keeper = Gatekeeper::new(window.as_millis().max(1) as u64, strict);
         let keeper = Rc::new(RefCell::new(keeper));
         let control = Rc::new(RefCell::new(Control::new(shared, keeper.clone())));

@@ -196,6 +196,7 @@ impl Actor for SpendLogger {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
+        let _ = rustix::thread::set_name(c"spend-logger");
         context.set_mailbox_capacity(4096);
         context.run_interval(INTERVAL, |logger, context| {
             if logger.in_hand.is_none() {

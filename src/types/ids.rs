@@ -74,7 +74,18 @@ pub struct LedgerId([u8; 16]);
 impl LedgerId {
     /// A fresh id for a request that begins now.
     pub fn now() -> Self {
-        Self(uuid::Uuid::now_v7().into_bytes())
+        let since = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or_default();
+        // The crate's own clock is one lock for all threads, and its random numbers are a system call each.
+        let random = fastrand::u128(..).to_le_bytes();
+        let random = random.first_chunk::<10>().copied().unwrap_or_default();
+        let millis = since.as_millis() as u64;
+        Self(
+            uuid::Builder::from_unix_timestamp_millis(millis, &random)
+                .into_uuid()
+                .into_bytes(),
+        )
     }
 
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {

@@ -94,31 +94,39 @@ impl Answer {
             })
     }
 
-    /// The whole body, `most` bytes at most.
-    pub async fn body(&mut self, gap: Duration, most: usize) -> Result<Bytes, ReadError> {
-        let Some(first) = self.chunk(gap).await? else {
+    /// The whole body, `most` bytes at most, all of it within `limit`.
+    pub async fn body(&mut self, limit: Duration, most: usize) -> Result<Bytes, ReadError> {
+        tokio::time::timeout(limit, self.collect(most))
+            .await
+            .unwrap_or(Err(ReadError::Timeout))
+    }
+
+    async fn collect(&mut self, most: usize) -> Result<Bytes, ReadError> {
+        let Some(first) = self.piece().await? else {
             return Ok(Bytes::new());
         };
         if first.len() > most {
             return Err(ReadError::TooLarge);
         }
-        let Some(second) = self.chunk(gap).await? else {
+        let Some(second) = self.piece().await? else {
             return Ok(first);
         };
-        let announced = self
-            .header("content-length")
-            .and_then(|length| length.parse().ok())
-            .unwrap_or(0);
-        let mut whole =
-            BytesMut::with_capacity((first.len() + second.len()).max(announced).min(most));
+        let announced = self.header("content-length");
+        let announced = announced.and_then(|length| length.parse().ok()).unwrap_or(0);
+        let size = (first.len() + second.len()).max(announced).min(most);
+        let mut whole = BytesMut::with_capacity(size);
         whole.extend_from_slice(&first);
         whole.extend_from_slice(&second);
-        while let Some(more) = self.chunk(gap).await? {
+        while let Some(more) = self.piece().await? {
             if whole.len() + more.len() > most {
                 return Err(ReadError::TooLarge);
             }
             whole.extend_from_slice(&more);
         }
         Ok(whole.freeze())
+    }
+
+    async fn piece(&mut self) -> Result<Option<Bytes>, ReadError> {
+        poll_fn(|context| self.poll_chunk(context)).await
     }
 }

@@ -139,9 +139,21 @@ fn a_connection_that_died_in_the_pool_is_replaced_silently() {
     let simulator = Simulator::start();
     let gateway = gateway(&simulator);
     for _ in 0..6 {
-        gateway.master().chat(&chat_with("m", json!({"simulate": {"framing": "close", "content": "a"}}))).with_status(200);
         gateway.master().chat(&chat_with("m", json!({"simulate": {"headers": {"connection": "close"}}}))).with_status(200);
         gateway.master().chat(&chat_with("m", json!({}))).with_status(200);
+    }
+}
+
+/// A body that only the end of its connection ends is not read by our HTTP client. The client gets an error, never an empty
+/// answer.
+#[test]
+fn a_body_without_a_length_is_an_error() {
+    let simulator = Simulator::start();
+    let gateway = gateway(&simulator);
+    let how = json!({"simulate": {"framing": "close"}});
+    for body in [chat_with("m", how.clone()), streamed("m", how)] {
+        let reply = gateway.master().chat(&body);
+        is_error(&reply, 500, "litellm.InternalServerError: ", &json!("close"));
     }
 }
 

@@ -93,6 +93,23 @@ fn while_a_whole_answer_is_on_its_way() {
     assert_eq!(row.status, CallStatus::ClientDisconnected, "{row:#?}");
 }
 
+/// A client that is gone when its request is read: the end of the connection comes with the request, in one packet or two.
+#[test]
+fn before_its_request_was_read() {
+    let scene = scene();
+    let unlimited = scene.gateway.caller(json!({}));
+    for turn in 0..60 {
+        let body = if turn % 2 == 0 { streamed("m", silent()) } else { chat_with("m", silent()) };
+        unlimited.send(&body).leave();
+    }
+    // Accepted after all of those.
+    for _ in 0..20 {
+        unlimited.chat(&chat_with("m", json!({}))).with_status(200);
+    }
+    let nothing_is_open = || scene.simulator.in_flight("m") == 0 && scene.gateway.metric("pointsman_open_holds") == Some(0.0);
+    until("every call has ended", Duration::from_secs(5), nothing_is_open);
+}
+
 /// Half-closing is leaving: no SDK does it and waits for an answer.
 #[test]
 fn a_half_closed_connection_is_a_client_that_left() {

@@ -92,7 +92,9 @@ fn call_id(headers: &HeaderMap) -> Arc<str> {
         }
         _ => {
             let mut text = uuid::Uuid::encode_buffer();
-            Arc::from(&*uuid::Uuid::new_v4().hyphenated().encode_lower(&mut text))
+            Arc::from(&*uuid::Builder::from_random_bytes(fastrand::u128(..).to_le_bytes())
+                    .into_uuid()
+                    .hyphenated().encode_lower(&mut text))
         }
     }
 }
