@@ -11,9 +11,7 @@ use tokio::sync::Semaphore;
 
 use crate::auth::{Epoch, Master};
 use crate::cli::Options;
-use crate::config::{
-    BudgetEnforcement, Config, LoadError, Loaded, MasterKeyProblem, Severity,
-};
+use crate::config::{BudgetEnforcement, Config, LoadError, Loaded, MasterKeyProblem, Severity};
 use crate::http::{Running, ServeError, serve};
 use crate::journey::{Settings, Shared};
 use crate::metrics::Metrics;
@@ -143,9 +141,20 @@ fn data_dir(path: &Path) -> Result<File, RunError> {
 
 async fn start(options: &Options, config: &Config, window: Duration) -> Result<(), RunError> {
     let general = &config.general_settings;
-    let embedded = || Ok(DatabaseUrl::Sqlite(std::path::absolute(options.data_dir.join(DATABASE_FILE))?));
-    let wrong = |error| RunError::DataDir { path: options.data_dir.clone(), error };
-    let url = general.database_url.clone().map_or_else(embedded, Ok).map_err(wrong)?;
+    let embedded = || {
+        Ok(DatabaseUrl::Sqlite(std::path::absolute(
+            options.data_dir.join(DATABASE_FILE),
+        )?))
+    };
+    let wrong = |error| RunError::DataDir {
+        path: options.data_dir.clone(),
+        error,
+    };
+    let url = general
+        .database_url
+        .clone()
+        .map_or_else(embedded, Ok)
+        .map_err(wrong)?;
     let store = Store::open(&url, Pools::default())?;
     let recovered = recover(&store, &options.data_dir).await?;
     if recovered > 0 {

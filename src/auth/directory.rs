@@ -21,7 +21,7 @@ const MOST_KNOWN: usize = 100_000;
 const MOST_UNKNOWN: usize = 10_000;
 const UNKNOWN_TTL: Duration = Duration::from_secs(5);
 
-/// Raised by every write to keys, users and teams: caches of other threads look again.
+/// Raised when a key is made: threads that remember it as unknown look again.
 #[derive(Debug, Default)]
 pub struct Epoch(AtomicU64);
 
@@ -167,12 +167,12 @@ impl Directory {
         let epoch = self.epoch.now();
         let mut stale = None;
         if let Some(entry) = self.entries.borrow().get(&hash) {
-            let ttl = if entry.known.is_some() {
-                self.ttl
-            } else {
-                UNKNOWN_TTL
+            let age = entry.loaded.elapsed();
+            let is_fresh = match entry.known {
+                Some(_) => age < self.ttl,
+                None => entry.epoch == epoch && age < UNKNOWN_TTL,
             };
-            if entry.epoch == epoch && entry.loaded.elapsed() < ttl {
+            if is_fresh {
                 return Ok(entry.known.clone());
             }
             stale = entry.known.clone();

@@ -86,11 +86,11 @@ where
                 arrived,
             };
             let mut response = handler(call).await.unwrap_or_else(ApiError::response);
-        // No browser shall guess that an answer is a page.
-        response
-            .headers_mut()
-            .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        response
+            // No browser shall guess that an answer is a page.
+            response
+                .headers_mut()
+                .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+            response
         },
     )
 }

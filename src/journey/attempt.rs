@@ -23,13 +23,20 @@ const FIRST_CONTENT: Duration = Duration::from_secs(15);
 const MOST_HELD: usize = 1024 * 1024;
 
 /// What came back.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "moved twice; a box would cost an allocation a request"
+)]
 pub enum Came {
-    Whole {
-        headers: HeaderMap,
-        body: Bytes,
-        told: Told,
-    },
+    Whole(Whole),
     Stream(Box<Begun>),
+}
+
+/// A whole answer, edited for the client.
+pub struct Whole {
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    pub told: Told,
 }
 
 /// A stream whose first content is here.
@@ -150,11 +157,11 @@ pub async fn attempt(
         Err(error) => Err(Unusable::Read(*error, began)),
     };
     match read {
-        Ok((body, told)) => Ok(Came::Whole {
+        Ok((body, told)) => Ok(Came::Whole(Whole {
             headers,
             body,
             told,
-        }),
+        })),
         Err(wrong) => Err(Failed {
             headers,
             ..fail(&wrong.as_upstream())

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::admission::{Admitted, admit, failure as denial};
-use super::attempt::{Came, Failed, attempt};
+use super::attempt::{Came, Failed, Whole, attempt};
 use super::charge::Charge;
 use super::failure::{Failure, Refused};
 use super::headers::describe;
@@ -13,6 +13,7 @@ use super::stream::ChatStream;
 use super::worker::Worker;
 use crate::auth::Caller;
 use crate::policy::retry::{Attempt, Decision, RetryPolicy, decide};
+use crate::protocol::json;
 use crate::protocol::openai_chat::request::ChatRequest;
 use crate::router::Next;
 use crate::types::NanoUsd;
@@ -60,11 +61,15 @@ async fn serve(mut charge: Charge, request: &ChatRequest<'_>) -> Result<Reply, F
     let Some(group) = worker.table().groups.get(charge.group as usize) else {
         return Err(Failure::ControlFailed);
     };
+    // An answer names the model as the client did: by an alias, if it used one.
+    let asked = request.model().unwrap_or(&group.name);
+    let asked_json = (*asked != *group.name).then(|| json::quoted(asked));
+    let name_json = asked_json.as_deref().unwrap_or(&group.name_json);
     let mut tried = Tried::default();
     loop {
         tried.add(charge.deployment_index());
         charge.goes_upstream();
-        let failed = match attempt(&mut charge, request, &group.name_json).await {
+        let failed = match attempt(&mut charge, request, name_json).await {
             Ok(came) => return Ok(reply(charge, came).await),
             Err(failed) => failed,
         };
@@ -137,11 +142,11 @@ async fn give_up(charge: &mut Charge, failed: Failed) -> Failure {
 
 async fn reply(mut charge: Charge, came: Came) -> Reply {
     match came {
-        Came::Whole {
+        Came::Whole(Whole {
             mut headers,
             body,
             told,
-        } => {
+        }) => {
             let bill = charge.succeed(&told);
             charge.worker.desk.written().await;
             describe(&mut headers, &charge, Some(bill));

@@ -85,13 +85,13 @@ fn prefixed(names: &mut Names, name: &awc::http::header::HeaderName) -> Option<H
 }
 
 /// Sets `name` to a text that is a header value; anything else leaves the header out.
-pub fn set(headers: &mut HeaderMap, name: &'static str, value: impl Display) {
+pub fn set(headers: &mut HeaderMap, name: HeaderName, value: impl Display) {
     let text = value.to_string();
     if text.is_empty() {
         return;
     }
     if let Ok(value) = HeaderValue::try_from(text) {
-        headers.insert(HeaderName::from_static(name), value);
+        headers.insert(name, value);
     }
 }
 
@@ -108,12 +108,36 @@ impl Display for Millis {
 /// What the gateway tells of every call of one deployment, made once.
 pub fn prepared(deployment: &Deployment) -> Vec<(HeaderName, HeaderValue)> {
     let mut headers = HeaderMap::new();
-    set(&mut headers, "x-litellm-model-id", &deployment.id);
-    set(&mut headers, "x-litellm-model-group", &deployment.group);
-    set(&mut headers, "x-litellm-model-name", &deployment.litellm_model);
-    set(&mut headers, "x-litellm-model-api-base", &deployment.api_base);
-    set(&mut headers, "x-litellm-version", env!("CARGO_PKG_VERSION"));
-    set(&mut headers, "x-litellm-attempted-fallbacks", 0);
+    set(
+        &mut headers,
+        const { HeaderName::from_static("x-litellm-model-id") },
+        &deployment.id,
+    );
+    set(
+        &mut headers,
+        const { HeaderName::from_static("x-litellm-model-group") },
+        &deployment.group,
+    );
+    set(
+        &mut headers,
+        const { HeaderName::from_static("x-litellm-model-name") },
+        &deployment.litellm_model,
+    );
+    set(
+        &mut headers,
+        const { HeaderName::from_static("x-litellm-model-api-base") },
+        &deployment.api_base,
+    );
+    set(
+        &mut headers,
+        const { HeaderName::from_static("x-litellm-version") },
+        env!("CARGO_PKG_VERSION"),
+    );
+    set(
+        &mut headers,
+        const { HeaderName::from_static("x-litellm-attempted-fallbacks") },
+        0,
+    );
     headers.into_iter().collect()
 }
 
@@ -124,28 +148,64 @@ pub fn describe(headers: &mut HeaderMap, charge: &Charge, bill: Option<Bill>) {
             headers.insert(name.clone(), value.clone());
         }
     }
-    set(headers, "x-litellm-call-id", &charge.call_id);
+    set(
+        headers,
+        const { HeaderName::from_static("x-litellm-call-id") },
+        &charge.call_id,
+    );
     let cost = bill.and_then(|bill| bill.cost);
     if let Some(cost) = cost {
-        set(headers, "x-litellm-response-cost", cost);
+        set(
+            headers,
+            const { HeaderName::from_static("x-litellm-response-cost") },
+            cost,
+        );
     }
-    set(headers, "x-litellm-attempted-retries", charge.retries);
+    set(
+        headers,
+        const { HeaderName::from_static("x-litellm-attempted-retries") },
+        charge.retries,
+    );
     let total = charge.arrived.elapsed();
     let overhead = total.saturating_sub(charge.upstream_time);
-    set(headers, "x-litellm-response-duration-ms", Millis(total));
-    set(headers, "x-litellm-overhead-duration-ms", Millis(overhead));
+    set(
+        headers,
+        const { HeaderName::from_static("x-litellm-response-duration-ms") },
+        Millis(total),
+    );
+    set(
+        headers,
+        const { HeaderName::from_static("x-litellm-overhead-duration-ms") },
+        Millis(overhead),
+    );
     let [key, user, team] = &charge.standings;
     if let Some(key) = key {
         let spent = NanoUsd(key.spent.0.saturating_add(cost.unwrap_or_default().0));
-        set(headers, "x-litellm-key-spend", spent);
+        set(
+            headers,
+            const { HeaderName::from_static("x-litellm-key-spend") },
+            spent,
+        );
         if let Some(budget) = key.limits.max_budget {
-            set(headers, "x-litellm-key-max-budget", budget);
+            set(
+                headers,
+                const { HeaderName::from_static("x-litellm-key-max-budget") },
+                budget,
+            );
         }
         if let Some(tpm) = key.limits.tpm {
-            set(headers, "x-litellm-key-tpm-limit", tpm);
+            set(
+                headers,
+                const { HeaderName::from_static("x-litellm-key-tpm-limit") },
+                tpm,
+            );
         }
         if let Some(rpm) = key.limits.rpm {
-            set(headers, "x-litellm-key-rpm-limit", rpm);
+            set(
+                headers,
+                const { HeaderName::from_static("x-litellm-key-rpm-limit") },
+                rpm,
+            );
         }
     }
     for (standing, names) in [(key, &KEY), (user, &USER), (team, &TEAM)] {
@@ -156,31 +216,31 @@ pub fn describe(headers: &mut HeaderMap, charge: &Charge, bill: Option<Bill>) {
 }
 
 /// Header names of one scope: limit and remaining of requests, tokens and parallel requests.
-pub type LimitNames = [&'static str; 6];
+pub type LimitNames = [HeaderName; 6];
 
-const KEY: LimitNames = [
-    "x-ratelimit-api_key-limit-requests",
-    "x-ratelimit-api_key-remaining-requests",
-    "x-ratelimit-api_key-limit-tokens",
-    "x-ratelimit-api_key-remaining-tokens",
-    "x-ratelimit-api_key-limit-max_parallel_requests",
-    "x-ratelimit-api_key-remaining-max_parallel_requests",
+static KEY: LimitNames = [
+    HeaderName::from_static("x-ratelimit-api_key-limit-requests"),
+    HeaderName::from_static("x-ratelimit-api_key-remaining-requests"),
+    HeaderName::from_static("x-ratelimit-api_key-limit-tokens"),
+    HeaderName::from_static("x-ratelimit-api_key-remaining-tokens"),
+    HeaderName::from_static("x-ratelimit-api_key-limit-max_parallel_requests"),
+    HeaderName::from_static("x-ratelimit-api_key-remaining-max_parallel_requests"),
 ];
-const USER: LimitNames = [
-    "x-ratelimit-user-limit-requests",
-    "x-ratelimit-user-remaining-requests",
-    "x-ratelimit-user-limit-tokens",
-    "x-ratelimit-user-remaining-tokens",
-    "x-ratelimit-user-limit-max_parallel_requests",
-    "x-ratelimit-user-remaining-max_parallel_requests",
+static USER: LimitNames = [
+    HeaderName::from_static("x-ratelimit-user-limit-requests"),
+    HeaderName::from_static("x-ratelimit-user-remaining-requests"),
+    HeaderName::from_static("x-ratelimit-user-limit-tokens"),
+    HeaderName::from_static("x-ratelimit-user-remaining-tokens"),
+    HeaderName::from_static("x-ratelimit-user-limit-max_parallel_requests"),
+    HeaderName::from_static("x-ratelimit-user-remaining-max_parallel_requests"),
 ];
-const TEAM: LimitNames = [
-    "x-ratelimit-team-limit-requests",
-    "x-ratelimit-team-remaining-requests",
-    "x-ratelimit-team-limit-tokens",
-    "x-ratelimit-team-remaining-tokens",
-    "x-ratelimit-team-limit-max_parallel_requests",
-    "x-ratelimit-team-remaining-max_parallel_requests",
+static TEAM: LimitNames = [
+    HeaderName::from_static("x-ratelimit-team-limit-requests"),
+    HeaderName::from_static("x-ratelimit-team-remaining-requests"),
+    HeaderName::from_static("x-ratelimit-team-limit-tokens"),
+    HeaderName::from_static("x-ratelimit-team-remaining-tokens"),
+    HeaderName::from_static("x-ratelimit-team-limit-max_parallel_requests"),
+    HeaderName::from_static("x-ratelimit-team-remaining-max_parallel_requests"),
 ];
 
 /// Tells what is left of one scope's limits.
@@ -193,8 +253,8 @@ pub fn set_standing(headers: &mut HeaderMap, standing: &Standing, names: &LimitN
     ];
     for ((limit, left), names) in pairs.into_iter().zip(names.chunks_exact(2)) {
         if let (Some(limit), Some(left), [limit_name, left_name]) = (limit, left, names) {
-            set(headers, limit_name, limit);
-            set(headers, left_name, left);
+            set(headers, limit_name.clone(), limit);
+            set(headers, left_name.clone(), left);
         }
     }
 }

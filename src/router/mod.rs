@@ -19,4 +19,6 @@ pub use deployment::{DeploymentState, LastError};
 pub use port::Port;
 pub use start::{ControlHandle, start};
 pub use table::{Deployment, Gauges, Group, RoutingTable};
-pub use turn::{Answer, Begin, Denied, End, Lease, MAX_ATTEMPTS, Next, Outcome, Ticket, Turn, TurnAnswer};
+pub use turn::{
+    Answer, Begin, Denied, End, Lease, MAX_ATTEMPTS, Next, Outcome, Ticket, Turn, TurnAnswer,
+};

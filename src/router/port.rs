@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tokio::sync::{Notify, oneshot};
 
 use super::start::ControlHandle;
-use super::turn::{Answer, Begin, Denied, End, Next, Turn, TurnAnswer};
+use super::turn::{Answer, Begin, Denied, End, Next, Outcome, Ticket, Turn, TurnAnswer};
 
 type Waiter = oneshot::Sender<Answer>;
 
@@ -48,7 +48,7 @@ impl Port {
             gathering.begin_waiters.push(tell);
         }
         self.wake.notify_one();
-        told.await.unwrap_or(Err(Denied::Failed))
+        self.wait(told, begin.group).await
     }
 
     /// Reports a failure and asks for another deployment.
@@ -60,7 +60,16 @@ impl Port {
             gathering.next_waiters.push(tell);
         }
         self.wake.notify_one();
-        told.await.unwrap_or(Err(Denied::Failed))
+        self.wait(told, next.group).await
+    }
+
+    async fn wait(&self, told: oneshot::Receiver<Answer>, group: u32) -> Answer {
+        let mut waiting = Waiting {
+            port: self,
+            told,
+            group,
+        };
+        (&mut waiting.told).await.unwrap_or(Err(Denied::Failed))
     }
 
     /// Closes a request. Never waits, so that it can be called from a `Drop`.
@@ -103,17 +112,35 @@ impl Port {
 
     /// Hands an answer to its waiter; gives the ticket back when nobody waits any more.
     fn deliver(&self, waiter: Waiter, answer: Answer, group: Option<u32>) {
-        let Err(Ok(ticket)) = waiter.send(answer) else {
-            return;
-        };
-        let end = End {
+        if let Err(Ok(ticket)) = waiter.send(answer) {
+            self.give_back(ticket, group.unwrap_or_default());
+        }
+    }
+
+    fn give_back(&self, ticket: Ticket, group: u32) {
+        self.end(End {
             hold: Some(ticket.hold),
-            lease: Some((ticket.lease, super::Outcome::Neutral)),
-            group: group.unwrap_or_default(),
+            lease: Some((ticket.lease, Outcome::Neutral)),
+            group,
             settlement: Default::default(),
             output_tokens: None,
-        };
-        self.end(end);
+        });
+    }
+}
+
+/// Somebody who waits for an answer. The wait may be given up when the answer has been sent and not yet taken (its client left
+/// in the same turn): then the ticket goes back from here.
+struct Waiting<'a> {
+    port: &'a Port,
+    told: oneshot::Receiver<Answer>,
+    group: u32,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if let Ok(Ok(ticket)) = self.told.try_recv() {
+            self.port.give_back(ticket, self.group);
+        }
     }
 }
 

@@ -107,12 +107,15 @@ impl RoutingTable {
     }
 }
 
+/// What decides a price: provider, catalogue row, and the figures written at the deployment.
+type PricedAs = (String, String, Vec<(String, String)>);
+
 #[derive(Default)]
 struct Builder {
     deployments: Vec<Arc<Deployment>>,
     groups: Vec<Group>,
     by_name: HashMap<String, u32>,
-    rates: HashMap<(String, String, Vec<(String, String)>), Option<Arc<Rates>>>,
+    rates: HashMap<PricedAs, Option<Arc<Rates>>>,
 }
 
 impl Builder {

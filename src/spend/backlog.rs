@@ -56,7 +56,7 @@ impl Backlog {
     }
 
     /// Rows in memory.
-    pub fn len(&self) -> usize {
+    pub fn in_memory(&self) -> usize {
         self.in_memory
     }
 
@@ -109,7 +109,7 @@ impl Backlog {
             let segments = files.get(journal).map_or(&[][..], Vec::as_slice);
             // The last segment is being written; any other ends where the next begins.
             for pair in segments.windows(2) {
-                let next_begins = Segments::open(&self.folder, *journal, pair[1]).next();
+                let next_begins = Segments::open(&self.folder, *journal, pair[1]).read();
                 if !matches!(next_begins, Ok(Some((first, _))) if first <= needed_from) {
                     break;
                 }
@@ -146,7 +146,7 @@ fn read_back(
         .unwrap_or(0);
     let mut segments = Segments::open(folder, journal, first);
     let mut rows = Vec::new();
-    while let Some((sequence, record)) = segments.next()? {
+    while let Some((sequence, record)) = segments.read()? {
         if sequence > newest {
             break;
         }
@@ -156,7 +156,10 @@ fn read_back(
             if rows.len() == most {
                 return Ok((rows, true));
             }
-            rows.push(Settled { sequence, row });
+            rows.push(Settled {
+                sequence,
+                row: *row,
+            });
         }
     }
     Ok((rows, false))

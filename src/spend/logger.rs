@@ -158,7 +158,7 @@ impl SpendLogger {
                     .bytes
                     .fetch_sub(freed, Ordering::Relaxed);
                 self.publish();
-                if self.backlog.len() >= BATCH
+                if self.backlog.in_memory() >= BATCH
                     || !self.waiting.is_empty()
                     || !self.backlog.is_empty() && self.behind()
                 {
@@ -181,14 +181,15 @@ impl SpendLogger {
 
     /// Rows were dropped from memory and must be read back without waiting for the next tick.
     fn behind(&self) -> bool {
-        self.backlog.len() == 0
+        self.backlog.in_memory() == 0
     }
 
     fn publish(&self) {
         let in_hand = self.in_hand.as_ref().map_or(0, |batch| batch.items.len());
-        self.gauges
-            .queue_depth
-            .store((self.backlog.len() + in_hand) as u64, Ordering::Relaxed);
+        self.gauges.queue_depth.store(
+            (self.backlog.in_memory() + in_hand) as u64,
+            Ordering::Relaxed,
+        );
     }
 }
 
@@ -231,7 +232,7 @@ impl Handler<Record> for SpendLogger {
         self.backlog
             .add(message.journal, message.rows, message.low_water);
         self.publish();
-        if self.backlog.len() >= BATCH && self.in_hand.is_none() {
+        if self.backlog.in_memory() >= BATCH && self.in_hand.is_none() {
             self.flush(context);
         }
     }

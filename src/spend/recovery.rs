@@ -70,7 +70,7 @@ async fn replay(
     let mut batch = Vec::new();
     let mut last = 0;
     let mut rows = 0;
-    while let Some((seq, record)) = segments.next()? {
+    while let Some((seq, record)) = segments.read()? {
         last = seq;
         match record {
             Record::Opened(opened) => {
@@ -79,7 +79,11 @@ async fn replay(
             Record::Settled(row) => {
                 open.remove(row.ledger_id.as_bytes());
                 if seq > from {
-                    batch.push(FlushItem { journal, seq, row });
+                    batch.push(FlushItem {
+                        journal,
+                        seq,
+                        row: *row,
+                    });
                 }
             }
         }

@@ -50,8 +50,8 @@ impl AnyConnection {
                 Ok(Self::Sqlite(conn))
             }
             DatabaseUrl::Postgres(text) => {
-                let mut conn =
-                    PgConnection::establish(&with_defaults(text.expose())).map_err(|error| fail(&error))?;
+                let mut conn = PgConnection::establish(&with_defaults(text.expose()))
+                    .map_err(|error| fail(&error))?;
                 conn.batch_execute(POSTGRES_SESSION)
                     .map_err(|error| fail(&error))?;
                 Ok(Self::Postgres(conn))

@@ -136,7 +136,10 @@ mod tests {
     #[test]
     fn the_password_is_shown_nowhere() {
         for (text, expected) in [
-            ("postgres://me:pw@db:5432/d?sslmode=require", "postgres://db:5432/d"),
+            (
+                "postgres://me:pw@db:5432/d?sslmode=require",
+                "postgres://db:5432/d",
+            ),
             ("postgres://db/d?password=pw", "postgres://db/d"),
             ("postgres://me:p@w@db/d", "postgres://db/d"),
             ("sqlite:///p.db", "sqlite:///p.db"),

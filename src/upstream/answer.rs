@@ -112,7 +112,9 @@ impl Answer {
             return Ok(first);
         };
         let announced = self.header("content-length");
-        let announced = announced.and_then(|length| length.parse().ok()).unwrap_or(0);
+        let announced = announced
+            .and_then(|length| length.parse().ok())
+            .unwrap_or(0);
         let size = (first.len() + second.len()).max(announced).min(most);
         let mut whole = BytesMut::with_capacity(size);
         whole.extend_from_slice(&first);

@@ -79,6 +79,21 @@ fn metrics_count_what_happened() {
     }
 }
 
+/// Refusals are counted apart from what an upstream failed.
+#[test]
+fn metrics_count_refusals() {
+    let simulator = Simulator::start();
+    let gateway = Gateway::of(&Config::single(&simulator, "m"));
+    let refused = || gateway.metric("pointsman_refused_requests_total").unwrap_or(0.0);
+    let mut body = chat("m");
+    body["simulate"] = json!({"status": 500});
+    gateway.master().chat(&body).with_status(500);
+    assert_eq!(refused(), 0.0, "an upstream's failure is no refusal");
+    gateway.master().chat(&chat("nothing")).with_status(400);
+    gateway.caller(json!({"rpm_limit": 0})).chat(&chat("m")).with_status(429);
+    assert_eq!(refused(), 2.0);
+}
+
 #[test]
 fn what_is_no_route() {
     let simulator = Simulator::start();

@@ -62,6 +62,27 @@ fn a_chunked_request_is_read() {
 }
 
 #[test]
+fn a_client_may_wait_to_be_asked_for_its_body() {
+    let simulator = Simulator::start();
+    let gateway = Gateway::of(&Config::single(&simulator, "m"));
+    let master = gateway.master();
+    let request = master.signed(Request::post("/v1/chat/completions", chat("m").to_string()).header("expect", "100-continue"));
+    let mut connection = master.connect();
+    connection.stream.write_all(&request.head()).unwrap();
+    let mut first = [0; 12];
+    std::io::Read::read_exact(&mut connection.stream, &mut first).unwrap();
+    assert_eq!(&first, b"HTTP/1.1 100");
+    connection.stream.write_all(&request.body).unwrap();
+    let mut rest = Vec::new();
+    while !rest.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        std::io::Read::read_exact(&mut connection.stream, &mut byte).unwrap();
+        rest.push(byte[0]);
+    }
+    connection.reply().unwrap().with_status(200);
+}
+
+#[test]
 fn a_request_may_come_byte_by_byte() {
     let simulator = Simulator::start();
     let gateway = Gateway::of(&Config::single(&simulator, "m"));

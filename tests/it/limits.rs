@@ -156,6 +156,54 @@ fn calls_at_the_same_time() {
     assert_eq!(simulator.peak_in_flight("m"), 7);
 }
 
+/// `general_settings.max_parallel_requests` is for keys that have no limit of their own.
+#[test]
+fn keys_without_a_limit_have_the_general_one() {
+    let simulator = Simulator::start();
+    simulator.behave("m", Behaviour::of(json!({"hold": true})));
+    let gateway = Gateway::of(&Config::single(&simulator, "m").general("max_parallel_requests", 2));
+    let common = gateway.caller(json!({}));
+    let own = gateway.caller(json!({"max_parallel_requests": 3}));
+    let held = [&common, &common, &own, &own, &own].map(|caller| caller.send(&chat("m")));
+    assert!(simulator.wait_until(SOON, |simulator| simulator.held() == 5));
+    common.chat(&chat("m")).with_status(429);
+    own.chat(&chat("m")).with_status(429);
+    drop(held);
+}
+
+#[test]
+#[ignore = "general_settings.global_max_parallel_requests is read but not enforced yet"]
+fn all_callers_together() {
+    let simulator = Simulator::start();
+    simulator.behave("m", Behaviour::of(json!({"hold": true})));
+    let gateway = Gateway::of(&Config::single(&simulator, "m").general("global_max_parallel_requests", 2));
+    let callers = [0, 1, 2].map(|_| gateway.caller(json!({})));
+    let held = [&callers[0], &callers[1]].map(|caller| caller.send(&chat("m")));
+    assert!(simulator.wait_until(SOON, |simulator| simulator.held() == 2));
+    let last = callers[2].send(&chat("m"));
+    assert!(!simulator.wait_until(Duration::from_millis(500), |simulator| simulator.held() == 3));
+    drop((held, last));
+}
+
+/// The slots of a deployment are as exact as the limits of a key.
+#[test]
+fn slots_of_a_deployment_are_exact() {
+    let simulator = Simulator::start();
+    simulator.behave("m", Behaviour::of(json!({"hold": true})));
+    let deployment = Deployment::of(&simulator, "m").param("max_parallel_requests", 5);
+    let config = Config::of([deployment]).router("num_retries", 0);
+    let gateway = Setup::new(&config).workers(4).start();
+    let master = gateway.master();
+    std::thread::scope(|scope| {
+        let calls = scope.spawn(|| at_once(80, |_| master.chat(&chat("m"))));
+        assert!(simulator.wait_until(SOON, |simulator| simulator.held() == 5));
+        until("75 are refused", SOON, || gateway.metric("pointsman_refused_requests_total") == Some(75.0));
+        simulator.release();
+        assert_eq!(passed(&calls.join().unwrap()), 5);
+    });
+    assert_eq!(simulator.peak_in_flight("m"), 5);
+}
+
 /// Tokens are reserved before the call and replaced by what it used: input is counted, output is `max_tokens`.
 #[test]
 fn tokens_are_reserved() {

@@ -187,6 +187,18 @@ fn what_addresses_the_gateway_stays_here() {
 }
 
 #[test]
+#[ignore = "parameters of a deployment are read but not applied yet"]
+fn parameters_of_a_deployment_are_defaults() {
+    let simulator = Simulator::start();
+    let deployment = Deployment::of(&simulator, "m").param("temperature", 0.2);
+    let gateway = Gateway::of(&Config::of([deployment]));
+    gateway.master().chat(&chat_with("m", json!({}))).with_status(200);
+    assert_eq!(simulator.take()[0].json()["temperature"], 0.2);
+    gateway.master().chat(&chat_with("m", json!({"temperature": 0.9}))).with_status(200);
+    assert_eq!(simulator.take()[0].json()["temperature"], 0.9);
+}
+
+#[test]
 fn a_body_that_sends_calls_elsewhere_is_refused() {
     let simulator = Simulator::start();
     let gateway = gateway(&simulator);

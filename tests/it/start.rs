@@ -127,6 +127,23 @@ fn a_taken_port_is_told() {
     assert!(!output.status.success() && said.contains(&port.to_string()) && said.contains("in use"), "{said}");
 }
 
+/// Two processes that count on one folder would each be wrong.
+#[test]
+fn a_data_folder_is_for_one_process() {
+    let simulator = Simulator::start();
+    let gateway = Gateway::of(&Config::single(&simulator, "m"));
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_pointsman"))
+        .env_clear()
+        .env("LITELLM_MASTER_KEY", MASTER_KEY)
+        .args(["--host", "127.0.0.1", "--port", "0", "--data-dir"])
+        .arg(gateway.data_dir())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("in use by another pointsman"), "{said}");
+    gateway.master().chat(&chat("m")).with_status(200);
+}
+
 #[test]
 fn help_and_version() {
     for flag in ["--help", "--version"] {

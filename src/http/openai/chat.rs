@@ -10,7 +10,7 @@ use super::error::refusal;
 use crate::http::body;
 use crate::http::error::ApiError;
 use crate::http::route::{Call, now_micros};
-use crate::journey::{ChatStream, Incoming, Reply, chat};
+use crate::journey::{ChatStream, Failure, Incoming, Reply, chat};
 
 /// Longest call id taken from a client, in characters.
 const MOST_CALL_ID: usize = 256;
@@ -43,6 +43,7 @@ pub async fn create(call: Call) -> Result<HttpResponse, ApiError> {
         }
         Ok(Reply::Stream { headers, body }) => Ok(streamed(headers, body)),
         Err(refused) => {
+            let by_upstream = matches!(refused.failure, Failure::Upstream { .. });
             let call_id = settings.call_id_in_errors.then(|| refused.call_id.clone());
             let route = call.request.path().trim_start_matches("/v1");
             let error = refusal(
@@ -51,7 +52,9 @@ pub async fn create(call: Call) -> Result<HttpResponse, ApiError> {
                 route,
                 settings.budget_exceeded_status,
             );
-            call.worker.shared.metrics.refused(error.kind());
+            if !by_upstream {
+                call.worker.shared.metrics.refused(error.kind());
+            }
             Ok(error.respond(call_id.as_deref()))
         }
     }
@@ -92,9 +95,12 @@ fn call_id(headers: &HeaderMap) -> Arc<str> {
         }
         _ => {
             let mut text = uuid::Uuid::encode_buffer();
-            Arc::from(&*uuid::Builder::from_random_bytes(fastrand::u128(..).to_le_bytes())
+            Arc::from(
+                &*uuid::Builder::from_random_bytes(fastrand::u128(..).to_le_bytes())
                     .into_uuid()
-                    .hyphenated().encode_lower(&mut text))
+                    .hyphenated()
+                    .encode_lower(&mut text),
+            )
         }
     }
 }

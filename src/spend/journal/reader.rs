@@ -65,7 +65,7 @@ impl Segments {
 
     /// The next record; `None` at the end of what is readable. A damaged record ends its segment: what follows it was never
     /// acknowledged, since records are written in order.
-    pub fn next(&mut self) -> io::Result<Option<(u64, Record)>> {
+    pub fn read(&mut self) -> io::Result<Option<(u64, Record)>> {
         loop {
             if self.current.is_none() {
                 match File::open(Self::path(&self.folder, &self.id, self.next_segment)) {

@@ -31,7 +31,7 @@ pub struct Opened {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Record {
     Opened(Opened),
-    Settled(SpendRow),
+    Settled(Box<SpendRow>),
 }
 
 const OPENED: u8 = 1;

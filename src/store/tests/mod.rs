@@ -9,9 +9,7 @@ mod schema;
 
 use diesel::connection::SimpleConnection;
 
-use super::{
-    AnyConnection, FlushBatch, FlushItem, JournalId, NewKey, NewTeam, NewUser,
-};
+use super::{AnyConnection, FlushBatch, FlushItem, JournalId, NewKey, NewTeam, NewUser};
 use super::{KeyRow, TeamRow, UserRow, queries};
 use crate::types::{CallStatus, DatabaseUrl, KeyHash, LedgerId, NanoUsd, SpendRow, Usage};
 
