@@ -250,3 +250,139 @@ impl Control {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    fn control(entry: &str, count: usize, strategy: &str) -> Control {
+        let entries: String = (0..count)
+            .map(|n| format!("  - model_name: m\n    litellm_params: {{model: openai/gpt-4o, api_base: 'http://h{n}/v1', api_key: k{entry}}}\n"))
+            .collect();
+        let text =
+            format!("model_list:\n{entries}router_settings:\n  routing_strategy: {strategy}\n");
+        let loaded = Config::from_text("test.yaml", &text, &|_| None).unwrap();
+        let table = Arc::new(RoutingTable::compile(&loaded.config));
+        Control::new(table, Rc::new(RefCell::new(Gatekeeper::new(60_000, false))))
+    }
+
+    fn begin() -> Begin {
+        Begin {
+            scopes: [None; 3],
+            group: 0,
+            input_tokens: 1,
+            max_tokens: None,
+            choices: 1,
+            user_budget_binds: true,
+        }
+    }
+
+    fn begins(count: usize) -> Turn {
+        Turn {
+            begins: vec![begin(); count],
+            ..Turn::default()
+        }
+    }
+
+    fn end(ticket: Ticket) -> End {
+        End {
+            hold: Some(ticket.hold),
+            lease: Some((ticket.lease, Outcome::Neutral)),
+            group: 0,
+            settlement: Default::default(),
+            output_tokens: None,
+        }
+    }
+
+    #[test]
+    fn one_turn_of_64_spreads_evenly() {
+        let mut control = control("", 4, "least-busy");
+        let answer = control.turn(&begins(64));
+        let mut counts = [0; 4];
+        for ticket in answer.begins.into_iter().map(Result::unwrap) {
+            counts[ticket.lease.deployment as usize] += 1;
+        }
+        assert_eq!(counts, [16; 4]);
+    }
+
+    #[test]
+    fn full_deployments_refuse_and_burn_nothing() {
+        let mut control = control(", max_parallel_requests: 1", 2, "simple-shuffle");
+        let mut answer = control.turn(&begins(3));
+        let refused = answer.begins.pop().unwrap();
+        assert!(
+            matches!(refused, Err(Denied::Busy { slots: 1, .. })),
+            "{refused:?}"
+        );
+        assert_eq!(control.gatekeeper.borrow().open_holds(), 2);
+        let tickets: Vec<Ticket> = answer.begins.into_iter().map(Result::unwrap).collect();
+        // What ends in a turn is free for what begins in it.
+        let turn = Turn {
+            ends: tickets.iter().copied().map(end).collect(),
+            ..begins(2)
+        };
+        assert!(control.turn(&turn).begins.iter().all(Result::is_ok));
+        // Ending twice frees nothing twice.
+        let again = Turn {
+            ends: tickets.into_iter().map(end).collect(),
+            ..Turn::default()
+        };
+        control.turn(&again);
+        assert_eq!(control.gatekeeper.borrow().open_holds(), 2);
+    }
+
+    #[test]
+    fn another_try_leaves_out_what_failed() {
+        let mut control = control("", 2, "simple-shuffle");
+        for _ in 0..20 {
+            let ticket = control.turn(&begins(1)).begins.remove(0).unwrap();
+            let mut tried = [u32::MAX; super::super::MAX_ATTEMPTS];
+            tried[0] = ticket.lease.deployment;
+            let report = End {
+                hold: None,
+                lease: Some((ticket.lease, Outcome::Failure { status: 500 })),
+                ..end(ticket)
+            };
+            let next = Next {
+                hold: ticket.hold,
+                group: 0,
+                tried,
+            };
+            let turn = Turn {
+                ends: vec![report],
+                nexts: vec![next],
+                begins: Vec::new(),
+            };
+            let second = control.turn(&turn).nexts.remove(0).unwrap();
+            assert_ne!(second.lease.deployment, ticket.lease.deployment);
+            tried[1] = second.lease.deployment;
+            let none = Turn {
+                nexts: vec![Next { tried, ..next }],
+                ..Turn::default()
+            };
+            assert_eq!(
+                control.turn(&none).nexts.remove(0).unwrap_err(),
+                Denied::Exhausted
+            );
+            control.turn(&Turn {
+                ends: vec![end(second)],
+                ..Turn::default()
+            });
+        }
+        let in_flight: u32 = (0..2)
+            .map(|n| control.deployment(n).unwrap().borrow().in_flight())
+            .sum();
+        assert_eq!(
+            (in_flight, control.gatekeeper.borrow().open_holds()),
+            (0, 0)
+        );
+    }
+
+    #[test]
+    fn a_panicking_step_harms_nothing_else() {
+        let mut control = control("", 1, "simple-shuffle");
+        assert!(control.contained(|_| panic!("planted")).is_none());
+        assert!(control.turn(&begins(1)).begins.remove(0).is_ok());
+    }
+}

@@ -164,3 +164,45 @@ fn read_back(
     }
     Ok((rows, false))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::journal::tests::{row, writer};
+    use super::*;
+
+    /// Takes everything in batches of 700 and books it.
+    fn drain(backlog: &mut Backlog) -> Vec<u64> {
+        let mut sequences = Vec::new();
+        loop {
+            let items = backlog.take(700).unwrap();
+            if items.is_empty() {
+                return sequences;
+            }
+            sequences.extend(items.iter().map(|item| item.seq));
+            backlog.booked(&items);
+        }
+    }
+
+    #[test]
+    fn rows_beyond_the_bound_come_back_from_disk_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = writer(folder.path());
+        let mut backlog = Backlog::new(folder.path().to_owned());
+        let total = MOST_ROWS as u64 + 5_000;
+        for number in 1..=total {
+            writer.settled(None, row(number));
+            if number % 1_000 == 0 {
+                writer.write_out().unwrap();
+                backlog.add(writer.id(), writer.take_settled(), writer.low_water());
+            }
+        }
+        assert_eq!(backlog.in_memory(), MOST_ROWS);
+        assert_eq!(drain(&mut backlog), (1..=total).collect::<Vec<_>>());
+        assert!(backlog.is_empty());
+        // And afterwards as before.
+        writer.settled(None, row(0));
+        writer.write_out().unwrap();
+        backlog.add(writer.id(), writer.take_settled(), writer.low_water());
+        assert_eq!(drain(&mut backlog), [total + 1]);
+    }
+}

@@ -1,6 +1,9 @@
 //! G2: concurrency does not overrun a budget, and what was held is given back whatever happens.
 
-use crate::harness::{Client, Config, Deployment, Gateway, Reply, SOON, Setup, at_once, chat, chat_with, json, streamed, until};
+use crate::harness::{
+    Client, Config, Deployment, Gateway, Reply, SOON, Setup, at_once, chat, chat_with, json,
+    streamed, until,
+};
 use crate::simulator::{Behaviour, Simulator};
 
 /// A token of output costs a cent, input nothing: a call's price is its output.
@@ -13,22 +16,32 @@ fn gateway(simulator: &Simulator) -> Gateway {
 }
 
 fn uses(simulator: &Simulator, output: u64) {
-    let usage = json!({"prompt_tokens": 7, "completion_tokens": output, "total_tokens": 7 + output});
+    let usage =
+        json!({"prompt_tokens": 7, "completion_tokens": output, "total_tokens": 7 + output});
     simulator.behave("m", Behaviour::of(json!({"usage": usage})));
 }
 
 fn passed(replies: &[Reply]) -> usize {
     for reply in replies {
-        assert!([200, 422].contains(&reply.status), "{} {}", reply.status, String::from_utf8_lossy(&reply.body));
+        assert!(
+            [200, 422].contains(&reply.status),
+            "{} {}",
+            reply.status,
+            String::from_utf8_lossy(&reply.body)
+        );
     }
     replies.iter().filter(|reply| reply.status == 200).count()
 }
 
 /// Nothing is reserved any more, and no call is counted as under way.
 fn all_is_settled(gateway: &Gateway) {
-    until("no hold is open", SOON, || gateway.metric("pointsman_open_holds") == Some(0.0));
+    until("no hold is open", SOON, || {
+        gateway.metric("pointsman_open_holds") == Some(0.0)
+    });
     assert_eq!(gateway.metric("pointsman_held_usd"), Some(0.0));
-    until("nothing is in flight", SOON, || gateway.metric("pointsman_in_flight_requests") == Some(0.0));
+    until("nothing is in flight", SOON, || {
+        gateway.metric("pointsman_in_flight_requests") == Some(0.0)
+    });
 }
 
 #[test]
@@ -38,13 +51,24 @@ fn a_used_up_budget_is_refused_in_litellms_words() {
     let gateway = gateway(&simulator);
     let key = gateway.key(json!({"max_budget": 0.05, "key_alias": "ci-bot"}));
     let caller = gateway.client(&key.secret);
-    caller.chat(&chat_with("m", json!({"max_tokens": 5}))).with_status(200);
+    caller
+        .chat(&chat_with("m", json!({"max_tokens": 5})))
+        .with_status(200);
     let refused = caller.chat(&chat("m")).with_status(422);
     let error = refused.error();
-    assert_eq!((&error["type"], &error["param"]), (&json!("budget_exceeded"), &json!(null)));
+    assert_eq!(
+        (&error["type"], &error["param"]),
+        (&json!("budget_exceeded"), &json!(null))
+    );
     let message = error["message"].as_str().unwrap();
-    assert!(message.starts_with("Budget has been exceeded! Key=ci-bot"), "{message}");
-    assert!(message.ends_with("Current cost: 0.05, Max budget: 0.05"), "{message}");
+    assert!(
+        message.starts_with("Budget has been exceeded! Key=ci-bot"),
+        "{message}"
+    );
+    assert!(
+        message.ends_with("Current cost: 0.05, Max budget: 0.05"),
+        "{message}"
+    );
     assert_eq!(simulator.received("m"), 1);
 }
 
@@ -52,7 +76,10 @@ fn a_used_up_budget_is_refused_in_litellms_words() {
 fn the_status_of_a_refusal_is_configured() {
     let simulator = Simulator::start();
     let gateway = Gateway::of(&config(&simulator).litellm("budget_exceeded_status_code", 429));
-    gateway.caller(json!({"max_budget": 0})).chat(&chat("m")).with_status(429);
+    gateway
+        .caller(json!({"max_budget": 0}))
+        .chat(&chat("m"))
+        .with_status(429);
 }
 
 #[test]
@@ -67,14 +94,24 @@ fn teams_and_users_have_budgets() {
     let of_team = gateway.caller(json!({"team_id": "t"}));
     of_team.chat(&body).with_status(200);
     let message = of_team.chat(&body).with_status(422).message();
-    assert!(message.starts_with("Budget has been exceeded! Team=t Current cost: 0.05, Max budget: 0.03"), "{message}");
+    assert!(
+        message
+            .starts_with("Budget has been exceeded! Team=t Current cost: 0.05, Max budget: 0.03"),
+        "{message}"
+    );
     let of_user = gateway.caller(json!({"user_id": "u"}));
     of_user.chat(&body).with_status(200);
     let message = of_user.chat(&body).with_status(422).message();
-    assert!(message.starts_with("ExceededBudget: User=u over budget. Spend=0.05, Budget=0.03"), "{message}");
+    assert!(
+        message.starts_with("ExceededBudget: User=u over budget. Spend=0.05, Budget=0.03"),
+        "{message}"
+    );
     // The budget of a user binds personal keys only.
     gateway.team("rich", |_| {});
-    gateway.caller(json!({"user_id": "u", "team_id": "rich"})).chat(&body).with_status(200);
+    gateway
+        .caller(json!({"user_id": "u", "team_id": "rich"}))
+        .chat(&body)
+        .with_status(200);
 }
 
 #[test]
@@ -125,8 +162,12 @@ fn strict_never_passes_the_budget() {
     assert_eq!(gateway.key_info(&key)["spend"], 0.2);
     // Less than is left still fits.
     uses(&simulator, 5);
-    caller.chat(&chat_with("m", json!({"max_tokens": 5}))).with_status(200);
-    caller.chat(&chat_with("m", json!({"max_tokens": 1}))).with_status(422);
+    caller
+        .chat(&chat_with("m", json!({"max_tokens": 5})))
+        .with_status(200);
+    caller
+        .chat(&chat_with("m", json!({"max_tokens": 1})))
+        .with_status(422);
     all_is_settled(&gateway);
     assert_eq!(gateway.metric("pointsman_budget_overshoot_usd"), Some(0.0));
 }
@@ -134,7 +175,10 @@ fn strict_never_passes_the_budget() {
 #[test]
 fn a_free_model_is_not_stopped_by_a_budget() {
     let simulator = Simulator::start();
-    let deployments = [Deployment::of(&simulator, "m").priced(0.0, 0.01), Deployment::of(&simulator, "free").priced(0.0, 0.0)];
+    let deployments = [
+        Deployment::of(&simulator, "m").priced(0.0, 0.01),
+        Deployment::of(&simulator, "free").priced(0.0, 0.0),
+    ];
     let gateway = Gateway::of(&Config::of(deployments));
     let caller = gateway.caller(json!({"max_budget": 0}));
     caller.chat(&chat("m")).with_status(422);
@@ -158,7 +202,10 @@ fn holds_return_to_zero_whatever_dies() {
     let caller = gateway.caller(limits);
     let leave = |body: &serde_json::Value, wait_for_upstream: usize| {
         let connection = caller.send(body);
-        assert!(simulator.wait_until(SOON, |simulator| simulator.in_flight("m") >= wait_for_upstream));
+        assert!(
+            simulator.wait_until(SOON, |simulator| simulator.in_flight("m")
+                >= wait_for_upstream)
+        );
         connection.leave();
     };
     at_once(40, |index| {
@@ -172,7 +219,11 @@ fn holds_return_to_zero_whatever_dies() {
             6 => json!({"silent_after_chunks": 1}),
             _ => json!({"hang": "after_head"}),
         };
-        let body = if index < 20 { chat_with("m", json!({"simulate": mood})) } else { streamed("m", json!({"simulate": mood})) };
+        let body = if index < 20 {
+            chat_with("m", json!({"simulate": mood}))
+        } else {
+            streamed("m", json!({"simulate": mood}))
+        };
         if index % 8 >= 5 {
             leave(&body, 1);
         } else {
@@ -183,9 +234,14 @@ fn holds_return_to_zero_whatever_dies() {
     assert!(simulator.wait_until(SOON, |simulator| simulator.in_flight("m") == 0));
     // The slots are free as well: as many calls as are allowed at once pass.
     let reply = caller.chat(&chat("m")).with_status(200);
-    assert_eq!(reply.must("x-ratelimit-api_key-remaining-max_parallel_requests"), "999");
+    assert_eq!(
+        reply.must("x-ratelimit-api_key-remaining-max_parallel_requests"),
+        "999"
+    );
     let calls = simulator.received("m");
-    until("every call is booked", SOON, || gateway.rows().len() as u64 >= calls);
+    until("every call is booked", SOON, || {
+        gateway.rows().len() as u64 >= calls
+    });
     gateway.books_agree();
 }
 
@@ -196,7 +252,13 @@ fn a_spent_budget_stays_spent_over_a_restart() {
     let mut gateway = gateway(&simulator);
     let key = gateway.key(json!({"max_budget": 0.05}));
     let body = chat_with("m", json!({"max_tokens": 5}));
-    let call = |gateway: &Gateway| -> Reply { Client { address: gateway.address(), key: Some(key.secret.clone()) }.chat(&body) };
+    let call = |gateway: &Gateway| -> Reply {
+        Client {
+            address: gateway.address(),
+            key: Some(key.secret.clone()),
+        }
+        .chat(&body)
+    };
     call(&gateway).with_status(200);
     gateway.kill();
     gateway.start_again();

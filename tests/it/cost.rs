@@ -22,10 +22,19 @@ fn with(mut usage: Value, details: &str, value: Value) -> Value {
 }
 
 fn examples() -> Vec<Example> {
-    let cached = with(usage(1000, 200), "prompt_tokens_details", json!({"cached_tokens": 400}));
+    let cached = with(
+        usage(1000, 200),
+        "prompt_tokens_details",
+        json!({"cached_tokens": 400}),
+    );
     let plain = json!({"input_cost_per_token": 0.000002, "cache_read_input_token_cost": 0.0000005, "output_cost_per_token": 0.000008});
     vec![
-        Example { name: "cached", prices: plain.clone(), usage: cached.clone(), cost: "0.003" },
+        Example {
+            name: "cached",
+            prices: plain.clone(),
+            usage: cached.clone(),
+            cost: "0.003",
+        },
         Example {
             name: "cached-at-no-price-of-its-own",
             prices: json!({"input_cost_per_token": 0.000002, "output_cost_per_token": 0.000008}),
@@ -62,10 +71,14 @@ fn examples() -> Vec<Example> {
                 "input_cost_per_token": 0.000003, "output_cost_per_token": 0.000015,
                 "cache_creation_input_token_cost": 0.00000375, "cache_creation_input_token_cost_above_1hr": 0.000006,
             }),
-            usage: with(usage(500, 0), "prompt_tokens_details", json!({
-                "cache_creation_tokens": 500,
-                "cache_creation_token_details": {"ephemeral_5m_input_tokens": 300, "ephemeral_1h_input_tokens": 200},
-            })),
+            usage: with(
+                usage(500, 0),
+                "prompt_tokens_details",
+                json!({
+                    "cache_creation_tokens": 500,
+                    "cache_creation_token_details": {"ephemeral_5m_input_tokens": 300, "ephemeral_1h_input_tokens": 200},
+                }),
+            ),
             cost: "0.002325",
         },
         Example {
@@ -73,7 +86,11 @@ fn examples() -> Vec<Example> {
             prices: json!({
                 "input_cost_per_token": 0.000001, "output_cost_per_token": 0.000008, "output_cost_per_reasoning_token": 0.00001,
             }),
-            usage: with(usage(100, 200), "completion_tokens_details", json!({"reasoning_tokens": 150})),
+            usage: with(
+                usage(100, 200),
+                "completion_tokens_details",
+                json!({"reasoning_tokens": 150}),
+            ),
             cost: "0.002",
         },
         Example {
@@ -83,7 +100,11 @@ fn examples() -> Vec<Example> {
                 "input_cost_per_audio_token": 0.0001, "output_cost_per_audio_token": 0.0002,
             }),
             usage: with(
-                with(usage(100, 50), "prompt_tokens_details", json!({"audio_tokens": 40})),
+                with(
+                    usage(100, 50),
+                    "prompt_tokens_details",
+                    json!({"audio_tokens": 40}),
+                ),
                 "completion_tokens_details",
                 json!({"audio_tokens": 20}),
             ),
@@ -117,25 +138,47 @@ fn worked_examples() {
     let deployments = examples().into_iter().map(|example| {
         let prices = example.prices.as_object().unwrap().clone();
         let bare = Deployment::of(&simulator, example.name);
-        prices.into_iter().fold(bare, |deployment, (name, price)| deployment.param(&name, price))
+        prices.into_iter().fold(bare, |deployment, (name, price)| {
+            deployment.param(&name, price)
+        })
     });
     let gateway = Gateway::of(&Config::of(deployments).router("num_retries", 0));
     let mut expected = NanoUsd(0);
     for example in examples() {
         let simulate = json!({"simulate": {"usage": example.usage}});
-        let whole = gateway.master().chat(&chat_with(example.name, simulate.clone())).with_status(200);
-        assert_eq!(whole.must("x-litellm-response-cost"), example.cost, "{}", example.name);
-        gateway.master().chat(&streamed(example.name, simulate)).with_status(200);
+        let whole = gateway
+            .master()
+            .chat(&chat_with(example.name, simulate.clone()))
+            .with_status(200);
+        assert_eq!(
+            whole.must("x-litellm-response-cost"),
+            example.cost,
+            "{}",
+            example.name
+        );
+        gateway
+            .master()
+            .chat(&streamed(example.name, simulate))
+            .with_status(200);
         expected.0 += NanoUsd::parse(example.cost).unwrap().0 * 2;
     }
     let rows = gateway.rows_when(examples().len() * 2);
     for example in examples() {
-        let of_example: Vec<_> = rows.iter().filter(|row| &*row.model_group == example.name).collect();
+        let of_example: Vec<_> = rows
+            .iter()
+            .filter(|row| &*row.model_group == example.name)
+            .collect();
         assert_eq!(of_example.len(), 2);
         for row in of_example {
             assert_eq!(row.spend.to_string(), example.cost, "{row:#?}");
-            assert_eq!(row.usage.prompt_tokens(), example.usage["prompt_tokens"].as_u64().unwrap());
-            assert_eq!(row.usage.completion_tokens(), example.usage["completion_tokens"].as_u64().unwrap());
+            assert_eq!(
+                row.usage.prompt_tokens(),
+                example.usage["prompt_tokens"].as_u64().unwrap()
+            );
+            assert_eq!(
+                row.usage.completion_tokens(),
+                example.usage["completion_tokens"].as_u64().unwrap()
+            );
         }
     }
     assert_eq!(gateway.books_agree().logged, expected);
@@ -157,10 +200,20 @@ fn the_served_tier_counts() {
             "usage": {"prompt_tokens": 1000, "completion_tokens": 200, "total_tokens": 1200, "prompt_tokens_details": {"cached_tokens": 400}},
         })
     };
-    for (asked, served, cost) in [("auto", "priority", "0.0042"), ("priority", "default", "0.003")] {
-        let body = chat_with("m", json!({"service_tier": asked, "simulate": {"body": answer(served)}}));
+    for (asked, served, cost) in [
+        ("auto", "priority", "0.0042"),
+        ("priority", "default", "0.003"),
+    ] {
+        let body = chat_with(
+            "m",
+            json!({"service_tier": asked, "simulate": {"body": answer(served)}}),
+        );
         let reply = gateway.master().chat(&body).with_status(200);
-        assert_eq!(reply.must("x-litellm-response-cost"), cost, "asked {asked}, served {served}");
+        assert_eq!(
+            reply.must("x-litellm-response-cost"),
+            cost,
+            "asked {asked}, served {served}"
+        );
     }
 }
 
@@ -169,28 +222,50 @@ fn the_served_tier_counts() {
 fn prices_of_the_catalogue() {
     let simulator = Simulator::start();
     let priced = Deployment::of(&simulator, "gpt-4o");
-    let partly = Deployment::of(&simulator, "gpt-4o").group("partly").id("partly").param("output_cost_per_token", 0.000_1);
+    let partly = Deployment::of(&simulator, "gpt-4o")
+        .group("partly")
+        .id("partly")
+        .param("output_cost_per_token", 0.000_1);
     let based = Deployment::of(&simulator, "my-own").info("base_model", "gpt-4o");
     let unknown = Deployment::of(&simulator, "nobody-knows-it");
     let gateway = Gateway::of(&Config::of([priced, partly, based, unknown]));
-    let usage = with(usage(1000, 100), "prompt_tokens_details", json!({"cached_tokens": 200}));
+    let usage = with(
+        usage(1000, 100),
+        "prompt_tokens_details",
+        json!({"cached_tokens": 200}),
+    );
     let cost = |model: &str| {
-        let reply = gateway.master().chat(&chat_with(model, json!({"simulate": {"usage": usage}}))).with_status(200);
+        let reply = gateway
+            .master()
+            .chat(&chat_with(model, json!({"simulate": {"usage": usage}})))
+            .with_status(200);
         reply.header("x-litellm-response-cost").map(str::to_owned)
     };
     assert_eq!(cost("gpt-4o").as_deref(), Some("0.00325"));
     assert_eq!(cost("my-own").as_deref(), Some("0.00325"));
     assert_eq!(cost("partly").as_deref(), Some("0.01225"));
-    assert_eq!(cost("nobody-knows-it"), None, "a cost that nobody knows is not told as 0");
+    assert_eq!(
+        cost("nobody-knows-it"),
+        None,
+        "a cost that nobody knows is not told as 0"
+    );
     let rows = gateway.rows_when(4);
-    assert_eq!(rows.iter().find(|row| &*row.model_group == "nobody-knows-it").unwrap().spend, NanoUsd(0));
+    assert_eq!(
+        rows.iter()
+            .find(|row| &*row.model_group == "nobody-knows-it")
+            .unwrap()
+            .spend,
+        NanoUsd(0)
+    );
 }
 
 /// A provider that tells no usage is charged for what it delivered, and the row says that it is a guess.
 #[test]
 fn usage_that_nobody_told_is_estimated() {
     let simulator = Simulator::start();
-    let gateway = Gateway::of(&Config::of([Deployment::of(&simulator, "m").priced(0.001, 0.001)]));
+    let gateway = Gateway::of(&Config::of([
+        Deployment::of(&simulator, "m").priced(0.001, 0.001)
+    ]));
     let how = json!({"simulate": {"no_usage": true, "content_bytes": 400}});
     for body in [chat_with("m", how.clone()), streamed("m", how)] {
         gateway.master().chat(&body).with_status(200);
@@ -198,7 +273,10 @@ fn usage_that_nobody_told_is_estimated() {
     for row in gateway.rows_when(2) {
         assert!(row.usage_estimated, "{row:#?}");
         let output = row.usage.completion_tokens();
-        assert!((50..=300).contains(&output), "{output} tokens for 400 bytes of text");
+        assert!(
+            (50..=300).contains(&output),
+            "{output} tokens for 400 bytes of text"
+        );
         assert!(row.usage.prompt_tokens() > 0 && row.spend.0 > 0, "{row:#?}");
     }
 }

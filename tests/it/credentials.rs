@@ -35,7 +35,10 @@ fn a_key_may_stand_in_any_clients_header() {
         assert_eq!(with(&nobody, &[(name, value)]).status, 200, "{name}");
     }
     for request in simulator.requests() {
-        assert!(!format!("{:?}", request.headers).contains(&secret), "our key went upstream");
+        assert!(
+            !format!("{:?}", request.headers).contains(&secret),
+            "our key went upstream"
+        );
     }
 }
 
@@ -46,12 +49,18 @@ fn the_first_that_is_present_wins_even_when_wrong() {
     let key = gateway.key(json!({})).secret;
     let nobody = gateway.anonymous();
     let wrong = "sk-0123456789abcdefghijkl";
-    let good = [("x-litellm-api-key", key.as_str()), ("authorization", "Bearer vendor-token")];
+    let good = [
+        ("x-litellm-api-key", key.as_str()),
+        ("authorization", "Bearer vendor-token"),
+    ];
     assert_eq!(with(&nobody, &good).status, 200);
     let empty_counts_as_absent = [("authorization", ""), ("x-api-key", key.as_str())];
     assert_eq!(with(&nobody, &empty_counts_as_absent).status, 200);
     for wrong_first in [
-        [("x-litellm-api-key", wrong), ("authorization", key.as_str())],
+        [
+            ("x-litellm-api-key", wrong),
+            ("authorization", key.as_str()),
+        ],
         [("authorization", wrong), ("x-api-key", key.as_str())],
         [("authorization", "Bearer "), ("x-api-key", key.as_str())],
     ] {
@@ -72,16 +81,29 @@ fn what_is_no_key() {
          Unable to find token in cache or `LiteLLM_VerificationTokenTable`"
     );
     let missing = "Authentication Error, No api key passed in.";
-    let malformed = "Authentication Error, Malformed API Key passed in. Ensure Key has `Bearer ` prefix.";
+    let malformed =
+        "Authentication Error, Malformed API Key passed in. Ensure Key has `Bearer ` prefix.";
     let not_virtual = "LiteLLM Virtual Key expected. Received=";
     let cases: [(&[(&str, &str)], &str, &str); 7] = [
         (&[], "auth_error", missing),
         (&[("authorization", "")], "auth_error", missing),
         (&[("authorization", "Bearer ")], "auth_error", malformed),
         (&[("x-api-key", "")], "auth_error", malformed),
-        (&[("authorization", "Bearer not-a-virtual-key-of-ours")], "auth_error", not_virtual),
-        (&[("authorization", &format!("Bearer {unknown}"))], "token_not_found_in_db", &unknown_message),
-        (&[("authorization", "Basic dXNlcjpwYXNz")], "auth_error", not_virtual),
+        (
+            &[("authorization", "Bearer not-a-virtual-key-of-ours")],
+            "auth_error",
+            not_virtual,
+        ),
+        (
+            &[("authorization", &format!("Bearer {unknown}"))],
+            "token_not_found_in_db",
+            &unknown_message,
+        ),
+        (
+            &[("authorization", "Basic dXNlcjpwYXNz")],
+            "auth_error",
+            not_virtual,
+        ),
     ];
     for (headers, kind, message) in cases {
         let reply = with(&nobody, headers).with_status(401);
@@ -89,7 +111,10 @@ fn what_is_no_key() {
         assert_eq!(error["type"], kind, "{headers:?}: {error}");
         let text = error["message"].as_str().unwrap();
         assert!(text.contains(message), "{headers:?}: {text}");
-        assert!(!text.contains(unknown) && !text.contains("not-a-virtual-key"), "{text}");
+        assert!(
+            !text.contains(unknown) && !text.contains("not-a-virtual-key"),
+            "{text}"
+        );
         assert!(reply.header("x-litellm-call-id").is_some());
     }
     assert_eq!(simulator.received("m"), 0);
@@ -105,14 +130,23 @@ fn a_row_of_litellm_keeps_working() {
     let secret = "sk-imported-from-litellm-1";
     gateway.plant(secret);
     let row = KeyRow::new(KeyHash::of(secret), 0);
-    queries::insert_key(&mut gateway.database(), &NewKey { row, models: Vec::new() }).unwrap();
+    queries::insert_key(
+        &mut gateway.database(),
+        &NewKey {
+            row,
+            models: Vec::new(),
+        },
+    )
+    .unwrap();
     gateway.client(secret).chat(&chat("m")).with_status(200);
 }
 
 #[test]
 fn an_unknown_key_works_as_soon_as_it_is_made() {
     let simulator = Simulator::start();
-    let gateway = Setup::new(&Config::single(&simulator, "m")).workers(4).start();
+    let gateway = Setup::new(&Config::single(&simulator, "m"))
+        .workers(4)
+        .start();
     let secret = "sk-made-after-it-was-tried";
     gateway.plant(secret);
     let caller = gateway.client(secret);
@@ -129,7 +163,11 @@ fn an_unknown_key_works_as_soon_as_it_is_made() {
 fn the_master_key_is_compared_whole() {
     let simulator = Simulator::start();
     let gateway = gateway(&simulator);
-    for wrong in [&MASTER_KEY[..MASTER_KEY.len() - 1], &format!("{MASTER_KEY}x"), &MASTER_KEY.to_uppercase()] {
+    for wrong in [
+        &MASTER_KEY[..MASTER_KEY.len() - 1],
+        &format!("{MASTER_KEY}x"),
+        &MASTER_KEY.to_uppercase(),
+    ] {
         assert_eq!(gateway.client(wrong).chat(&chat("m")).status, 401);
     }
     gateway.master().chat(&chat("m")).with_status(200);

@@ -5,7 +5,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::harness::{Client, Config, Connection, Deployment, Ended, Gateway, Key, Request, SOON, Setup, chat_with, json, streamed, until};
+use crate::harness::{
+    Client, Config, Connection, Deployment, Ended, Gateway, Key, Request, SOON, Setup, chat_with,
+    json, streamed, until,
+};
 use crate::simulator::Simulator;
 use pointsman::types::{CallStatus, NanoUsd};
 
@@ -14,7 +17,9 @@ const CALLERS: usize = 8;
 
 fn gateway(simulator: &Simulator) -> Gateway {
     let deployment = Deployment::of(simulator, "m").priced(0.000_01, 0.000_03);
-    Setup::new(&Config::of([deployment]).router("num_retries", 0)).log("info").start()
+    Setup::new(&Config::of([deployment]).router("num_retries", 0))
+        .log("info")
+        .start()
 }
 
 /// Ends the load also when the test fails: nobody would wait for callers without end.
@@ -29,26 +34,42 @@ impl Drop for StopAtEnd<'_> {
 /// One caller under load: keeps the ids of the answers that arrived whole.
 fn call_until(stop: &AtomicBool, caller: &Client, lane: usize, complete: &Mutex<Vec<String>>) {
     let usage = json!({"usage": {"prompt_tokens": 10 + lane, "completion_tokens": 5, "total_tokens": 15 + lane}});
-    let bodies = [chat_with("m", json!({"simulate": usage})), streamed("m", json!({"simulate": usage}))];
-    let requests = bodies.map(|body| caller.signed(Request::post("/v1/chat/completions", body.to_string())));
+    let bodies = [
+        chat_with("m", json!({"simulate": usage})),
+        streamed("m", json!({"simulate": usage})),
+    ];
+    let requests =
+        bodies.map(|body| caller.signed(Request::post("/v1/chat/completions", body.to_string())));
     while !stop.load(Ordering::Relaxed) {
-        let Ok(mut connection) = Connection::open(caller.address) else { return };
+        let Ok(mut connection) = Connection::open(caller.address) else {
+            return;
+        };
         for turn in 0.. {
             if stop.load(Ordering::Relaxed) {
                 return;
             }
-            let Ok(reply) = connection.ask(&requests[turn % 2]) else { break };
+            let Ok(reply) = connection.ask(&requests[turn % 2]) else {
+                break;
+            };
             if reply.ended != Ended::Whole {
                 break;
             }
-            assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));
+            assert_eq!(
+                reply.status,
+                200,
+                "{}",
+                String::from_utf8_lossy(&reply.body)
+            );
             let id = if turn % 2 == 0 {
                 reply.json()["id"].clone()
             } else {
                 assert!(reply.is_done());
                 reply.events()[0]["id"].clone()
             };
-            complete.lock().unwrap().push(id.as_str().unwrap().to_owned());
+            complete
+                .lock()
+                .unwrap()
+                .push(id.as_str().unwrap().to_owned());
         }
     }
 }
@@ -64,7 +85,9 @@ fn load_and_kill(gateway: &mut Gateway, key: &Key, after: Duration, complete: &M
             let (stop, caller) = (&stop, &caller);
             scope.spawn(move || call_until(stop, caller, lane, complete));
         }
-        until("the load runs", SOON, || complete.lock().unwrap().len() > before);
+        until("the load runs", SOON, || {
+            complete.lock().unwrap().len() > before
+        });
         let due = Instant::now() + after;
         until("the moment of death", SOON, || Instant::now() >= due);
         gateway.kill();
@@ -77,13 +100,24 @@ fn check(gateway: &Gateway, key: &Key, complete: &[String], deaths: usize) {
     let booked: Vec<&str> = rows.iter().map(|row| &*row.request_id).collect();
     let unique: HashSet<&str> = booked.iter().copied().collect();
     assert_eq!(unique.len(), booked.len(), "a row stands twice");
-    let succeeded: HashSet<&str> =
-        rows.iter().filter(|row| row.status == CallStatus::Success).map(|row| &*row.request_id).collect();
-    let lost: Vec<&String> = complete.iter().filter(|id| !succeeded.contains(id.as_str())).collect();
+    let succeeded: HashSet<&str> = rows
+        .iter()
+        .filter(|row| row.status == CallStatus::Success)
+        .map(|row| &*row.request_id)
+        .collect();
+    let lost: Vec<&String> = complete
+        .iter()
+        .filter(|id| !succeeded.contains(id.as_str()))
+        .collect();
     assert!(lost.is_empty(), "complete answers without a row: {lost:?}");
     // What is booked beyond them was under way at a death: at most one call of each caller.
     let beyond = rows.len() - complete.len();
-    assert!(beyond <= deaths * CALLERS, "{} rows, {} complete answers", rows.len(), complete.len());
+    assert!(
+        beyond <= deaths * CALLERS,
+        "{} rows, {} complete answers",
+        rows.len(),
+        complete.len()
+    );
     let totals = gateway.books_agree();
     assert_eq!(totals.rows as usize, rows.len());
     let sum: NanoUsd = rows.iter().map(|row| row.spend).sum();
@@ -99,11 +133,15 @@ fn killed_twenty_times_under_load() {
     let mut gateway = gateway(&simulator);
     gateway.team("t", |_| {});
     gateway.user("u", |_| {});
-    let key = gateway.key(json!({"user_id": "u", "team_id": "t", "max_budget": 1_000_000, "rpm_limit": 10_000_000}));
+    let key = gateway.key(
+        json!({"user_id": "u", "team_id": "t", "max_budget": 1_000_000, "rpm_limit": 10_000_000}),
+    );
     let complete = Mutex::new(Vec::new());
     let mut random = 0x9e37_79b9_u64;
     for death in 1..=DEATHS {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
         let after = Duration::from_millis((random >> 33) % 400);
         load_and_kill(&mut gateway, &key, after, &complete);
         gateway.start_again();
@@ -111,7 +149,11 @@ fn killed_twenty_times_under_load() {
         check(&gateway, &key, &complete.lock().unwrap(), death);
     }
     let complete = complete.into_inner().unwrap();
-    assert!(complete.len() > DEATHS * CALLERS, "hardly any load: {}", complete.len());
+    assert!(
+        complete.len() > DEATHS * CALLERS,
+        "hardly any load: {}",
+        complete.len()
+    );
 }
 
 #[test]
@@ -120,7 +162,10 @@ fn a_restart_keeps_everything() {
     let mut gateway = gateway(&simulator);
     let key = gateway.key(json!({}));
     for round in 1..=3 {
-        gateway.client(&key.secret).chat(&chat_with("m", json!({}))).with_status(200);
+        gateway
+            .client(&key.secret)
+            .chat(&chat_with("m", json!({})))
+            .with_status(200);
         // At once: what is not yet in the database must be written on the way out.
         gateway.terminate();
         gateway.start_again();
@@ -129,7 +174,10 @@ fn a_restart_keeps_everything() {
     }
     let rows = gateway.rows();
     let told = gateway.key_info(&key)["spend"].as_f64().unwrap();
-    assert_eq!((told * 1e9).round() as i64, rows.iter().map(|row| row.spend.0).sum::<i64>());
+    assert_eq!(
+        (told * 1e9).round() as i64,
+        rows.iter().map(|row| row.spend.0).sum::<i64>()
+    );
 }
 
 /// A call that the gateway's death interrupted is in the books as such.
@@ -164,14 +212,22 @@ fn a_locked_database_delays_the_books_only() {
     caller.chat(&chat_with("m", json!({}))).with_status(200);
     gateway.rows_when(1);
     let mut lock = gateway.database();
-    let pointsman::store::AnyConnection::Sqlite(lock) = &mut lock else { panic!("not SQLite") };
+    let pointsman::store::AnyConnection::Sqlite(lock) = &mut lock else {
+        panic!("not SQLite")
+    };
     lock.batch_execute("BEGIN IMMEDIATE").unwrap();
     for _ in 0..20 {
         caller.chat(&chat_with("m", json!({}))).with_status(200);
     }
-    until("rows wait", SOON, || gateway.metric("pointsman_journal_queue_rows").is_some_and(|depth| depth > 0.0));
+    until("rows wait", SOON, || {
+        gateway
+            .metric("pointsman_journal_queue_rows")
+            .is_some_and(|depth| depth > 0.0)
+    });
     lock.batch_execute("ROLLBACK").unwrap();
     gateway.rows_when(21);
     gateway.books_agree();
-    until("nothing waits", SOON, || gateway.metric("pointsman_journal_queue_rows") == Some(0.0));
+    until("nothing waits", SOON, || {
+        gateway.metric("pointsman_journal_queue_rows") == Some(0.0)
+    });
 }

@@ -16,8 +16,15 @@ fn a_key_as_it_is_answered() {
         "key_alias": "ci-bot", "team_id": "t-blue", "user_id": "u-1", "models": ["m", "other"], "max_budget": 5,
         "rpm_limit": 60, "tpm_limit": 1000, "max_parallel_requests": 3, "duration": "30d", "metadata": {"owner": "ops"},
     }));
-    assert!(key.secret.starts_with("sk-") && key.secret.len() == 25, "{}", key.secret);
-    assert_eq!(key.hash, pointsman::types::KeyHash::of(&key.secret).to_string());
+    assert!(
+        key.secret.starts_with("sk-") && key.secret.len() == 25,
+        "{}",
+        key.secret
+    );
+    assert_eq!(
+        key.hash,
+        pointsman::types::KeyHash::of(&key.secret).to_string()
+    );
     let answer = &key.answer;
     let last_four = &key.secret[key.secret.len() - 4..];
     for (field, expected) in [
@@ -39,10 +46,23 @@ fn a_key_as_it_is_answered() {
     ] {
         assert_eq!(answer[field], expected, "{field} of {answer}");
     }
-    assert!(answer["expires"].as_str().unwrap().starts_with("20"), "{answer}");
+    assert!(
+        answer["expires"].as_str().unwrap().starts_with("20"),
+        "{answer}"
+    );
     // `/key/info` tells the same, without the secret.
     let info = gateway.key_info(&key);
-    for field in ["key_alias", "models", "max_budget", "rpm_limit", "expires", "metadata", "team_id", "user_id", "key_name"] {
+    for field in [
+        "key_alias",
+        "models",
+        "max_budget",
+        "rpm_limit",
+        "expires",
+        "metadata",
+        "team_id",
+        "user_id",
+        "key_name",
+    ] {
         assert_eq!(info[field], answer[field], "{field}");
     }
     assert!(!info.to_string().contains(&key.secret) && info.get("token").is_none());
@@ -59,7 +79,10 @@ fn a_key_may_be_brought_along() {
     assert_eq!(key.secret, custom);
     gateway.client(custom).chat(&chat("m")).with_status(200);
     // Taken: the stored row stays as it is.
-    gateway.master().post("/key/generate", &json!({"key": custom, "rpm_limit": 99})).with_status(400);
+    gateway
+        .master()
+        .post("/key/generate", &json!({"key": custom, "rpm_limit": 99}))
+        .with_status(400);
     assert_eq!(gateway.key_info(&key)["rpm_limit"], 1);
     gateway.client(custom).chat(&chat("m")).with_status(429);
 }
@@ -69,13 +92,22 @@ fn what_is_refused() {
     let simulator = Simulator::start();
     let gateway = gateway(&simulator);
     gateway.key(json!({"key_alias": "taken"}));
-    let taken = "Key with alias 'taken' already exists. Unique key aliases across all keys are required.";
+    let taken =
+        "Key with alias 'taken' already exists. Unique key aliases across all keys are required.";
     for (fields, status, text) in [
-        (json!({"max_budget": -1}), 400, "max_budget must be a non-negative finite number. Received: -1"),
+        (
+            json!({"max_budget": -1}),
+            400,
+            "max_budget must be a non-negative finite number. Received: -1",
+        ),
         (json!({"max_budget": 1e300}), 400, "max_budget"),
         (json!({"rpm_limit": -1}), 400, "rpm_limit"),
         (json!({"tpm_limit": -5}), 400, "tpm_limit"),
-        (json!({"max_parallel_requests": -5}), 400, "max_parallel_requests"),
+        (
+            json!({"max_parallel_requests": -5}),
+            400,
+            "max_parallel_requests",
+        ),
         (json!({"key": "sk-short"}), 400, "16"),
         (json!({"key": "no-prefix-but-long-enough"}), 400, "sk-"),
         (json!({"key_alias": "taken"}), 400, taken),
@@ -95,14 +127,25 @@ fn what_is_refused() {
     ] {
         let reply = gateway.master().post("/key/generate", &fields);
         let told = fields.to_string().chars().take(120).collect::<String>();
-        assert_eq!(reply.status, status, "{told}: {}", String::from_utf8_lossy(&reply.body));
+        assert_eq!(
+            reply.status,
+            status,
+            "{told}: {}",
+            String::from_utf8_lossy(&reply.body)
+        );
         assert!(reply.text().contains(text), "{told}: {}", reply.text());
         match status {
             422 => assert!(reply.json()["detail"].is_array(), "{told}"),
             _ => drop(reply.error()),
         }
     }
-    let broken = gateway.master().ask(crate::harness::Request::post("/key/generate", "{\"key_alias\": ")).with_status(422);
+    let broken = gateway
+        .master()
+        .ask(crate::harness::Request::post(
+            "/key/generate",
+            "{\"key_alias\": ",
+        ))
+        .with_status(422);
     assert_eq!(broken.json()["detail"][0]["type"], "json_invalid");
 }
 
@@ -113,7 +156,9 @@ fn without_a_key_a_bad_body_is_not_looked_at() {
     let gateway = gateway(&simulator);
     let nobody = gateway.anonymous();
     for body in ["{", "[]", "{\"max_budget\": \"x\"}"] {
-        nobody.ask(crate::harness::Request::post("/key/generate", body)).with_status(401);
+        nobody
+            .ask(crate::harness::Request::post("/key/generate", body))
+            .with_status(401);
     }
 }
 
@@ -121,10 +166,18 @@ fn without_a_key_a_bad_body_is_not_looked_at() {
 fn of_concurrent_requests_for_an_alias_one_wins() {
     let simulator = Simulator::start();
     let gateway = gateway(&simulator);
-    let replies = at_once(24, |_| gateway.master().post("/key/generate", &json!({"key_alias": "ci"})));
+    let replies = at_once(24, |_| {
+        gateway
+            .master()
+            .post("/key/generate", &json!({"key_alias": "ci"}))
+    });
     let won: Vec<_> = replies.iter().filter(|reply| reply.status == 200).collect();
     assert_eq!(won.len(), 1);
-    assert!(replies.iter().all(|reply| [200, 400].contains(&reply.status)));
+    assert!(
+        replies
+            .iter()
+            .all(|reply| [200, 400].contains(&reply.status))
+    );
     gateway.plant(won[0].json()["key"].as_str().unwrap());
 }
 
@@ -135,10 +188,19 @@ fn users_make_keys_for_themselves() {
     gateway.user("alice", |row| row.user_role = Some("internal_user".into()));
     gateway.team("t", |_| {});
     let alice = gateway.caller(json!({"user_id": "alice", "models": ["m"]}));
-    let made = alice.post("/key/generate", &json!({"models": ["m"]})).with_status(200).json();
-    assert_eq!((&made["user_id"], &made["created_by"]), (&json!("alice"), &json!("alice")));
+    let made = alice
+        .post("/key/generate", &json!({"models": ["m"]}))
+        .with_status(200)
+        .json();
+    assert_eq!(
+        (&made["user_id"], &made["created_by"]),
+        (&json!("alice"), &json!("alice"))
+    );
     gateway.plant(made["key"].as_str().unwrap());
-    gateway.client(made["key"].as_str().unwrap()).chat(&chat("m")).with_status(200);
+    gateway
+        .client(made["key"].as_str().unwrap())
+        .chat(&chat("m"))
+        .with_status(200);
     for more_than_own in [
         json!({"user_id": "bob", "models": ["m"]}),
         json!({"models": ["m", "other"]}),
@@ -147,11 +209,20 @@ fn users_make_keys_for_themselves() {
         json!({"models": ["m"], "permissions": {"get_spend_routes": true}}),
     ] {
         let reply = alice.post("/key/generate", &more_than_own);
-        assert_eq!(reply.status, 403, "{more_than_own}: {}", String::from_utf8_lossy(&reply.body));
+        assert_eq!(
+            reply.status,
+            403,
+            "{more_than_own}: {}",
+            String::from_utf8_lossy(&reply.body)
+        );
     }
     // Spend at creation is for imports by administrators.
     let reply = alice.post("/key/generate", &json!({"models": ["m"], "spend": 3.0}));
-    assert!(reply.status == 403 || reply.json()["spend"] == 0.0, "{}", reply.text());
+    assert!(
+        reply.status == 403 || reply.json()["spend"] == 0.0,
+        "{}",
+        reply.text()
+    );
     if reply.status == 200 {
         gateway.plant(reply.json()["key"].as_str().unwrap());
     }
@@ -163,5 +234,8 @@ fn an_import_brings_its_spend() {
     let gateway = gateway(&simulator);
     let key = gateway.key(json!({"spend": 1.5, "max_budget": 1.0}));
     assert_eq!(gateway.key_info(&key)["spend"], 1.5);
-    gateway.master().post("/key/generate", &json!({"spend": -1})).with_status(400);
+    gateway
+        .master()
+        .post("/key/generate", &json!({"spend": -1}))
+        .with_status(400);
 }

@@ -2,32 +2,57 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{Config, Deployment, Gateway, Key, Reply, SOON, Setup, at_once, chat, chat_with, json, until};
+use crate::harness::{
+    Config, Deployment, Gateway, Key, Reply, SOON, Setup, at_once, chat, chat_with, json, until,
+};
 use crate::simulator::{Behaviour, Simulator};
 
 fn gateway(simulator: &Simulator) -> Gateway {
     let deployment = Deployment::of(simulator, "m").priced(0.000_001, 0.000_001);
-    Setup::new(&Config::of([deployment]).router("num_retries", 0)).workers(4).start()
+    Setup::new(&Config::of([deployment]).router("num_retries", 0))
+        .workers(4)
+        .start()
 }
 
 fn passed(replies: &[Reply]) -> usize {
     for reply in replies {
-        assert!([200, 429].contains(&reply.status), "{} {}", reply.status, String::from_utf8_lossy(&reply.body));
+        assert!(
+            [200, 429].contains(&reply.status),
+            "{} {}",
+            reply.status,
+            String::from_utf8_lossy(&reply.body)
+        );
     }
     replies.iter().filter(|reply| reply.status == 200).count()
 }
 
 /// A refusal by the limiter, in all its parts.
 fn check_refusal(reply: &Reply, descriptor: &str, kind: &str, limit: u64) {
-    assert_eq!(reply.status, 429, "{}", String::from_utf8_lossy(&reply.body));
+    assert_eq!(
+        reply.status,
+        429,
+        "{}",
+        String::from_utf8_lossy(&reply.body)
+    );
     let error = reply.error();
-    assert_eq!((&error["type"], &error["param"]), (&json!("throttling_error"), &json!(null)));
+    assert_eq!(
+        (&error["type"], &error["param"]),
+        (&json!("throttling_error"), &json!(null))
+    );
     let message = error["message"].as_str().unwrap();
-    let start = format!("Rate limit exceeded for {descriptor}. Limit type: {kind}. Current limit: {limit}, Remaining: ");
+    let start = format!(
+        "Rate limit exceeded for {descriptor}. Limit type: {kind}. Current limit: {limit}, Remaining: "
+    );
     assert!(message.starts_with(&start), "{message}");
     let reset = reply.must("reset_at");
-    assert!(message.ends_with(&format!("Limit resets at: {reset}")), "{message}");
-    assert!(reset.ends_with(" UTC") && reset.len() == "2030-01-02 03:04:05 UTC".len(), "{reset}");
+    assert!(
+        message.ends_with(&format!("Limit resets at: {reset}")),
+        "{message}"
+    );
+    assert!(
+        reset.ends_with(" UTC") && reset.len() == "2030-01-02 03:04:05 UTC".len(),
+        "{reset}"
+    );
     assert_eq!(reply.must("rate_limit_type"), kind);
     let wait: u64 = reply.must("retry-after").parse().unwrap();
     assert!((1..=60).contains(&wait), "{wait}");
@@ -53,16 +78,27 @@ fn team_and_user_are_decided_in_the_same_step() {
     let gateway = gateway(&simulator);
     gateway.team("t", |team| team.row.rpm_limit = Some(50));
     gateway.user("u", |user| user.rpm_limit = Some(20));
-    let keys: Vec<Key> = [json!({"user_id": "u"}), json!({"rpm_limit": 5}), json!({}), json!({"user_id": "u"})]
-        .into_iter()
-        .map(|mut fields| {
-            fields["team_id"] = json!("t");
-            gateway.key(fields)
-        })
-        .collect();
+    let keys: Vec<Key> = [
+        json!({"user_id": "u"}),
+        json!({"rpm_limit": 5}),
+        json!({}),
+        json!({"user_id": "u"}),
+    ]
+    .into_iter()
+    .map(|mut fields| {
+        fields["team_id"] = json!("t");
+        gateway.key(fields)
+    })
+    .collect();
     let callers: Vec<_> = keys.iter().map(|key| gateway.client(&key.secret)).collect();
     let replies = at_once(280, |index| callers[index % 4].chat(&chat("m")));
-    let by_key = |own: usize| replies.iter().enumerate().filter(move |(at, _)| at % 4 == own).map(|(_, reply)| reply);
+    let by_key = |own: usize| {
+        replies
+            .iter()
+            .enumerate()
+            .filter(move |(at, _)| at % 4 == own)
+            .map(|(_, reply)| reply)
+    };
     let passed_of = |own: usize| by_key(own).filter(|reply| reply.status == 200).count();
     assert_eq!(passed(&replies), 50, "the team's limit, exactly");
     assert!(passed_of(0) + passed_of(3) <= 20, "the user's");
@@ -93,7 +129,11 @@ fn requests_that_never_reach_the_limiter_burn_nothing() {
     let simulator = Simulator::start();
     let gateway = gateway(&simulator);
     let caller = gateway.caller(json!({"rpm_limit": 2, "models": ["m"]}));
-    for body in [json!({"model": "m"}), chat("other"), json!({"model": 7, "messages": []})] {
+    for body in [
+        json!({"model": "m"}),
+        chat("other"),
+        json!({"model": 7, "messages": []}),
+    ] {
         assert!(caller.chat(&body).status < 429);
     }
     caller.chat(&chat("m")).with_status(200);
@@ -105,7 +145,9 @@ fn requests_that_never_reach_the_limiter_burn_nothing() {
 fn when_retry_after_is_over_the_next_call_passes() {
     let simulator = Simulator::start();
     let config = Config::single(&simulator, "m");
-    let gateway = Setup::new(&config).env("LITELLM_RATE_LIMIT_WINDOW_SIZE", "3").start();
+    let gateway = Setup::new(&config)
+        .env("LITELLM_RATE_LIMIT_WINDOW_SIZE", "3")
+        .start();
     let caller = gateway.caller(json!({"rpm_limit": 2}));
     let opened = Instant::now();
     caller.chat(&chat("m")).with_status(200);
@@ -114,16 +156,25 @@ fn when_retry_after_is_over_the_next_call_passes() {
     let wait = Duration::from_secs(refused.must("retry-after").parse().unwrap());
     assert!(wait <= Duration::from_secs(3));
     let due = Instant::now() + wait;
-    until("the time that was told is over", SOON, || Instant::now() >= due);
+    until("the time that was told is over", SOON, || {
+        Instant::now() >= due
+    });
     caller.chat(&chat("m")).with_status(200);
-    assert!(opened.elapsed() >= Duration::from_secs(2), "the window was shorter than told");
+    assert!(
+        opened.elapsed() >= Duration::from_secs(2),
+        "the window was shorter than told"
+    );
 }
 
 #[test]
 fn a_limit_of_nothing_blocks_everything() {
     let simulator = Simulator::start();
     let gateway = gateway(&simulator);
-    for (field, kind) in [("rpm_limit", "requests"), ("tpm_limit", "tokens"), ("max_parallel_requests", "max_parallel_requests")] {
+    for (field, kind) in [
+        ("rpm_limit", "requests"),
+        ("tpm_limit", "tokens"),
+        ("max_parallel_requests", "max_parallel_requests"),
+    ] {
         let key = gateway.key(json!({field: 0}));
         let refused = gateway.client(&key.secret).chat(&chat("m"));
         check_refusal(&refused, &format!("api_key: {}", key.hash), kind, 0);
@@ -150,7 +201,12 @@ fn calls_at_the_same_time() {
             let replies = calls.join().unwrap();
             assert_eq!(passed(&replies), 7);
             let refused = replies.iter().find(|reply| reply.status == 429).unwrap();
-            check_refusal(refused, &format!("api_key: {}", key.hash), "max_parallel_requests", 7);
+            check_refusal(
+                refused,
+                &format!("api_key: {}", key.hash),
+                "max_parallel_requests",
+                7,
+            );
         });
     }
     assert_eq!(simulator.peak_in_flight("m"), 7);
@@ -176,12 +232,16 @@ fn keys_without_a_limit_have_the_general_one() {
 fn all_callers_together() {
     let simulator = Simulator::start();
     simulator.behave("m", Behaviour::of(json!({"hold": true})));
-    let gateway = Gateway::of(&Config::single(&simulator, "m").general("global_max_parallel_requests", 2));
+    let gateway =
+        Gateway::of(&Config::single(&simulator, "m").general("global_max_parallel_requests", 2));
     let callers = [0, 1, 2].map(|_| gateway.caller(json!({})));
     let held = [&callers[0], &callers[1]].map(|caller| caller.send(&chat("m")));
     assert!(simulator.wait_until(SOON, |simulator| simulator.held() == 2));
     let last = callers[2].send(&chat("m"));
-    assert!(!simulator.wait_until(Duration::from_millis(500), |simulator| simulator.held() == 3));
+    assert!(
+        !simulator.wait_until(Duration::from_millis(500), |simulator| simulator.held()
+            == 3)
+    );
     drop((held, last));
 }
 
@@ -197,7 +257,9 @@ fn slots_of_a_deployment_are_exact() {
     std::thread::scope(|scope| {
         let calls = scope.spawn(|| at_once(80, |_| master.chat(&chat("m"))));
         assert!(simulator.wait_until(SOON, |simulator| simulator.held() == 5));
-        until("75 are refused", SOON, || gateway.metric("pointsman_refused_requests_total") == Some(75.0));
+        until("75 are refused", SOON, || {
+            gateway.metric("pointsman_refused_requests_total") == Some(75.0)
+        });
         simulator.release();
         assert_eq!(passed(&calls.join().unwrap()), 5);
     });
@@ -208,7 +270,12 @@ fn slots_of_a_deployment_are_exact() {
 #[test]
 fn tokens_are_reserved() {
     let simulator = Simulator::start();
-    simulator.behave("m", Behaviour::of(json!({"usage": {"prompt_tokens": 10, "completion_tokens": 90, "total_tokens": 100}})));
+    simulator.behave(
+        "m",
+        Behaviour::of(
+            json!({"usage": {"prompt_tokens": 10, "completion_tokens": 90, "total_tokens": 100}}),
+        ),
+    );
     let gateway = gateway(&simulator);
     let key = gateway.key(json!({"tpm_limit": 1000}));
     let caller = gateway.client(&key.secret);
@@ -216,7 +283,10 @@ fn tokens_are_reserved() {
     let body = chat_with("m", json!({"max_tokens": 90}));
     let replies = at_once(100, |_| caller.chat(&body));
     let passed = passed(&replies);
-    assert!((8..=10).contains(&passed), "{passed} calls of about a hundred tokens within a thousand");
+    assert!(
+        (8..=10).contains(&passed),
+        "{passed} calls of about a hundred tokens within a thousand"
+    );
     let refused = replies.iter().find(|reply| reply.status == 429).unwrap();
     check_refusal(refused, &format!("api_key: {}", key.hash), "tokens", 1000);
 }
@@ -225,7 +295,12 @@ fn tokens_are_reserved() {
 #[test]
 fn unused_tokens_come_back() {
     let simulator = Simulator::start();
-    simulator.behave("m", Behaviour::of(json!({"usage": {"prompt_tokens": 5, "completion_tokens": 5, "total_tokens": 10}})));
+    simulator.behave(
+        "m",
+        Behaviour::of(
+            json!({"usage": {"prompt_tokens": 5, "completion_tokens": 5, "total_tokens": 10}}),
+        ),
+    );
     let gateway = gateway(&simulator);
     let caller = gateway.caller(json!({"tpm_limit": 1000}));
     let body = chat_with("m", json!({"max_tokens": 900}));
@@ -242,12 +317,18 @@ fn unused_tokens_come_back() {
 #[test]
 fn a_guess_refuses_nobody() {
     let simulator = Simulator::start();
-    simulator.behave("m", Behaviour::of(json!({"usage": {"prompt_tokens": 150, "completion_tokens": 1, "total_tokens": 151}})));
+    simulator.behave(
+        "m",
+        Behaviour::of(
+            json!({"usage": {"prompt_tokens": 150, "completion_tokens": 1, "total_tokens": 151}}),
+        ),
+    );
     let gateway = gateway(&simulator);
     let caller = gateway.caller(json!({"tpm_limit": 400}));
     // 4,000 bytes and far fewer tokens: one word that the tokenizer knows, many times, is a token each.
     let prompt = "international ".repeat(250);
-    let body = json!({"model": "m", "max_tokens": 10, "messages": [{"role": "user", "content": prompt}]});
+    let body =
+        json!({"model": "m", "max_tokens": 10, "messages": [{"role": "user", "content": prompt}]});
     caller.chat(&body).with_status(200);
 }
 

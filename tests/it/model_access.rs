@@ -5,13 +5,19 @@ use crate::simulator::Simulator;
 use pointsman::store::{NewUser, UserRow, queries};
 
 fn gateway(simulator: &Simulator) -> Gateway {
-    let models = ["alpha", "beta", "gamma-1", "gamma-2"].map(|name| Deployment::of(simulator, name));
+    let models =
+        ["alpha", "beta", "gamma-1", "gamma-2"].map(|name| Deployment::of(simulator, name));
     Gateway::of(&Config::of(models).router("model_group_alias", json!({"nick": "beta"})))
 }
 
 fn sees(caller: &Client) -> Vec<String> {
     let list = caller.get("/v1/models").with_status(200).json();
-    list["data"].as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap().to_owned()).collect()
+    list["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|model| model["id"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 const ALL: [&str; 5] = ["alpha", "beta", "gamma-1", "gamma-2", "nick"];
@@ -34,7 +40,11 @@ fn the_list_of_a_key() {
         assert_eq!(sees(&caller), allowed, "{models}");
         for name in ALL {
             let expected = if allowed.contains(&name) { 200 } else { 403 };
-            assert_eq!(caller.chat(&chat(name)).status, expected, "{name} with {models}");
+            assert_eq!(
+                caller.chat(&chat(name)).status,
+                expected,
+                "{name} with {models}"
+            );
         }
     }
 }
@@ -46,7 +56,10 @@ fn a_refusal_in_litellms_words() {
     let caller = gateway.caller(json!({"models": ["alpha"]}));
     for model in ["beta", "there-is-no-such-model"] {
         let error = caller.chat(&chat(model)).with_status(403).error();
-        assert_eq!((&error["type"], &error["param"]), (&json!("key_model_access_denied"), &json!("model")));
+        assert_eq!(
+            (&error["type"], &error["param"]),
+            (&json!("key_model_access_denied"), &json!("model"))
+        );
         let text = format!(
             "The requested model '{model}' is not available for this API key, or the model name is invalid. Check the models \
              available to you and try again."
@@ -60,8 +73,13 @@ fn a_refusal_in_litellms_words() {
 fn every_scope_must_allow() {
     let simulator = Simulator::start();
     let gateway = gateway(&simulator);
-    gateway.team("t", |team| team.models = vec!["alpha".into(), "beta".into()]);
-    let user = NewUser { row: UserRow::new("u", 0), models: vec!["beta".into(), "gamma-1".into()] };
+    gateway.team("t", |team| {
+        team.models = vec!["alpha".into(), "beta".into()]
+    });
+    let user = NewUser {
+        row: UserRow::new("u", 0),
+        models: vec!["beta".into(), "gamma-1".into()],
+    };
     queries::upsert_user(&mut gateway.database(), &user).unwrap();
     let check = |fields: Value, allowed: &[&str], by: &str| {
         let caller = gateway.caller(fields.clone());
@@ -71,18 +89,42 @@ fn every_scope_must_allow() {
             if allowed.contains(name) {
                 reply.with_status(200);
             } else if !by.is_empty() {
-                assert_eq!(reply.with_status(403).error()["type"], by, "{fields}: {name}");
+                assert_eq!(
+                    reply.with_status(403).error()["type"],
+                    by,
+                    "{fields}: {name}"
+                );
             } else {
                 reply.with_status(403);
             }
         }
     };
-    check(json!({"team_id": "t"}), &["alpha", "beta"], "team_model_access_denied");
-    check(json!({"team_id": "t", "models": ["all-team-models"]}), &["alpha", "beta"], "");
-    check(json!({"team_id": "t", "models": ["beta", "gamma-1"]}), &["beta"], "");
-    check(json!({"user_id": "u"}), &["beta", "gamma-1"], "user_model_access_denied");
+    check(
+        json!({"team_id": "t"}),
+        &["alpha", "beta"],
+        "team_model_access_denied",
+    );
+    check(
+        json!({"team_id": "t", "models": ["all-team-models"]}),
+        &["alpha", "beta"],
+        "",
+    );
+    check(
+        json!({"team_id": "t", "models": ["beta", "gamma-1"]}),
+        &["beta"],
+        "",
+    );
+    check(
+        json!({"user_id": "u"}),
+        &["beta", "gamma-1"],
+        "user_model_access_denied",
+    );
     // A user's list is for personal keys.
-    check(json!({"user_id": "u", "team_id": "t"}), &["alpha", "beta"], "");
+    check(
+        json!({"user_id": "u", "team_id": "t"}),
+        &["alpha", "beta"],
+        "",
+    );
 }
 
 #[test]
@@ -93,8 +135,16 @@ fn a_model_that_there_is_not() {
         ("/v1/chat/completions", chat("nothing"), "nothing"),
         ("/chat/completions", chat("nothing"), "nothing"),
         ("/v1/chat/completions", json!({"messages": []}), "None"),
-        ("/v1/chat/completions", json!({"model": null, "messages": []}), "None"),
-        ("/v1/chat/completions", json!({"model": "", "messages": []}), ""),
+        (
+            "/v1/chat/completions",
+            json!({"model": null, "messages": []}),
+            "None",
+        ),
+        (
+            "/v1/chat/completions",
+            json!({"model": "", "messages": []}),
+            "",
+        ),
     ] {
         let error = gateway.master().post(path, &body).with_status(400).error();
         let text = format!(
@@ -112,6 +162,11 @@ fn every_name_that_leads() {
     let gateway = gateway(&simulator);
     for name in ["alpha", "nick", "id-alpha", "openai/alpha"] {
         let reply = gateway.master().chat(&chat(name));
-        assert_eq!(reply.status, 200, "{name}: {}", String::from_utf8_lossy(&reply.body));
+        assert_eq!(
+            reply.status,
+            200,
+            "{name}: {}",
+            String::from_utf8_lossy(&reply.body)
+        );
     }
 }

@@ -1,6 +1,8 @@
 //! G8: what the gateway does not have to change arrives as it was sent, byte for byte, both ways.
 
-use crate::harness::{Config, Deployment, Gateway, PROMPT, PROVIDER_KEY, Request, chat_with, json, streamed};
+use crate::harness::{
+    Config, Deployment, Gateway, PROMPT, PROVIDER_KEY, Request, chat_with, json, streamed,
+};
 use crate::simulator::{Behaviour, Simulator};
 use serde_json::value::RawValue;
 
@@ -28,7 +30,8 @@ fn sent(gateway: &Gateway, simulator: &Simulator, body: &str) -> String {
 fn a_request_changes_in_its_model_alone() {
     let simulator = Simulator::start();
     let gateway = gateway(&simulator);
-    let messages = format!(r#""messages" :[ {{"role":"user","content":"{PROMPT} \u00fc \"model\":\"x\""}} ]"#);
+    let messages =
+        format!(r#""messages" :[ {{"role":"user","content":"{PROMPT} \u00fc \"model\":\"x\""}} ]"#);
     for body in [
         format!(r#"{{"model":"short",{messages},{ODD}}}"#),
         format!(r#"{{ {ODD}  ,{messages},  "model" : "short" }}"#),
@@ -55,7 +58,9 @@ fn a_streamed_request_also_asks_for_usage() {
             format!(r#"{{"model":"upstream-model-0125","stream":true,{asked},{messages}}}"#),
         ),
         (
-            format!(r#"{{"model":"short","stream":true,"stream_options":{{"x":1.50}},{messages}}}"#),
+            format!(
+                r#"{{"model":"short","stream":true,"stream_options":{{"x":1.50}},{messages}}}"#
+            ),
             format!(
                 r#"{{"model":"upstream-model-0125","stream":true,"stream_options":{{"include_usage":true,"x":1.50}},{messages}}}"#
             ),
@@ -109,9 +114,21 @@ fn an_answer_changes_in_its_model_alone() {
          \"finish_reason\":\"stop\"}}],{ODD}, \"usage\":{{\"prompt_tokens\":1,\"completion_tokens\":1,\"z\":1.50}}\n}}"
     );
     let body = RawValue::from_string(answer.clone()).unwrap();
-    simulator.behave("upstream-model-0125", Behaviour { body: Some(body), ..Behaviour::default() });
-    let reply = gateway.master().chat(&chat_with("short", json!({}))).with_status(200);
-    assert_eq!(reply.text(), answer.replace("\"upstream-model-0125-exact\"", "\"short\""));
+    simulator.behave(
+        "upstream-model-0125",
+        Behaviour {
+            body: Some(body),
+            ..Behaviour::default()
+        },
+    );
+    let reply = gateway
+        .master()
+        .chat(&chat_with("short", json!({})))
+        .with_status(200);
+    assert_eq!(
+        reply.text(),
+        answer.replace("\"upstream-model-0125-exact\"", "\"short\"")
+    );
     assert_eq!(reply.must("content-type"), "application/json");
 }
 
@@ -131,16 +148,36 @@ fn a_stream_changes_in_model_and_unasked_usage_alone() {
         chunk(r#"{"unknown":[1.50,{}]}"#, ""),
         r#"{"id":"c-1","choices":[],"model":"upstream-model-0125","usage":{"prompt_tokens":1,"completion_tokens":2,"x":1.50}}"#.to_owned(),
     ];
-    simulator.behave("upstream-model-0125", Behaviour { frames: Some(frames.clone()), ..Behaviour::default() });
+    simulator.behave(
+        "upstream-model-0125",
+        Behaviour {
+            frames: Some(frames.clone()),
+            ..Behaviour::default()
+        },
+    );
     let named = |frame: &String| frame.replace("\"upstream-model-0125\"", "\"short\"");
     let mut with_usage: Vec<String> = frames.iter().map(named).collect();
     with_usage.push("[DONE]".to_owned());
     let asked = json!({"stream_options": {"include_usage": true}});
-    assert_eq!(gateway.master().chat(&streamed("short", asked)).with_status(200).frames(), with_usage);
+    assert_eq!(
+        gateway
+            .master()
+            .chat(&streamed("short", asked))
+            .with_status(200)
+            .frames(),
+        with_usage
+    );
     let mut without = with_usage.clone();
     without.remove(3);
     without[0] = without[0].replace(r#","usage":null"#, "");
-    assert_eq!(gateway.master().chat(&streamed("short", json!({}))).with_status(200).frames(), without);
+    assert_eq!(
+        gateway
+            .master()
+            .chat(&streamed("short", json!({})))
+            .with_status(200)
+            .frames(),
+        without
+    );
 }
 
 #[test]
@@ -148,26 +185,47 @@ fn headers_of_a_call() {
     let simulator = Simulator::start();
     simulator.expect_key(Some(PROVIDER_KEY));
     let deployment = Deployment::of(&simulator, "m")
-        .param("extra_headers", json!({"X-Team": "research", "openai-beta": "one"}))
+        .param(
+            "extra_headers",
+            json!({"X-Team": "research", "openai-beta": "one"}),
+        )
         .param("organization", "org-1");
     let gateway = Gateway::of(&Config::of([deployment]));
-    let request = Request::post("/v1/chat/completions", chat_with("m", json!({})).to_string())
-        .header("x-stainless-lang", "rust")
-        .header("cookie", "session=1")
-        .header("x-secret-of-client", "1");
+    let request = Request::post(
+        "/v1/chat/completions",
+        chat_with("m", json!({})).to_string(),
+    )
+    .header("x-stainless-lang", "rust")
+    .header("cookie", "session=1")
+    .header("x-secret-of-client", "1");
     gateway.master().ask(request).with_status(200);
     let asked = &simulator.take()[0];
-    assert_eq!(asked.header("authorization"), Some(format!("Bearer {PROVIDER_KEY}").as_str()));
+    assert_eq!(
+        asked.header("authorization"),
+        Some(format!("Bearer {PROVIDER_KEY}").as_str())
+    );
     assert_eq!(asked.header("x-team"), Some("research"));
     assert_eq!(asked.header("openai-beta"), Some("one"));
     assert_eq!(asked.header("openai-organization"), Some("org-1"));
     assert_eq!(asked.header("content-type"), Some("application/json"));
-    assert_eq!(asked.header("host"), Some(simulator.address().to_string().as_str()));
-    for own in ["x-stainless-lang", "cookie", "x-secret-of-client", "x-litellm-call-id"] {
+    assert_eq!(
+        asked.header("host"),
+        Some(simulator.address().to_string().as_str())
+    );
+    for own in [
+        "x-stainless-lang",
+        "cookie",
+        "x-secret-of-client",
+        "x-litellm-call-id",
+    ] {
         assert_eq!(asked.header(own), None, "{own} went upstream");
     }
     for name in ["host", "content-length", "authorization"] {
-        assert_eq!(asked.headers.iter().filter(|(own, _)| own == name).count(), 1, "{name}");
+        assert_eq!(
+            asked.headers.iter().filter(|(own, _)| own == name).count(),
+            1,
+            "{name}"
+        );
     }
 }
 
@@ -192,9 +250,15 @@ fn parameters_of_a_deployment_are_defaults() {
     let simulator = Simulator::start();
     let deployment = Deployment::of(&simulator, "m").param("temperature", 0.2);
     let gateway = Gateway::of(&Config::of([deployment]));
-    gateway.master().chat(&chat_with("m", json!({}))).with_status(200);
+    gateway
+        .master()
+        .chat(&chat_with("m", json!({})))
+        .with_status(200);
     assert_eq!(simulator.take()[0].json()["temperature"], 0.2);
-    gateway.master().chat(&chat_with("m", json!({"temperature": 0.9}))).with_status(200);
+    gateway
+        .master()
+        .chat(&chat_with("m", json!({"temperature": 0.9})))
+        .with_status(200);
     assert_eq!(simulator.take()[0].json()["temperature"], 0.9);
 }
 
@@ -203,13 +267,25 @@ fn a_body_that_sends_calls_elsewhere_is_refused() {
     let simulator = Simulator::start();
     let gateway = gateway(&simulator);
     let caller = gateway.caller(json!({}));
-    for field in ["api_base", "base_url", "input_cost_per_token", "vertex_credentials", "user_config", "model_list"] {
+    for field in [
+        "api_base",
+        "base_url",
+        "input_cost_per_token",
+        "vertex_credentials",
+        "user_config",
+        "model_list",
+    ] {
         let body = chat_with("short", json!({field: "http://127.0.0.1:9/"}));
         let reply = caller.chat(&body).with_status(401);
         let error = reply.error();
         assert_eq!(error["type"], "auth_error");
-        let expected = format!("Authentication Error, Rejected Request: {field} is not allowed in request body.");
-        assert!(error["message"].as_str().unwrap().starts_with(&expected), "{error}");
+        let expected = format!(
+            "Authentication Error, Rejected Request: {field} is not allowed in request body."
+        );
+        assert!(
+            error["message"].as_str().unwrap().starts_with(&expected),
+            "{error}"
+        );
     }
     assert_eq!(simulator.received("upstream-model-0125"), 0);
 }

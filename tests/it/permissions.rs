@@ -69,7 +69,9 @@ fn callers(gateway: &Gateway) -> Vec<Client> {
     callers.push(gateway.anonymous());
     assert_eq!(callers.len(), CALLERS.len());
     // The expired one expires a second after it was made.
-    crate::harness::until("the key expires", crate::harness::SOON, || callers[8].get("/v1/models").status == 401);
+    crate::harness::until("the key expires", crate::harness::SOON, || {
+        callers[8].get("/v1/models").status == 401
+    });
     callers
 }
 
@@ -89,9 +91,14 @@ fn every_route_as_every_caller() {
     let callers = callers(&gateway);
     let mut wrong = Vec::new();
     for route in routes() {
-        let row = MATRIX.iter().find(|(method, path, _)| *method == route.method.as_str() && *path == route.path);
+        let row = MATRIX
+            .iter()
+            .find(|(method, path, _)| *method == route.method.as_str() && *path == route.path);
         let Some((_, _, row)) = row else {
-            panic!("{} {} has no row in the matrix: who may call it?", route.method, route.path)
+            panic!(
+                "{} {} has no row in the matrix: who may call it?",
+                route.method, route.path
+            )
         };
         for ((expected, name), caller) in row.split(' ').zip(CALLERS).zip(&callers) {
             let reply = caller.ask(request(route));
@@ -101,11 +108,17 @@ fn every_route_as_every_caller() {
                 _ => reply.status == 403,
             };
             if !is_right {
-                wrong.push(format!("{} {} as {name}: {}, expected {expected}", route.method, route.path, reply.status));
+                wrong.push(format!(
+                    "{} {} as {name}: {}, expected {expected}",
+                    route.method, route.path, reply.status
+                ));
             }
             if ["1", "3"].contains(&expected) {
                 let error = reply.error();
-                assert!(error["type"].is_string() && error["param"].is_string(), "{error}");
+                assert!(
+                    error["type"].is_string() && error["param"].is_string(),
+                    "{error}"
+                );
             }
         }
     }
@@ -113,7 +126,11 @@ fn every_route_as_every_caller() {
     let unlisted = MATRIX.iter().filter(|(method, path, _)| {
         !routes().any(|route| route.path == *path && route.method.as_str() == *method)
     });
-    assert_eq!(unlisted.count(), 0, "the matrix names a route that there is not");
+    assert_eq!(
+        unlisted.count(),
+        0,
+        "the matrix names a route that there is not"
+    );
 }
 
 #[test]
@@ -132,8 +149,16 @@ fn refusals_say_why() {
                 Route=/key/generate. Your role=unknown";
     assert!(message.starts_with(text), "{message}");
     for (caller, kind, text) in [
-        (blocked, "auth_error", "Authentication Error, Key is blocked. Update via `/key/unblock` if you're an admin."),
-        (expired, "expired_key", "Authentication Error - Expired Key. Key Expiry time "),
+        (
+            blocked,
+            "auth_error",
+            "Authentication Error, Key is blocked. Update via `/key/unblock` if you're an admin.",
+        ),
+        (
+            expired,
+            "expired_key",
+            "Authentication Error - Expired Key. Key Expiry time ",
+        ),
         (of_team, "auth_error", "Team=blocked is blocked."),
     ] {
         let error = caller.chat(&chat("m")).with_status(401).error();
@@ -154,15 +179,31 @@ fn keys_are_seen_by_their_owners() {
     let alices_other = gateway.key(json!({"user_id": "alice"}));
     let bob = gateway.key(json!({"user_id": "bob"}));
     let loner = gateway.key(json!({}));
-    let sees = |who: &str, what: &str| gateway.client(who).get(&format!("/key/info?key={what}")).status;
+    let sees = |who: &str, what: &str| {
+        gateway
+            .client(who)
+            .get(&format!("/key/info?key={what}"))
+            .status
+    };
     assert_eq!(sees(&alice.secret, &alice.hash), 200);
     assert_eq!(sees(&alice.secret, &alices_other.hash), 200);
     assert_eq!(sees(&bob.secret, &alice.hash), 403);
     assert_eq!(sees(&loner.secret, &alice.hash), 403);
     assert_eq!(sees(&loner.secret, &loner.hash), 200);
     assert_eq!(sees(MASTER_KEY, &"0".repeat(64)), 404);
-    let own = gateway.client(&alice.secret).get("/key/info").with_status(200).json();
-    assert_eq!((&own["key"], &own["info"]["key_alias"]), (&json!(alice.hash), &json!("a")));
-    let by_text = gateway.master().get(&format!("/key/info?key={}", alice.secret)).with_status(200).json();
+    let own = gateway
+        .client(&alice.secret)
+        .get("/key/info")
+        .with_status(200)
+        .json();
+    assert_eq!(
+        (&own["key"], &own["info"]["key_alias"]),
+        (&json!(alice.hash), &json!("a"))
+    );
+    let by_text = gateway
+        .master()
+        .get(&format!("/key/info?key={}", alice.secret))
+        .with_status(200)
+        .json();
     assert_eq!(by_text["info"]["user_id"], "alice");
 }

@@ -8,8 +8,12 @@ fn pair(simulator: &Simulator, bad: Behaviour, retries: u32) -> Gateway {
     simulator.behave("bad", bad);
     simulator.behave("good", Behaviour::saying("from the good one"));
     let config = Config::of([
-        Deployment::of(simulator, "bad").group("m").param("weight", 9),
-        Deployment::of(simulator, "good").group("m").param("weight", 1),
+        Deployment::of(simulator, "bad")
+            .group("m")
+            .param("weight", 9),
+        Deployment::of(simulator, "good")
+            .group("m")
+            .param("weight", 1),
     ]);
     Gateway::of(&config.router("num_retries", retries))
 }
@@ -32,14 +36,24 @@ fn another_deployment_answers() {
                 let reply = gateway.master().chat(&body).with_status(200);
                 assert!(reply.text().contains("good"), "{told}: {}", reply.text());
                 assert_eq!(reply.must("x-litellm-model-id"), "id-good", "{told}");
-                let retries = reply.must("x-litellm-attempted-retries").parse::<u32>().unwrap();
+                let retries = reply
+                    .must("x-litellm-attempted-retries")
+                    .parse::<u32>()
+                    .unwrap();
                 assert!(retries <= 1, "{told}: {retries}");
             }
         }
-        assert!(simulator.received("bad") > 0, "the weights lead there first");
+        assert!(
+            simulator.received("bad") > 0,
+            "the weights lead there first"
+        );
         let rows = gateway.rows_when(12);
         let retried: usize = rows.iter().map(|row| usize::from(row.retries)).sum();
-        assert_eq!(retried as u64, simulator.received("bad"), "one row a request, with its attempts");
+        assert_eq!(
+            retried as u64,
+            simulator.received("bad"),
+            "one row a request, with its attempts"
+        );
         gateway.books_agree();
     }
 }
@@ -51,9 +65,16 @@ fn what_fails_everywhere_is_not_tried_again() {
         let gateway = pair(&simulator, Behaviour::failing(status), 2);
         simulator.behave("good", Behaviour::failing(status));
         for _ in 0..4 {
-            gateway.master().chat(&chat_with("m", json!({}))).with_status(status);
+            gateway
+                .master()
+                .chat(&chat_with("m", json!({})))
+                .with_status(status);
         }
-        assert_eq!(simulator.received("good") + simulator.received("bad"), 4, "{status}");
+        assert_eq!(
+            simulator.received("good") + simulator.received("bad"),
+            4,
+            "{status}"
+        );
     }
 }
 
@@ -65,7 +86,10 @@ fn retries_are_counted() {
         simulator.behave("good", Behaviour::failing(503));
         let reply = gateway.master().chat(&chat_with("m", json!({})));
         assert!([500, 503].contains(&reply.status));
-        assert_eq!(simulator.received("good") + simulator.received("bad"), expected);
+        assert_eq!(
+            simulator.received("good") + simulator.received("bad"),
+            expected
+        );
     }
 }
 
@@ -76,10 +100,17 @@ fn the_caller_says_how_often() {
     let simulator = Simulator::start();
     let gateway = pair(&simulator, Behaviour::failing(500), 0);
     simulator.behave("good", Behaviour::failing(503));
-    gateway.master().chat(&chat_with("m", json!({"num_retries": 1})));
+    gateway
+        .master()
+        .chat(&chat_with("m", json!({"num_retries": 1})));
     assert_eq!(simulator.take().len(), 2);
-    let request = crate::harness::Request::post("/v1/chat/completions", chat_with("m", json!({"num_retries": 5})).to_string());
-    gateway.master().ask(request.header("x-litellm-num-retries", "1"));
+    let request = crate::harness::Request::post(
+        "/v1/chat/completions",
+        chat_with("m", json!({"num_retries": 5})).to_string(),
+    );
+    gateway
+        .master()
+        .ask(request.header("x-litellm-num-retries", "1"));
     assert_eq!(simulator.take().len(), 2);
 }
 
@@ -88,8 +119,12 @@ fn the_caller_says_how_often() {
 fn a_passing_failure_passes() {
     let simulator = Simulator::start();
     simulator.behave_in_turn("m", vec![Behaviour::failing(503)], Behaviour::default());
-    let gateway = Gateway::of(&Config::of([Deployment::of(&simulator, "m")]).router("num_retries", 1));
-    let reply = gateway.master().chat(&chat_with("m", json!({}))).with_status(200);
+    let gateway =
+        Gateway::of(&Config::of([Deployment::of(&simulator, "m")]).router("num_retries", 1));
+    let reply = gateway
+        .master()
+        .chat(&chat_with("m", json!({})))
+        .with_status(200);
     assert_eq!(reply.must("x-litellm-attempted-retries"), "1");
     assert_eq!(simulator.received("m"), 2);
 }
@@ -98,11 +133,22 @@ fn a_passing_failure_passes() {
 fn a_stream_is_retried_until_its_first_content() {
     let simulator = Simulator::start();
     // The role's chunk has come, no content.
-    let gateway = pair(&simulator, Behaviour::of(json!({"error_mid_stream": {"after_chunks": 0}})), 2);
+    let gateway = pair(
+        &simulator,
+        Behaviour::of(json!({"error_mid_stream": {"after_chunks": 0}})),
+        2,
+    );
     for _ in 0..6 {
-        let reply = gateway.master().chat(&streamed("m", json!({}))).with_status(200);
+        let reply = gateway
+            .master()
+            .chat(&streamed("m", json!({})))
+            .with_status(200);
         assert_eq!(reply.said(), "from the good one");
-        let roles = reply.events().iter().filter(|event| event["choices"][0]["delta"]["role"] == "assistant").count();
+        let roles = reply
+            .events()
+            .iter()
+            .filter(|event| event["choices"][0]["delta"]["role"] == "assistant")
+            .count();
         assert_eq!(roles, 1, "the failed attempt left something behind");
     }
     assert!(simulator.received("bad") > 0);
@@ -110,9 +156,15 @@ fn a_stream_is_retried_until_its_first_content() {
     simulator.behave("good", Behaviour::of(json!({"content": "a b c", "chunk_delay_ms": 40, "error_mid_stream": {"after_chunks": 2}})));
     simulator.behave("bad", Behaviour::of(json!({"content": "a b c", "chunk_delay_ms": 40, "error_mid_stream": {"after_chunks": 2}})));
     let before = simulator.received("bad") + received;
-    let reply = gateway.master().chat(&streamed("m", json!({}))).with_status(200);
+    let reply = gateway
+        .master()
+        .chat(&streamed("m", json!({})))
+        .with_status(200);
     assert!(reply.frames().last().unwrap().contains("\"error\""));
-    assert_eq!(simulator.received("good") + simulator.received("bad"), before + 1);
+    assert_eq!(
+        simulator.received("good") + simulator.received("bad"),
+        before + 1
+    );
 }
 
 /// A deployment that is full is passed over, and with all full the client is told so.
@@ -124,7 +176,10 @@ fn slots_of_a_deployment() {
     let gateway = Gateway::of(&Config::of([deployment]).router("num_retries", 0));
     let held = [0, 1].map(|_| gateway.master().send(&chat_with("m", json!({}))));
     assert!(simulator.wait_until(crate::harness::SOON, |simulator| simulator.held() == 2));
-    let reply = gateway.master().chat(&chat_with("m", json!({}))).with_status(429);
+    let reply = gateway
+        .master()
+        .chat(&chat_with("m", json!({})))
+        .with_status(429);
     let expected = "Deployment has all max_parallel_requests slots in use.";
     assert!(reply.message().contains(expected), "{}", reply.message());
     simulator.release();
@@ -132,5 +187,8 @@ fn slots_of_a_deployment() {
         connection.reply().unwrap().with_status(200);
     }
     simulator.behave("m", Behaviour::default());
-    gateway.master().chat(&chat_with("m", json!({}))).with_status(200);
+    gateway
+        .master()
+        .chat(&chat_with("m", json!({})))
+        .with_status(200);
 }

@@ -1,14 +1,22 @@
 //! G6: provider keys, virtual keys and prompts appear nowhere but where they belong. Every test looks for them at its end; these
 //! look with the most talkative log there is, and at what clients are told.
 
-use crate::harness::{Config, Deployment, Gateway, MASTER_KEY, PROMPT, PROVIDER_KEY, Reply, Request, Setup, chat, chat_with, json, streamed};
+use crate::harness::{
+    Config, Deployment, Gateway, MASTER_KEY, PROMPT, PROVIDER_KEY, Reply, Request, Setup, chat,
+    chat_with, json, streamed,
+};
 use crate::simulator::Simulator;
 
 const EXTRA: &str = "extra-header-secret-PLANTED";
 
 fn talkative(simulator: &Simulator) -> Gateway {
-    let deployment = Deployment::of(simulator, "m").priced(0.001, 0.001).param("timeout", 1).param("extra_headers", json!({"x-extra": EXTRA}));
-    let gateway = Setup::new(&Config::of([deployment]).router("num_retries", 0)).log("trace").start();
+    let deployment = Deployment::of(simulator, "m")
+        .priced(0.001, 0.001)
+        .param("timeout", 1)
+        .param("extra_headers", json!({"x-extra": EXTRA}));
+    let gateway = Setup::new(&Config::of([deployment]).router("num_retries", 0))
+        .log("trace")
+        .start();
     gateway.plant(EXTRA);
     gateway
 }
@@ -31,7 +39,11 @@ fn everything(gateway: &Gateway, key: &str) -> Vec<Reply> {
         replies.push(caller.chat(&chat_with("m", json!({"simulate": mood}))));
         replies.push(caller.chat(&streamed("m", json!({"simulate": mood}))));
     }
-    for body in [chat("nothing"), json!({"model": "m", "messages": PROMPT}), json!({"model": "m", "prompt": PROMPT})] {
+    for body in [
+        chat("nothing"),
+        json!({"model": "m", "messages": PROMPT}),
+        json!({"model": "m", "prompt": PROMPT}),
+    ] {
         replies.push(caller.chat(&body));
     }
     let broken = format!("{{\"model\":\"m\",\"messages\":[{{\"content\":\"{PROMPT}\"");
@@ -50,12 +62,19 @@ fn nothing_leaks_even_into_the_most_talkative_log() {
     let gateway = talkative(&simulator);
     let key = gateway.key(json!({"key_alias": "alias"}));
     for reply in everything(&gateway, &key.secret) {
-        let all = format!("{:?} {}", reply.headers, String::from_utf8_lossy(&reply.body));
+        let all = format!(
+            "{:?} {}",
+            reply.headers,
+            String::from_utf8_lossy(&reply.body)
+        );
         for secret in [PROVIDER_KEY, MASTER_KEY, key.secret.as_str(), EXTRA, PROMPT] {
             assert!(!all.contains(secret), "{secret} was told: {all}");
         }
     }
-    assert!(gateway.log().len() > 1000, "the log says nothing: this test would find nothing");
+    assert!(
+        gateway.log().len() > 1000,
+        "the log says nothing: this test would find nothing"
+    );
 }
 
 /// A key that is wrong by a slip is a secret too.
@@ -63,10 +82,15 @@ fn nothing_leaks_even_into_the_most_talkative_log() {
 fn rejected_keys_are_not_repeated() {
     let simulator = Simulator::start();
     let gateway = talkative(&simulator);
-    for slip in ["sk-proj-a-real-key-of-openai-1234567890", "pplx-another-vendors-key-123456", "Bearer sk-doubled-prefix-1234567890"] {
+    for slip in [
+        "sk-proj-a-real-key-of-openai-1234567890",
+        "pplx-another-vendors-key-123456",
+        "Bearer sk-doubled-prefix-1234567890",
+    ] {
         gateway.plant(slip);
         for name in ["authorization", "x-api-key", "x-litellm-api-key"] {
-            let request = Request::post("/v1/chat/completions", chat("m").to_string()).header(name, slip);
+            let request =
+                Request::post("/v1/chat/completions", chat("m").to_string()).header(name, slip);
             let reply = gateway.anonymous().ask(request).with_status(401);
             assert!(!reply.text().contains(slip), "{}", reply.text());
         }
@@ -79,7 +103,9 @@ fn a_provider_key_goes_to_its_own_origin_only() {
     let second = "sk-provider-of-the-other-PLANTED";
     let config = Config::of([
         Deployment::of(&one, "m").id("one"),
-        Deployment::of(&other, "m").id("other").param("api_key", second),
+        Deployment::of(&other, "m")
+            .id("other")
+            .param("api_key", second),
     ]);
     let gateway = Gateway::of(&config);
     gateway.plant(second);
@@ -87,7 +113,11 @@ fn a_provider_key_goes_to_its_own_origin_only() {
         gateway.master().chat(&chat("m")).with_status(200);
     }
     let keys = |simulator: &Simulator| -> std::collections::BTreeSet<String> {
-        simulator.requests().iter().map(|request| request.header("authorization").unwrap_or("none").to_owned()).collect()
+        simulator
+            .requests()
+            .iter()
+            .map(|request| request.header("authorization").unwrap_or("none").to_owned())
+            .collect()
     };
     assert_eq!(keys(&one), [format!("Bearer {PROVIDER_KEY}")].into());
     assert_eq!(keys(&other), [format!("Bearer {second}")].into());
@@ -101,8 +131,15 @@ fn redirects_are_not_followed() {
     let location = format!("{}/chat/completions", there.base_url());
     for status in [301, 302, 307, 308] {
         let how = json!({"status": status, "body": "moved", "headers": {"location": location}});
-        let reply = gateway.master().chat(&chat_with("m", json!({"simulate": how})));
-        assert_eq!(reply.status, 502, "{status}: {}", String::from_utf8_lossy(&reply.body));
+        let reply = gateway
+            .master()
+            .chat(&chat_with("m", json!({"simulate": how})));
+        assert_eq!(
+            reply.status,
+            502,
+            "{status}: {}",
+            String::from_utf8_lossy(&reply.body)
+        );
         assert_eq!(reply.header("location"), None);
     }
     assert_eq!(there.connections(), 0);

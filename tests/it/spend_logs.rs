@@ -1,17 +1,25 @@
 //! `GET /spend/logs` and the sums of keys, users and teams.
 
-use crate::harness::{Config, Deployment, Gateway, Value, at_once, chat, chat_with, eventually, json, streamed, SOON};
+use crate::harness::{
+    Config, Deployment, Gateway, SOON, Value, at_once, chat, chat_with, eventually, json, streamed,
+};
 use crate::simulator::Simulator;
 
 fn gateway(simulator: &Simulator) -> Gateway {
-    let deployment = Deployment::of(simulator, "up").group("m").priced(0.000_001, 0.000_002);
+    let deployment = Deployment::of(simulator, "up")
+        .group("m")
+        .priced(0.000_001, 0.000_002);
     Gateway::of(&Config::of([deployment]).router("num_retries", 0))
 }
 
 /// The rows that a query answers, once there are some.
 fn rows(gateway: &Gateway, query: &str) -> Vec<Value> {
     eventually(&format!("rows for {query}"), SOON, || {
-        let answer = gateway.master().get(&format!("/spend/logs?{query}")).with_status(200).json();
+        let answer = gateway
+            .master()
+            .get(&format!("/spend/logs?{query}"))
+            .with_status(200)
+            .json();
         let rows = answer.as_array().expect("a list").clone();
         (!rows.is_empty()).then_some(rows)
     })
@@ -25,7 +33,10 @@ fn one_call_is_one_row() {
     gateway.user("u", |_| {});
     let key = gateway.key(json!({"user_id": "u", "team_id": "t"}));
     let usage = json!({"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15});
-    let body = chat_with("m", json!({"user": "end-user-7", "simulate": {"usage": usage}}));
+    let body = chat_with(
+        "m",
+        json!({"user": "end-user-7", "simulate": {"usage": usage}}),
+    );
     let reply = gateway.client(&key.secret).chat(&body).with_status(200);
     let id = reply.json()["id"].as_str().unwrap().to_owned();
     let found = rows(&gateway, &format!("request_id={id}"));
@@ -52,7 +63,10 @@ fn one_call_is_one_row() {
     }
     assert!(row["model"].as_str().unwrap().contains("up"), "{row}");
     for time in ["startTime", "endTime"] {
-        assert!(row[time].as_str().unwrap().starts_with("20"), "{time} of {row}");
+        assert!(
+            row[time].as_str().unwrap().starts_with("20"),
+            "{time} of {row}"
+        );
     }
 }
 
@@ -62,17 +76,33 @@ fn rows_of_a_key() {
     let gateway = gateway(&simulator);
     let (one, other) = (gateway.key(json!({})), gateway.key(json!({})));
     for _ in 0..3 {
-        gateway.client(&one.secret).chat(&chat("m")).with_status(200);
+        gateway
+            .client(&one.secret)
+            .chat(&chat("m"))
+            .with_status(200);
     }
-    gateway.client(&other.secret).chat(&streamed("m", json!({}))).with_status(200);
+    gateway
+        .client(&other.secret)
+        .chat(&streamed("m", json!({})))
+        .with_status(200);
     gateway.rows_when(4);
     assert_eq!(rows(&gateway, &format!("api_key={}", one.hash)).len(), 3);
-    assert_eq!(rows(&gateway, &format!("api_key={}", one.secret)).len(), 3, "the secret will do as well");
+    assert_eq!(
+        rows(&gateway, &format!("api_key={}", one.secret)).len(),
+        3,
+        "the secret will do as well"
+    );
     assert_eq!(rows(&gateway, &format!("api_key={}", other.hash)).len(), 1);
-    let nobody = gateway.master().get("/spend/logs?request_id=chatcmpl-nobody").with_status(200);
+    let nobody = gateway
+        .master()
+        .get("/spend/logs?request_id=chatcmpl-nobody")
+        .with_status(200);
     assert_eq!(nobody.json(), json!([]));
     let unknown = format!("/spend/logs?api_key={}", "0".repeat(64));
-    assert_eq!(gateway.master().get(&unknown).with_status(200).json(), json!([]));
+    assert_eq!(
+        gateway.master().get(&unknown).with_status(200).json(),
+        json!([])
+    );
 }
 
 #[test]
@@ -84,14 +114,35 @@ fn users_see_their_own_rows_only() {
     }
     let alice = gateway.key(json!({"user_id": "alice"}));
     let bob = gateway.key(json!({"user_id": "bob"}));
-    let id = gateway.client(&alice.secret).chat(&chat("m")).with_status(200).json()["id"].as_str().unwrap().to_owned();
+    let id = gateway
+        .client(&alice.secret)
+        .chat(&chat("m"))
+        .with_status(200)
+        .json()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     gateway.rows_when(1);
     let seen_by = |key: &str, query: &str| gateway.client(key).get(&format!("/spend/logs?{query}"));
-    assert_eq!(seen_by(&alice.secret, &format!("request_id={id}")).with_status(200).json()[0]["request_id"], id);
-    for query in [format!("request_id={id}"), format!("api_key={}", alice.hash), "user_id=alice".to_owned()] {
+    assert_eq!(
+        seen_by(&alice.secret, &format!("request_id={id}"))
+            .with_status(200)
+            .json()[0]["request_id"],
+        id
+    );
+    for query in [
+        format!("request_id={id}"),
+        format!("api_key={}", alice.hash),
+        "user_id=alice".to_owned(),
+    ] {
         let reply = seen_by(&bob.secret, &query);
         let hidden = reply.status == 403 || (reply.status == 200 && reply.json() == json!([]));
-        assert!(hidden, "{query}: {} {}", reply.status, String::from_utf8_lossy(&reply.body));
+        assert!(
+            hidden,
+            "{query}: {} {}",
+            reply.status,
+            String::from_utf8_lossy(&reply.body)
+        );
     }
 }
 
@@ -103,19 +154,37 @@ fn days_are_summed() {
     let key = gateway.key(json!({"user_id": "u"}));
     let usage = json!({"prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 150});
     for _ in 0..4 {
-        gateway.client(&key.secret).chat(&chat_with("m", json!({"simulate": {"usage": usage}}))).with_status(200);
+        gateway
+            .client(&key.secret)
+            .chat(&chat_with("m", json!({"simulate": {"usage": usage}})))
+            .with_status(200);
     }
     let row = &gateway.rows_when(4)[0];
-    let day = time::OffsetDateTime::from_unix_timestamp(row.started_at / 1_000_000).unwrap().date();
+    let day = time::OffsetDateTime::from_unix_timestamp(row.started_at / 1_000_000)
+        .unwrap()
+        .date();
     let path = format!("/spend/logs?start_date={day}&end_date={day}");
     let days = gateway.master().get(&path).with_status(200).json();
     assert_eq!(days.as_array().unwrap().len(), 1, "{days}");
-    assert_eq!((&days[0]["startTime"], &days[0]["spend"]), (&json!(day.to_string()), &json!(0.0008)));
+    assert_eq!(
+        (&days[0]["startTime"], &days[0]["spend"]),
+        (&json!(day.to_string()), &json!(0.0008))
+    );
     assert_eq!(days[0]["users"], json!({"u": 0.0008}));
-    let raw = gateway.master().get(&format!("{path}&summarize=false")).with_status(200).json();
+    let raw = gateway
+        .master()
+        .get(&format!("{path}&summarize=false"))
+        .with_status(200)
+        .json();
     assert_eq!(raw.as_array().unwrap().len(), 4);
-    for wrong in ["start_date=yesterday&end_date=2030-01-01", "start_date=2030-13-01&end_date=2030-01-01"] {
-        gateway.master().get(&format!("/spend/logs?{wrong}")).with_status(400);
+    for wrong in [
+        "start_date=yesterday&end_date=2030-01-01",
+        "start_date=2030-13-01&end_date=2030-01-01",
+    ] {
+        gateway
+            .master()
+            .get(&format!("/spend/logs?{wrong}"))
+            .with_status(400);
     }
 }
 
@@ -127,11 +196,16 @@ fn failures_have_rows() {
     let key = gateway.key(json!({}));
     let caller = gateway.client(&key.secret);
     caller.chat(&chat("unknown")).with_status(400);
-    let reply = caller.chat(&chat_with("m", json!({"simulate": {"status": 429}}))).with_status(429);
+    let reply = caller
+        .chat(&chat_with("m", json!({"simulate": {"status": 429}})))
+        .with_status(429);
     let call_id = reply.must("x-litellm-call-id").to_owned();
     let found = rows(&gateway, &format!("request_id={call_id}"));
     assert_eq!(found.len(), 1);
-    assert_eq!((&found[0]["status"], &found[0]["spend"]), (&json!("failure"), &json!(0.0)));
+    assert_eq!(
+        (&found[0]["status"], &found[0]["spend"]),
+        (&json!("failure"), &json!(0.0))
+    );
     gateway.rows_when(1);
 }
 
@@ -154,7 +228,11 @@ fn all_sums_agree() {
         for turn in 0..calls / 16 {
             let usage = json!({"prompt_tokens": lane * 7 + turn, "completion_tokens": turn * 3 + 1, "total_tokens": 0});
             let how = json!({"simulate": {"usage": usage}});
-            let body = if turn % 2 == 0 { chat_with("m", how) } else { streamed("m", how) };
+            let body = if turn % 2 == 0 {
+                chat_with("m", how)
+            } else {
+                streamed("m", how)
+            };
             callers[(lane + turn) % 4].chat(&body).with_status(200);
         }
     });
@@ -162,9 +240,18 @@ fn all_sums_agree() {
     let totals = gateway.books_agree();
     assert_eq!(totals.rows, calls as i64);
     for key in &keys {
-        let logged: i64 = rows.iter().filter(|row| row.key_hash.to_string() == key.hash).map(|row| row.spend.0).sum();
+        let logged: i64 = rows
+            .iter()
+            .filter(|row| row.key_hash.to_string() == key.hash)
+            .map(|row| row.spend.0)
+            .sum();
         let told = gateway.key_info(key)["spend"].as_f64().unwrap();
-        assert_eq!((told * 1e9).round() as i64, logged, "/key/info of {}", key.hash);
+        assert_eq!(
+            (told * 1e9).round() as i64,
+            logged,
+            "/key/info of {}",
+            key.hash
+        );
         assert!(logged > 0);
     }
     let unique: std::collections::HashSet<_> = rows.iter().map(|row| row.ledger_id).collect();

@@ -7,14 +7,25 @@ use crate::simulator::Simulator;
 fn a_weak_master_key_is_refused() {
     let simulator = Simulator::start();
     let config = Config::single(&simulator, "m");
-    for (key, text) in [(None, "no master key is set"), (Some(""), "master key"), (Some("sk-1234"), "sk-1234"), (Some("secret"), "sk-")] {
+    for (key, text) in [
+        (None, "no master key is set"),
+        (Some(""), "master key"),
+        (Some("sk-1234"), "sk-1234"),
+        (Some("secret"), "sk-"),
+    ] {
         let mut setup = Setup::new(&config).without_env("LITELLM_MASTER_KEY");
         if let Some(key) = key {
             setup = setup.env("LITELLM_MASTER_KEY", key);
         }
         let (status, said) = setup.refuse();
-        assert!(!status.success() && status.code().is_some(), "{key:?}: {status}");
-        assert!(said.contains(text) && said.contains("LITELLM_MASTER_KEY"), "{key:?}: {said}");
+        assert!(
+            !status.success() && status.code().is_some(),
+            "{key:?}: {status}"
+        );
+        assert!(
+            said.contains(text) && said.contains("LITELLM_MASTER_KEY"),
+            "{key:?}: {said}"
+        );
         assert!(!said.contains("panicked"), "{said}");
     }
 }
@@ -23,7 +34,12 @@ fn a_weak_master_key_is_refused() {
 fn a_weak_master_key_can_be_permitted() {
     let simulator = Simulator::start();
     let setup = Setup::new(&Config::single(&simulator, "m")).env("LITELLM_MASTER_KEY", "sk-1234");
-    let gateway = setup.env("LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY", "true").start();
+    let gateway = setup
+        .env(
+            "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY",
+            "true",
+        )
+        .start();
     gateway.client("sk-1234").chat(&chat("m")).with_status(200);
 }
 
@@ -32,30 +48,49 @@ fn a_broken_file_is_refused_with_its_line() {
     for (text, line) in [
         ("model_list:\n  - model_name: [\n", "gateway.yaml"),
         ("model_list: 7\n", "gateway.yaml:1"),
-        ("model_list: []\ngeneral_settings:\n  budget_enforcement: sometimes\n", "gateway.yaml:3"),
-        ("model_list: []\nlitellm_settings:\n  budget_exceeded_status_code: 200\n", "gateway.yaml:3"),
+        (
+            "model_list: []\ngeneral_settings:\n  budget_enforcement: sometimes\n",
+            "gateway.yaml:3",
+        ),
+        (
+            "model_list: []\nlitellm_settings:\n  budget_exceeded_status_code: 200\n",
+            "gateway.yaml:3",
+        ),
     ] {
         let (status, said) = Setup::of_text(text).refuse();
         assert!(!status.success(), "{text}");
-        assert!(said.contains(line) && !said.contains("panicked"), "{text}: {said}");
+        assert!(
+            said.contains(line) && !said.contains("panicked"),
+            "{text}: {said}"
+        );
     }
 }
 
 #[test]
 fn a_missing_database_folder_is_refused() {
     let simulator = Simulator::start();
-    let setup = Setup::new(&Config::single(&simulator, "m")).env("DATABASE_URL", "sqlite:///nowhere/at/all/pointsman.db");
+    let setup = Setup::new(&Config::single(&simulator, "m"))
+        .env("DATABASE_URL", "sqlite:///nowhere/at/all/pointsman.db");
     let (status, said) = setup.refuse();
-    assert!(!status.success() && said.contains("/nowhere/at/all"), "{said}");
-    let setup = Setup::new(&Config::single(&simulator, "m")).env("DATABASE_URL", "mysql://root:hunter2@db/x");
+    assert!(
+        !status.success() && said.contains("/nowhere/at/all"),
+        "{said}"
+    );
+    let setup = Setup::new(&Config::single(&simulator, "m"))
+        .env("DATABASE_URL", "mysql://root:hunter2@db/x");
     let (status, said) = setup.refuse();
-    assert!(!status.success() && said.contains("sqlite:") && !said.contains("hunter2"), "{said}");
+    assert!(
+        !status.success() && said.contains("sqlite:") && !said.contains("hunter2"),
+        "{said}"
+    );
 }
 
 #[test]
 fn an_unknown_field_warns_with_a_suggestion() {
     let simulator = Simulator::start();
-    let config = Config::single(&simulator, "m").router("num_retrys", 3).general("mastr_key", "x");
+    let config = Config::single(&simulator, "m")
+        .router("num_retrys", 3)
+        .general("mastr_key", "x");
     let gateway = Gateway::of(&config);
     let log = gateway.log();
     for (wrong, right) in [("num_retrys", "num_retries"), ("mastr_key", "master_key")] {
@@ -68,9 +103,14 @@ fn an_unknown_field_warns_with_a_suggestion() {
 #[test]
 fn a_model_without_its_environment_is_left_out() {
     let simulator = Simulator::start();
-    let broken = Deployment::of(&simulator, "broken").param("api_base", "os.environ/NOT_SET_ANYWHERE");
+    let broken =
+        Deployment::of(&simulator, "broken").param("api_base", "os.environ/NOT_SET_ANYWHERE");
     let gateway = Gateway::of(&Config::of([broken, Deployment::of(&simulator, "m")]));
-    assert!(gateway.log().contains("NOT_SET_ANYWHERE"), "{}", gateway.log());
+    assert!(
+        gateway.log().contains("NOT_SET_ANYWHERE"),
+        "{}",
+        gateway.log()
+    );
     gateway.master().chat(&chat("m")).with_status(200);
     gateway.master().chat(&chat("broken")).with_status(400);
 }
@@ -79,8 +119,11 @@ fn a_model_without_its_environment_is_left_out() {
 fn values_from_the_environment() {
     let simulator = Simulator::start();
     simulator.expect_key(Some("sk-from-the-environment-PLANTED"));
-    let deployment = Deployment::of(&simulator, "m").param("api_key", "os.environ/MY_KEY").param("api_base", "os.environ/MY_BASE");
-    let setup = Setup::new(&Config::of([deployment])).env("MY_KEY", "sk-from-the-environment-PLANTED");
+    let deployment = Deployment::of(&simulator, "m")
+        .param("api_key", "os.environ/MY_KEY")
+        .param("api_base", "os.environ/MY_BASE");
+    let setup =
+        Setup::new(&Config::of([deployment])).env("MY_KEY", "sk-from-the-environment-PLANTED");
     let gateway = setup.env("MY_BASE", &simulator.base_url()).start();
     gateway.plant("sk-from-the-environment-PLANTED");
     gateway.master().chat(&chat("m")).with_status(200);
@@ -94,15 +137,22 @@ fn the_examples_serve() {
         (include_str!("../../config/quickstart.yaml"), "my-model"),
         (include_str!("../../config/two-deployments.yaml"), "gpt-4o"),
     ] {
-        let setup = Setup::of_text(text).env("OPENAI_API_KEY", PROVIDER_KEY).env("UPSTREAM_API_KEY", PROVIDER_KEY);
-        let gateway = setup.env("UPSTREAM_BASE_URL", &simulator.base_url()).start();
+        let setup = Setup::of_text(text)
+            .env("OPENAI_API_KEY", PROVIDER_KEY)
+            .env("UPSTREAM_API_KEY", PROVIDER_KEY);
+        let gateway = setup
+            .env("UPSTREAM_BASE_URL", &simulator.base_url())
+            .start();
         let models = gateway.master().get("/v1/models").with_status(200).json();
         assert!(models.to_string().contains(model), "{models}");
         if model == "my-model" {
             gateway.master().chat(&chat(model)).with_status(200);
         }
         let log = gateway.log();
-        assert!(!log.contains("WARN") && !log.contains("ERROR"), "an example warns: {log}");
+        assert!(
+            !log.contains("WARN") && !log.contains("ERROR"),
+            "an example warns: {log}"
+        );
     }
 }
 
@@ -119,12 +169,21 @@ fn a_taken_port_is_told() {
         .env("LITELLM_MASTER_KEY", MASTER_KEY)
         .arg("--config")
         .arg(&config)
-        .args(["--host", "127.0.0.1", "--port", &port.to_string(), "--data-dir"])
+        .args([
+            "--host",
+            "127.0.0.1",
+            "--port",
+            &port.to_string(),
+            "--data-dir",
+        ])
         .arg(folder.path())
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success() && said.contains(&port.to_string()) && said.contains("in use"), "{said}");
+    assert!(
+        !output.status.success() && said.contains(&port.to_string()) && said.contains("in use"),
+        "{said}"
+    );
 }
 
 /// Two processes that count on one folder would each be wrong.
@@ -140,15 +199,24 @@ fn a_data_folder_is_for_one_process() {
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success() && said.contains("in use by another pointsman"), "{said}");
+    assert!(
+        !output.status.success() && said.contains("in use by another pointsman"),
+        "{said}"
+    );
     gateway.master().chat(&chat("m")).with_status(200);
 }
 
 #[test]
 fn help_and_version() {
     for flag in ["--help", "--version"] {
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_pointsman")).arg(flag).output().unwrap();
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_pointsman"))
+            .arg(flag)
+            .output()
+            .unwrap();
         assert!(output.status.success(), "{flag}");
-        assert!(String::from_utf8_lossy(&output.stdout).contains("pointsman"), "{flag}");
+        assert!(
+            String::from_utf8_lossy(&output.stdout).contains("pointsman"),
+            "{flag}"
+        );
     }
 }

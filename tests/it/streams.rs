@@ -12,16 +12,31 @@ fn a_stream_has_openais_form() {
     let simulator = Simulator::start();
     simulator.behave("m", Behaviour::saying("one two three"));
     let gateway = gateway(&simulator);
-    let reply = gateway.master().chat(&streamed("m", json!({}))).with_status(200);
+    let reply = gateway
+        .master()
+        .chat(&streamed("m", json!({})))
+        .with_status(200);
     assert!(reply.must("content-type").starts_with("text/event-stream"));
     assert_eq!(reply.must("cache-control"), "no-cache");
     assert_eq!(reply.must("x-accel-buffering"), "no");
-    assert_eq!(reply.header("x-litellm-response-cost"), None, "a stream's cost is not known at its head");
+    assert_eq!(
+        reply.header("x-litellm-response-cost"),
+        None,
+        "a stream's cost is not known at its head"
+    );
     assert!(reply.is_done());
     assert_eq!(reply.said(), "one two three");
     let events = reply.events();
-    assert!(events.iter().all(|event| event["model"] == "m" && event.get("usage").is_none()), "{events:?}");
-    assert_eq!(events.last().unwrap()["choices"][0]["finish_reason"], "stop");
+    assert!(
+        events
+            .iter()
+            .all(|event| event["model"] == "m" && event.get("usage").is_none()),
+        "{events:?}"
+    );
+    assert_eq!(
+        events.last().unwrap()["choices"][0]["finish_reason"],
+        "stop"
+    );
 }
 
 #[test]
@@ -29,16 +44,31 @@ fn usage_comes_to_those_who_ask() {
     let simulator = Simulator::start();
     let gateway = gateway(&simulator);
     let asked = json!({"stream_options": {"include_usage": true}});
-    let events = gateway.master().chat(&streamed("m", asked)).with_status(200).events();
+    let events = gateway
+        .master()
+        .chat(&streamed("m", asked))
+        .with_status(200)
+        .events();
     let last = events.last().unwrap();
     assert_eq!(last["choices"], json!([]));
     assert!(last["usage"]["total_tokens"].as_u64() > Some(0));
     let not_asked = json!({"stream_options": {"include_usage": false}});
-    let events = gateway.master().chat(&streamed("m", not_asked)).with_status(200).events();
-    assert!(events.iter().all(|event| event["choices"][0].is_object()), "{events:?}");
+    let events = gateway
+        .master()
+        .chat(&streamed("m", not_asked))
+        .with_status(200)
+        .events();
+    assert!(
+        events.iter().all(|event| event["choices"][0].is_object()),
+        "{events:?}"
+    );
     // Both are charged all the same.
     let rows = gateway.rows_when(2);
-    assert!(rows.iter().all(|row| row.usage.completion_tokens() == 8 && !row.usage_estimated), "{rows:#?}");
+    assert!(
+        rows.iter()
+            .all(|row| row.usage.completion_tokens() == 8 && !row.usage_estimated),
+        "{rows:#?}"
+    );
 }
 
 /// The text, although the pieces may end anywhere: within the head, a transfer chunk, an event, a character.
@@ -48,10 +78,11 @@ fn any_split_of_the_upstreams_bytes() {
     let gateway = gateway(&simulator);
     let text = "Zug 7 é 東京駅 🚂";
     let master = gateway.master();
-    let how = |split, on_wire: bool, delay: u64| {
-        json!({"simulate": {"content": text, "split": split, "split_wire": on_wire, "split_delay_ms": delay}})
-    };
-    let mut whole = master.chat(&streamed("m", how(json!({"sizes": []}), false, 0))).with_status(200).frames();
+    let how = |split, on_wire: bool, delay: u64| json!({"simulate": {"content": text, "split": split, "split_wire": on_wire, "split_delay_ms": delay}});
+    let mut whole = master
+        .chat(&streamed("m", how(json!({"sizes": []}), false, 0)))
+        .with_status(200)
+        .frames();
     let masked = |frames: &mut Vec<String>| {
         for frame in frames.iter_mut().filter(|frame| frame.starts_with('{')) {
             let mut event: serde_json::Value = serde_json::from_str(frame).unwrap();
@@ -82,11 +113,22 @@ fn any_split_of_the_upstreams_bytes() {
 fn every_form_of_event_arrives() {
     let simulator = Simulator::start();
     let gateway = gateway(&simulator);
-    for how in [json!({"crlf": true}), json!({"comments": true}), json!({"crlf": true, "comments": true, "split": "every_byte"})] {
+    for how in [
+        json!({"crlf": true}),
+        json!({"comments": true}),
+        json!({"crlf": true, "comments": true, "split": "every_byte"}),
+    ] {
         let mut simulate = how.clone();
         simulate["content"] = json!("a bé c");
-        let reply = gateway.master().chat(&streamed("m", json!({"simulate": simulate}))).with_status(200);
-        assert_eq!((reply.said().as_str(), reply.is_done()), ("a bé c", true), "{how}");
+        let reply = gateway
+            .master()
+            .chat(&streamed("m", json!({"simulate": simulate})))
+            .with_status(200);
+        assert_eq!(
+            (reply.said().as_str(), reply.is_done()),
+            ("a bé c", true),
+            "{how}"
+        );
     }
 }
 
@@ -95,7 +137,10 @@ fn every_form_of_event_arrives() {
 fn an_upstream_may_forget_done() {
     let simulator = Simulator::start();
     let gateway = gateway(&simulator);
-    let reply = gateway.master().chat(&streamed("m", json!({"simulate": {"no_done": true}}))).with_status(200);
+    let reply = gateway
+        .master()
+        .chat(&streamed("m", json!({"simulate": {"no_done": true}})))
+        .with_status(200);
     assert_eq!(reply.said(), "Hello! How can I help you today?");
     assert!(reply.is_done(), "clients wait for it");
     let row = &gateway.rows_when(1)[0];
@@ -120,7 +165,11 @@ fn paced_chunks_come_one_by_one() {
     let gateway = gateway(&simulator);
     let how = json!({"simulate": {"chunks": 20, "chunk_bytes": 8, "chunk_delay_ms": 15}});
     let reply = gateway.master().chat(&streamed("m", how)).with_status(200);
-    assert!(reply.chunks.len() >= 20, "some were joined: {:?}", reply.chunks);
+    assert!(
+        reply.chunks.len() >= 20,
+        "some were joined: {:?}",
+        reply.chunks
+    );
 }
 
 #[test]
@@ -128,8 +177,18 @@ fn a_long_stream_arrives_whole() {
     let simulator = Simulator::start();
     let gateway = gateway(&simulator);
     let how = json!({"simulate": {"chunks": 4000, "chunk_bytes": 40, "multibyte": true}});
-    let replies = at_once(8, |_| gateway.master().chat(&streamed("m", how.clone())).with_status(200).said());
-    assert!(replies.iter().all(|said| said.len() == 160_000 && *said == replies[0]));
+    let replies = at_once(8, |_| {
+        gateway
+            .master()
+            .chat(&streamed("m", how.clone()))
+            .with_status(200)
+            .said()
+    });
+    assert!(
+        replies
+            .iter()
+            .all(|said| said.len() == 160_000 && *said == replies[0])
+    );
 }
 
 #[test]
@@ -138,11 +197,19 @@ fn tool_calls_and_choices_pass() {
     let gateway = gateway(&simulator);
     let call = json!({"id": "call_1", "name": "weather", "arguments": "{\"city\":\"Köln\"}"});
     let how = json!({"n": 2, "simulate": {"tool_calls": [call], "chunks": 3}});
-    let events = gateway.master().chat(&streamed("m", how)).with_status(200).events();
+    let events = gateway
+        .master()
+        .chat(&streamed("m", how))
+        .with_status(200)
+        .events();
     for choice in [0, 1] {
-        let deltas = events.iter().map(|event| &event["choices"][0]).filter(|own| own["index"] == choice);
-        let arguments: String =
-            deltas.filter_map(|own| own["delta"]["tool_calls"][0]["function"]["arguments"].as_str()).collect();
+        let deltas = events
+            .iter()
+            .map(|event| &event["choices"][0])
+            .filter(|own| own["index"] == choice);
+        let arguments: String = deltas
+            .filter_map(|own| own["delta"]["tool_calls"][0]["function"]["arguments"].as_str())
+            .collect();
         assert_eq!(arguments, "{\"city\":\"Köln\"}");
     }
 }

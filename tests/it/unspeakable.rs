@@ -14,11 +14,20 @@ fn gateway(simulator: &Simulator) -> Gateway {
 }
 
 fn runner(cases: u32) -> TestRunner {
-    TestRunner::new(Runs { cases, failure_persistence: None, ..Runs::default() })
+    TestRunner::new(Runs {
+        cases,
+        failure_persistence: None,
+        ..Runs::default()
+    })
 }
 
 fn is_an_answer(reply: &Reply) -> Result<(), TestCaseError> {
-    prop_assert!((200..500).contains(&reply.status), "{} {}", reply.status, String::from_utf8_lossy(&reply.body));
+    prop_assert!(
+        (200..500).contains(&reply.status),
+        "{} {}",
+        reply.status,
+        String::from_utf8_lossy(&reply.body)
+    );
     Ok(())
 }
 
@@ -31,7 +40,9 @@ fn any_bytes_as_a_body() {
     let master = gateway.master();
     let bytes = prop::collection::vec(any::<u8>(), 0..300);
     runner(300)
-        .run(&(bytes, 0..2usize), |(body, path)| is_an_answer(&master.ask(Request::post(PATHS[path], body))))
+        .run(&(bytes, 0..2usize), |(body, path)| {
+            is_an_answer(&master.ask(Request::post(PATHS[path], body)))
+        })
         .unwrap();
     master.chat(&chat("m")).with_status(200);
 }
@@ -82,7 +93,15 @@ fn any_json_in_any_field() {
     let gateway = gateway(&simulator);
     let master = gateway.master();
     let number = prop::sample::select(vec![
-        "0", "-1", "1e999", "-1e999", "1.5", "18446744073709551616", "1e-400", "-0", "9223372036854775808",
+        "0",
+        "-1",
+        "1e999",
+        "-1e999",
+        "1.5",
+        "18446744073709551616",
+        "1e-400",
+        "-0",
+        "9223372036854775808",
     ]);
     let leaf = prop_oneof![
         Just("null".to_owned()),
@@ -95,25 +114,64 @@ fn any_json_in_any_field() {
     ];
     let value = leaf.prop_recursive(3, 12, 4, |inner| {
         prop_oneof![
-            prop::collection::vec(inner.clone(), 0..4).prop_map(|items| format!("[{}]", items.join(","))),
+            prop::collection::vec(inner.clone(), 0..4)
+                .prop_map(|items| format!("[{}]", items.join(","))),
             prop::collection::vec((any::<String>(), inner), 0..4).prop_map(|fields| {
-                let fields: Vec<String> = fields.iter().map(|(name, value)| format!("{}:{value}", json!(name))).collect();
+                let fields: Vec<String> = fields
+                    .iter()
+                    .map(|(name, value)| format!("{}:{value}", json!(name)))
+                    .collect();
                 format!("{{{}}}", fields.join(","))
             }),
         ]
     });
     let fields = prop::sample::select(vec![
-        "model", "messages", "stream", "stream_options", "n", "max_tokens", "max_completion_tokens", "user", "tools", "functions",
-        "service_tier", "metadata", "timeout", "num_retries", "tags", "response_format", "stop", "logit_bias",
+        "model",
+        "messages",
+        "stream",
+        "stream_options",
+        "n",
+        "max_tokens",
+        "max_completion_tokens",
+        "user",
+        "tools",
+        "functions",
+        "service_tier",
+        "metadata",
+        "timeout",
+        "num_retries",
+        "tags",
+        "response_format",
+        "stop",
+        "logit_bias",
     ]);
     let keys = prop::sample::select(vec![
-        "key", "key_alias", "user_id", "team_id", "models", "max_budget", "tpm_limit", "rpm_limit", "max_parallel_requests",
-        "duration", "spend", "blocked", "metadata", "aliases", "config", "permissions", "budget_duration", "soft_budget",
+        "key",
+        "key_alias",
+        "user_id",
+        "team_id",
+        "models",
+        "max_budget",
+        "tpm_limit",
+        "rpm_limit",
+        "max_parallel_requests",
+        "duration",
+        "spend",
+        "blocked",
+        "metadata",
+        "aliases",
+        "config",
+        "permissions",
+        "budget_duration",
+        "soft_budget",
     ]);
     runner(400)
         .run(&(fields, keys, value), |(field, key, value)| {
             let others = [("model", "\"m\""), ("messages", "[]")];
-            let kept = others.iter().filter(|(name, _)| *name != field).map(|(name, value)| format!("\"{name}\":{value},"));
+            let kept = others
+                .iter()
+                .filter(|(name, _)| *name != field)
+                .map(|(name, value)| format!("\"{name}\":{value},"));
             let body = format!("{{{}\"{field}\":{value}}}", kept.collect::<String>());
             is_an_answer(&master.ask(Request::post(PATHS[0], body)))?;
             let reply = master.ask(Request::post(PATHS[1], format!("{{\"{key}\":{value}}}")));
@@ -133,18 +191,34 @@ fn depth_and_width() {
         for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
             let deep = format!("{}1{}", open.repeat(depth), close.repeat(depth));
             let reply = master.ask(Request::post(PATHS[0], messages(&deep)));
-            assert!((200..500).contains(&reply.status), "{depth} {open}: {}", reply.status);
+            assert!(
+                (200..500).contains(&reply.status),
+                "{depth} {open}: {}",
+                reply.status
+            );
             if depth > 128 {
                 assert_eq!(reply.status, 400, "{depth} {open}");
             }
             let unclosed = master.ask(Request::post(PATHS[0], open.repeat(depth)));
             assert_eq!(unclosed.status, 400, "{depth} {open}");
-            let made = master.ask(Request::post(PATHS[1], format!("{{\"metadata\":{{\"x\":{deep}}}}}")));
-            assert!((200..500).contains(&made.status), "{depth} {open}: {}", made.status);
+            let made = master.ask(Request::post(
+                PATHS[1],
+                format!("{{\"metadata\":{{\"x\":{deep}}}}}"),
+            ));
+            assert!(
+                (200..500).contains(&made.status),
+                "{depth} {open}: {}",
+                made.status
+            );
         }
     }
-    let wide: String = (0..100_000).map(|index| format!("\"f{index}\":{index},")).collect();
-    let reply = master.ask(Request::post(PATHS[0], format!("{{{wide}\"model\":\"m\",\"messages\":[]}}")));
+    let wide: String = (0..100_000)
+        .map(|index| format!("\"f{index}\":{index},"))
+        .collect();
+    let reply = master.ask(Request::post(
+        PATHS[0],
+        format!("{{{wide}\"model\":\"m\",\"messages\":[]}}"),
+    ));
     assert!((200..500).contains(&reply.status), "{}", reply.status);
 }
 
@@ -169,7 +243,10 @@ fn any_bytes_in_a_header() {
         "host",
     ]);
     // Everything but what ends a header.
-    let value = prop::collection::vec(any::<u8>().prop_filter("not a line's end", |byte| ![b'\r', b'\n', 0].contains(byte)), 0..60);
+    let value = prop::collection::vec(
+        any::<u8>().prop_filter("not a line's end", |byte| ![b'\r', b'\n', 0].contains(byte)),
+        0..60,
+    );
     let body = chat("m").to_string();
     runner(400)
         .run(&(names, value, any::<bool>()), |(name, value, signed)| {
@@ -227,7 +304,10 @@ fn any_query() {
         "/spend/logs?summarize=",
         "/v1/models?",
     ]);
-    let query = prop::collection::vec(prop::sample::select((33u8..127).collect::<Vec<u8>>()), 0..40);
+    let query = prop::collection::vec(
+        prop::sample::select((33u8..127).collect::<Vec<u8>>()),
+        0..40,
+    );
     runner(300)
         .run(&(path, query), |(path, query)| {
             let query = String::from_utf8(query).unwrap();
@@ -235,7 +315,11 @@ fn any_query() {
         })
         .unwrap();
     for query in ["%00", "%ff", "%", "%zz", "+", "=&=&", "sk-%00"] {
-        for path in ["/key/info?key=", "/spend/logs?request_id=", "/spend/logs?api_key="] {
+        for path in [
+            "/key/info?key=",
+            "/spend/logs?request_id=",
+            "/spend/logs?api_key=",
+        ] {
             let reply = master.get(&format!("{path}{query}"));
             assert!(reply.status < 500, "{path}{query}: {}", reply.status);
         }

@@ -22,7 +22,13 @@ struct Case {
 }
 
 fn cases() -> Vec<Case> {
-    let case = |simulate, status, kind, class, text| Case { simulate, status, kind, class, text };
+    let case = |simulate, status, kind, class, text| Case {
+        simulate,
+        status,
+        kind,
+        class,
+        text,
+    };
     let boom = |status: u16| json!({"status": status, "body": said("boom", "weird", Value::Null)});
     vec![
         case(
@@ -47,7 +53,13 @@ fn cases() -> Vec<Case> {
             "litellm.NotFoundError: NotFoundError: OpenAIException - ",
             "does not exist",
         ),
-        case(boom(408), 408, "invalid_request_error", "litellm.Timeout: ", "boom"),
+        case(
+            boom(408),
+            408,
+            "invalid_request_error",
+            "litellm.Timeout: ",
+            "boom",
+        ),
         case(boom(409), 409, "invalid_request_error", "litellm.", "boom"),
         case(boom(422), 422, "weird", "litellm.BadRequestError: ", "boom"),
         case(
@@ -57,11 +69,41 @@ fn cases() -> Vec<Case> {
             "litellm.RateLimitError: RateLimitError: OpenAIException - ",
             "Please try again in 20s",
         ),
-        case(boom(500), 500, "internal_server_error", "litellm.InternalServerError: InternalServerError: ", "boom"),
-        case(boom(502), 502, "internal_server_error", "litellm.BadGatewayError: BadGatewayError: ", "boom"),
-        case(json!({"status": 503}), 503, "internal_server_error", "litellm.ServiceUnavailableError: ", "overloaded"),
-        case(boom(504), 504, "internal_server_error", "litellm.Timeout: ", "boom"),
-        case(boom(529), 529, "internal_server_error", "litellm.APIError: ", "boom"),
+        case(
+            boom(500),
+            500,
+            "internal_server_error",
+            "litellm.InternalServerError: InternalServerError: ",
+            "boom",
+        ),
+        case(
+            boom(502),
+            502,
+            "internal_server_error",
+            "litellm.BadGatewayError: BadGatewayError: ",
+            "boom",
+        ),
+        case(
+            json!({"status": 503}),
+            503,
+            "internal_server_error",
+            "litellm.ServiceUnavailableError: ",
+            "overloaded",
+        ),
+        case(
+            boom(504),
+            504,
+            "internal_server_error",
+            "litellm.Timeout: ",
+            "boom",
+        ),
+        case(
+            boom(529),
+            529,
+            "internal_server_error",
+            "litellm.APIError: ",
+            "boom",
+        ),
         case(
             json!({"status": 400, "body": said(
                 "This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens.",
@@ -89,7 +131,13 @@ fn cases() -> Vec<Case> {
             "litellm.BadGatewayError: ",
             "Bad Gateway",
         ),
-        case(json!({"status": 500, "body": ""}), 500, "internal_server_error", "litellm.InternalServerError: ", ""),
+        case(
+            json!({"status": 500, "body": ""}),
+            500,
+            "internal_server_error",
+            "litellm.InternalServerError: ",
+            "",
+        ),
         case(
             json!({"status": 400, "body": {"message": "another shape"}}),
             400,
@@ -107,21 +155,41 @@ fn every_class_streamed_or_not() {
     let master = gateway.master();
     for case in cases() {
         let simulate = json!({"simulate": case.simulate});
-        for body in [chat_with("m", simulate.clone()), streamed("m", simulate.clone())] {
+        for body in [
+            chat_with("m", simulate.clone()),
+            streamed("m", simulate.clone()),
+        ] {
             let reply = master.chat(&body);
-            assert_eq!(reply.status, case.status, "{}: {}", case.simulate, String::from_utf8_lossy(&reply.body));
+            assert_eq!(
+                reply.status,
+                case.status,
+                "{}: {}",
+                case.simulate,
+                String::from_utf8_lossy(&reply.body)
+            );
             let error = reply.error();
             assert_eq!(error["type"], case.kind, "{}: {error}", case.simulate);
             let message = error["message"].as_str().unwrap();
-            assert!(message.starts_with(case.class), "{}: {message}", case.simulate);
+            assert!(
+                message.starts_with(case.class),
+                "{}: {message}",
+                case.simulate
+            );
             assert!(message.contains(case.text), "{}: {message}", case.simulate);
             assert!(reply.must("x-litellm-call-id").len() > 30);
         }
     }
     let calls = cases().len() * 2;
     let rows = gateway.rows_when(calls);
-    assert!(rows.iter().all(|row| row.status == pointsman::types::CallStatus::Failure && row.spend.0 == 0));
-    assert!(rows.iter().all(|row| row.error_class.is_some() && row.http_status >= 400), "{rows:#?}");
+    assert!(
+        rows.iter()
+            .all(|row| row.status == pointsman::types::CallStatus::Failure && row.spend.0 == 0)
+    );
+    assert!(
+        rows.iter()
+            .all(|row| row.error_class.is_some() && row.http_status >= 400),
+        "{rows:#?}"
+    );
 }
 
 /// SDKs wait as long as a rate-limited upstream asked for.
@@ -130,7 +198,10 @@ fn retry_after_is_handed_on() {
     let simulator = Simulator::start();
     let gateway = gateway(&simulator);
     let simulate = json!({"simulate": {"status": 429, "headers": {"retry-after": "7"}}});
-    let reply = gateway.master().chat(&chat_with("m", simulate)).with_status(429);
+    let reply = gateway
+        .master()
+        .chat(&chat_with("m", simulate))
+        .with_status(429);
     assert_eq!(reply.must("llm_provider-retry-after"), "7");
     assert_eq!(reply.must("retry-after"), "7");
 }
@@ -141,7 +212,10 @@ fn the_parameter_is_handed_on() {
     let simulator = Simulator::start();
     let gateway = gateway(&simulator);
     let body = said("no such role", "invalid_request_error", Value::Null);
-    let reply = gateway.master().chat(&chat_with("m", json!({"simulate": {"status": 400, "body": body}})));
+    let reply = gateway.master().chat(&chat_with(
+        "m",
+        json!({"simulate": {"status": 400, "body": body}}),
+    ));
     assert_eq!(reply.error()["param"], "messages");
 }
 
@@ -154,7 +228,10 @@ fn an_echoed_provider_key_is_masked() {
         format!("Incorrect API key provided: {PROVIDER_KEY}."),
         format!("header Authorization: Bearer {PROVIDER_KEY} refused"),
     ] {
-        for body in [json!({"error": {"message": text, "type": "x"}}), json!(text)] {
+        for body in [
+            json!({"error": {"message": text, "type": "x"}}),
+            json!(text),
+        ] {
             let how = json!({"simulate": {"status": 401, "body": body}});
             for body in [chat_with("m", how.clone()), streamed("m", how)] {
                 let reply = gateway.master().chat(&body).with_status(401);
@@ -163,7 +240,9 @@ fn an_echoed_provider_key_is_masked() {
         }
     }
     let in_stream = json!({"error_mid_stream": {"after_chunks": 1, "error": {"message": format!("bad {PROVIDER_KEY}")}}});
-    let reply = gateway.master().chat(&streamed("m", json!({"simulate": in_stream})));
+    let reply = gateway
+        .master()
+        .chat(&streamed("m", json!({"simulate": in_stream})));
     assert!(!reply.text().contains(PROVIDER_KEY), "{}", reply.text());
 }
 

@@ -8,6 +8,8 @@
 mod reader;
 mod record;
 mod sync;
+#[cfg(test)]
+pub(super) mod tests;
 mod writer;
 
 pub use reader::{Segments, journals};

@@ -19,20 +19,27 @@ impl Gateway {
     pub fn user(&self, id: &str, change: impl FnOnce(&mut UserRow)) {
         let mut row = UserRow::new(id, now_ms());
         change(&mut row);
-        let user = NewUser { row, models: Vec::new() };
+        let user = NewUser {
+            row,
+            models: Vec::new(),
+        };
         queries::upsert_user(&mut self.database(), &user).expect("a user");
     }
 
     /// Inserts or changes a team.
     pub fn team(&self, id: &str, change: impl FnOnce(&mut NewTeam)) {
-        let mut team = NewTeam { row: TeamRow::new(id, now_ms()), models: Vec::new() };
+        let mut team = NewTeam {
+            row: TeamRow::new(id, now_ms()),
+            models: Vec::new(),
+        };
         change(&mut team);
         queries::upsert_team(&mut self.database(), &team).expect("a team");
     }
 
     /// All rows of the spend log, newest first.
     pub fn rows(&self) -> Vec<SpendRow> {
-        queries::spend_logs(&mut self.database(), &LogQuery::new(LogFilter::All)).expect("the spend log")
+        queries::spend_logs(&mut self.database(), &LogQuery::new(LogFilter::All))
+            .expect("the spend log")
     }
 
     /// The rows, once there are as many.

@@ -64,7 +64,9 @@ impl Client {
     pub fn send(&self, body: &Value) -> Connection {
         let request = Request::post("/v1/chat/completions", body.to_string());
         let mut connection = self.connect();
-        connection.send(&self.signed(request)).expect("a request sent");
+        connection
+            .send(&self.signed(request))
+            .expect("a request sent");
         connection
     }
 }

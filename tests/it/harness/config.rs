@@ -59,7 +59,10 @@ pub struct Config(Value);
 
 impl Config {
     pub fn of(deployments: impl IntoIterator<Item = Deployment>) -> Self {
-        let list: Vec<Value> = deployments.into_iter().map(|deployment| deployment.0).collect();
+        let list: Vec<Value> = deployments
+            .into_iter()
+            .map(|deployment| deployment.0)
+            .collect();
         Self(json!({
             "model_list": list,
             "general_settings": {"master_key": "os.environ/LITELLM_MASTER_KEY"},

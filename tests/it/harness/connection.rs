@@ -48,7 +48,10 @@ impl Request {
     }
 
     pub fn head(&self) -> Vec<u8> {
-        let mut head = format!("{} {} HTTP/1.1\r\nhost: gateway\r\n", self.method, self.path);
+        let mut head = format!(
+            "{} {} HTTP/1.1\r\nhost: gateway\r\n",
+            self.method, self.path
+        );
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
@@ -162,8 +165,13 @@ impl Connection {
     pub fn read_until(&mut self, incoming: &mut Incoming, text: &str) {
         while memchr::memmem::find(&incoming.reply.body, text.as_bytes()).is_none() {
             let so_far = String::from_utf8_lossy(&incoming.reply.body).into_owned();
-            assert_eq!(incoming.reply.ended, Ended::Open, "{text:?} not in {so_far}");
-            self.more(incoming).unwrap_or_else(|error| panic!("{error} after {so_far}"));
+            assert_eq!(
+                incoming.reply.ended,
+                Ended::Open,
+                "{text:?} not in {so_far}"
+            );
+            self.more(incoming)
+                .unwrap_or_else(|error| panic!("{error} after {so_far}"));
         }
     }
 
@@ -210,7 +218,10 @@ impl Connection {
             chunks: Vec::new(),
             ended: Ended::Open,
         };
-        let framing = match (reply.header("content-length"), reply.header("transfer-encoding")) {
+        let framing = match (
+            reply.header("content-length"),
+            reply.header("transfer-encoding"),
+        ) {
             (Some(length), None) => Framing::Length(length.parse().expect("a length")),
             (None, Some("chunked")) => Framing::Chunked,
             (None, None) if status == 204 || status == 304 => Framing::Length(0),
@@ -241,7 +252,9 @@ impl Connection {
                         break;
                     };
                     assert_eq!(end, b"\r\n", "a chunk ends with CR LF");
-                    reply.body.extend_from_slice(&self.inbox[start..start + size]);
+                    reply
+                        .body
+                        .extend_from_slice(&self.inbox[start..start + size]);
                     self.inbox.drain(..start + size + 2);
                     if size == 0 {
                         reply.ended = Ended::Whole;

@@ -111,7 +111,9 @@ impl Setup {
             // Reads to the end, which is the end of the process.
             let _ = stderr.read_to_string(&mut said);
         }
-        let status = eventually("the refusing gateway ends", SOON, || child.try_wait().expect("a child"));
+        let status = eventually("the refusing gateway ends", SOON, || {
+            child.try_wait().expect("a child")
+        });
         (status, said)
     }
 
@@ -155,7 +157,10 @@ impl Gateway {
         std::thread::spawn(move || {
             let mut lines = BufReader::new(stderr);
             let mut line = Vec::new();
-            while lines.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+            while lines
+                .read_until(b'\n', &mut line)
+                .is_ok_and(|read| read > 0)
+            {
                 lock(&log).push_str(&String::from_utf8_lossy(&line));
                 line.clear();
             }
@@ -165,7 +170,10 @@ impl Gateway {
             self.must_live();
             let log = self.log();
             let (_, rest) = log.split_once("listening on http://")?;
-            rest.split(|c: char| c.is_whitespace() || c == '\u{1b}' || c == '/').next()?.parse().ok()
+            rest.split(|c: char| c.is_whitespace() || c == '\u{1b}' || c == '/')
+                .next()?
+                .parse()
+                .ok()
         });
         until("the gateway is ready", SOON, || {
             self.must_live();
@@ -222,8 +230,17 @@ impl Gateway {
     /// Makes a key as the master.
     #[track_caller]
     pub fn key(&self, fields: Value) -> Key {
-        let answer = self.master().post("/key/generate", &fields).with_status(200).json();
-        let text = |name: &str| answer[name].as_str().unwrap_or_else(|| panic!("no {name}: {answer}")).to_owned();
+        let answer = self
+            .master()
+            .post("/key/generate", &fields)
+            .with_status(200)
+            .json();
+        let text = |name: &str| {
+            answer[name]
+                .as_str()
+                .unwrap_or_else(|| panic!("no {name}: {answer}"))
+                .to_owned()
+        };
         let key = Key {
             secret: text("key"),
             hash: text("token"),
@@ -253,18 +270,25 @@ impl Gateway {
     /// `/metrics` as text.
     #[track_caller]
     pub fn metrics(&self) -> String {
-        self.master().get("/metrics").with_status(200).text().to_owned()
+        self.master()
+            .get("/metrics")
+            .with_status(200)
+            .text()
+            .to_owned()
     }
 
     /// The sum of a metric over its labels; `None` when it is not there.
     #[track_caller]
     pub fn metric(&self, name: &str) -> Option<f64> {
         let text = self.metrics();
-        let values = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| {
-            let (series, value) = line.rsplit_once(' ')?;
-            let own = series.split('{').next()?;
-            (own == name).then(|| value.parse::<f64>().ok()).flatten()
-        });
+        let values = text
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .filter_map(|line| {
+                let (series, value) = line.rsplit_once(' ')?;
+                let own = series.split('{').next()?;
+                (own == name).then(|| value.parse::<f64>().ok()).flatten()
+            });
         values.fold(None, |sum, value| Some(sum.unwrap_or(0.0) + value))
     }
 
@@ -288,7 +312,9 @@ impl Gateway {
     /// The end of a process that was asked to stop.
     pub fn ended(&mut self, limit: Duration) -> ExitStatus {
         let mut child = self.child.take().expect("a running gateway");
-        eventually("the gateway ends after SIGTERM", limit, || child.try_wait().expect("a child"))
+        eventually("the gateway ends after SIGTERM", limit, || {
+            child.try_wait().expect("a child")
+        })
     }
 
     /// SIGTERM; the process must end well.

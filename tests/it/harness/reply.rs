@@ -30,7 +30,11 @@ impl Reply {
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut found = self.headers.iter().filter(|(own, _)| own == name);
         let first = found.next().map(|(_, value)| value.as_str());
-        assert!(found.next().is_none(), "{name} stands twice in {:?}", self.headers);
+        assert!(
+            found.next().is_none(),
+            "{name} stands twice in {:?}",
+            self.headers
+        );
         first
     }
 
@@ -53,14 +57,23 @@ impl Reply {
     pub fn json(&self) -> Value {
         match serde_json::from_slice(&self.body) {
             Ok(value) => value,
-            Err(error) => panic!("{error}: {} {}", self.status, String::from_utf8_lossy(&self.body)),
+            Err(error) => panic!(
+                "{error}: {} {}",
+                self.status,
+                String::from_utf8_lossy(&self.body)
+            ),
         }
     }
 
     /// Asserts a status and hands the answer on.
     #[track_caller]
     pub fn with_status(self, status: u16) -> Self {
-        assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));
+        assert_eq!(
+            self.status,
+            status,
+            "{}",
+            String::from_utf8_lossy(&self.body)
+        );
         assert_eq!(self.ended, Ended::Whole);
         self
     }
@@ -71,7 +84,11 @@ impl Reply {
         let body = self.json();
         let error = body["error"].clone();
         assert_error_shape(&error, &body);
-        assert_eq!(error["code"], self.status.to_string(), "code is the status as text: {body}");
+        assert_eq!(
+            error["code"],
+            self.status.to_string(),
+            "code is the status as text: {body}"
+        );
         assert!(self.must("content-type").starts_with("application/json"));
         error
     }
@@ -79,7 +96,10 @@ impl Reply {
     /// `error.message`.
     #[track_caller]
     pub fn message(&self) -> String {
-        self.error()["message"].as_str().unwrap_or_default().to_owned()
+        self.error()["message"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
     }
 
     /// The payloads of a stream's frames, in order. Anything but `data: …` and a blank line is a failure.
@@ -87,8 +107,12 @@ impl Reply {
     pub fn frames(&self) -> Vec<String> {
         let text = self.text();
         let frames = text.split_inclusive("\n\n").map(|frame| {
-            let payload = frame.strip_prefix("data: ").and_then(|rest| rest.strip_suffix("\n\n"));
-            payload.unwrap_or_else(|| panic!("not a whole frame: {frame:?} in {text:?}")).to_owned()
+            let payload = frame
+                .strip_prefix("data: ")
+                .and_then(|rest| rest.strip_suffix("\n\n"));
+            payload
+                .unwrap_or_else(|| panic!("not a whole frame: {frame:?} in {text:?}"))
+                .to_owned()
         });
         frames.collect()
     }
@@ -96,15 +120,24 @@ impl Reply {
     /// The frames that are JSON.
     #[track_caller]
     pub fn events(&self) -> Vec<Value> {
-        let parse = |frame: &String| serde_json::from_str(frame).unwrap_or_else(|error| panic!("{error}: {frame}"));
-        self.frames().iter().filter(|frame| *frame != "[DONE]").map(parse).collect()
+        let parse = |frame: &String| {
+            serde_json::from_str(frame).unwrap_or_else(|error| panic!("{error}: {frame}"))
+        };
+        self.frames()
+            .iter()
+            .filter(|frame| *frame != "[DONE]")
+            .map(parse)
+            .collect()
     }
 
     /// The text of a stream.
     #[track_caller]
     pub fn said(&self) -> String {
         let events = self.events();
-        events.iter().filter_map(|event| event["choices"][0]["delta"]["content"].as_str()).collect()
+        events
+            .iter()
+            .filter_map(|event| event["choices"][0]["delta"]["content"].as_str())
+            .collect()
     }
 
     #[track_caller]
@@ -116,12 +149,29 @@ impl Reply {
 /// An error object has `message`, `type`, `param` and `code`, and nothing that OpenAI's clients do not know.
 #[track_caller]
 pub fn assert_error_shape(error: &Value, whole: &Value) {
-    let fields = error.as_object().unwrap_or_else(|| panic!("no error object: {whole}"));
+    let fields = error
+        .as_object()
+        .unwrap_or_else(|| panic!("no error object: {whole}"));
     for name in ["message", "type", "param", "code"] {
         assert!(fields.contains_key(name), "no {name}: {whole}");
     }
-    assert!(fields["message"].as_str().is_some_and(|text| !text.is_empty()), "{whole}");
+    assert!(
+        fields["message"]
+            .as_str()
+            .is_some_and(|text| !text.is_empty()),
+        "{whole}"
+    );
     assert!(fields["code"].is_string(), "{whole}");
-    let known = ["message", "type", "param", "code", "provider_specific_fields", "litellm_call_id"];
-    assert!(fields.keys().all(|key| known.contains(&key.as_str())), "{whole}");
+    let known = [
+        "message",
+        "type",
+        "param",
+        "code",
+        "provider_specific_fields",
+        "litellm_call_id",
+    ];
+    assert!(
+        fields.keys().all(|key| known.contains(&key.as_str())),
+        "{whole}"
+    );
 }

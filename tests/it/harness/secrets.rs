@@ -17,7 +17,10 @@ pub fn search<'a>(
     let mut found = Vec::new();
     for secret in secrets {
         if let Some(at) = memchr::memmem::find(bytes, secret.as_bytes()) {
-            let from = bytes[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+            let from = bytes[..at]
+                .iter()
+                .rposition(|byte| *byte == b'\n')
+                .map_or(0, |at| at + 1);
             let until = (at + secret.len() + 80).min(bytes.len());
             let line = String::from_utf8_lossy(&bytes[from.max(at.saturating_sub(200))..until]);
             found.push(format!("{secret} in {place}: …{line}…"));
@@ -27,7 +30,10 @@ pub fn search<'a>(
 }
 
 /// Searches every file below a folder.
-pub fn search_files<'a>(folder: &Path, secrets: &(impl IntoIterator<Item = &'a str> + Clone)) -> Vec<String> {
+pub fn search_files<'a>(
+    folder: &Path,
+    secrets: &(impl IntoIterator<Item = &'a str> + Clone),
+) -> Vec<String> {
     let mut found = Vec::new();
     let Ok(entries) = std::fs::read_dir(folder) else {
         return found;

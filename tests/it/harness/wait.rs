@@ -18,10 +18,7 @@ pub fn eventually<T>(what: &str, limit: Duration, mut ask: impl FnMut() -> Optio
         if let Some(answer) = ask() {
             return answer;
         }
-        assert!(
-            Instant::now() < deadline,
-            "not within {limit:?}: {what}"
-        );
+        assert!(Instant::now() < deadline, "not within {limit:?}: {what}");
         std::thread::sleep(POLL);
     }
 }
