@@ -5,6 +5,7 @@
 
 mod admin;
 mod body;
+mod call_id;
 mod error;
 mod health;
 mod metrics;

@@ -8,6 +8,7 @@ use actix_web::http::Method;
 use actix_web::http::header::{HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::call_id::call_id;
 use super::error::ApiError;
 use super::{admin, body, health, metrics, openai};
 use crate::auth::{AuthError, Caller, Permission, credential};
@@ -74,7 +75,9 @@ where
                     Err(error) => {
                         // An unread body would cost the connection, and the client its answer.
                         body::discard(payload).await;
-                        return ApiError::from(error).response();
+                        let id = call_id(request.headers());
+                        let error = ApiError::from(error).header("x-litellm-call-id", &id);
+                        return no_sniffing(error.response());
                     }
                 },
             };
@@ -85,14 +88,17 @@ where
                 caller,
                 arrived,
             };
-            let mut response = handler(call).await.unwrap_or_else(ApiError::response);
-            // No browser shall guess that an answer is a page.
-            response
-                .headers_mut()
-                .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-            response
+            no_sniffing(handler(call).await.unwrap_or_else(ApiError::response))
         },
     )
+}
+
+/// No browser shall guess that an answer is a page.
+fn no_sniffing(mut response: HttpResponse) -> HttpResponse {
+    response
+        .headers_mut()
+        .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
 }
 
 async fn authorise(

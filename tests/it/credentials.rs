@@ -3,11 +3,13 @@
 use crate::harness::{Client, Config, Gateway, Key, MASTER_KEY, Reply, Request, Setup, chat, json};
 use crate::simulator::Simulator;
 
+type Headers<'a> = &'a [(&'a str, &'a str)];
+
 fn gateway(simulator: &Simulator) -> Gateway {
     Gateway::of(&Config::single(simulator, "m"))
 }
 
-fn with(client: &Client, headers: &[(&str, &str)]) -> Reply {
+fn with(client: &Client, headers: Headers<'_>) -> Reply {
     let mut request = Request::post("/v1/chat/completions", chat("m").to_string());
     for (name, value) in headers {
         request = request.header(name, value);
@@ -84,7 +86,7 @@ fn what_is_no_key() {
     let malformed =
         "Authentication Error, Malformed API Key passed in. Ensure Key has `Bearer ` prefix.";
     let not_virtual = "LiteLLM Virtual Key expected. Received=";
-    let cases: [(&[(&str, &str)], &str, &str); 7] = [
+    let cases: [(Headers<'_>, &str, &str); 7] = [
         (&[], "auth_error", missing),
         (&[("authorization", "")], "auth_error", missing),
         (&[("authorization", "Bearer ")], "auth_error", malformed),

@@ -144,3 +144,29 @@ fn redirects_are_not_followed() {
     }
     assert_eq!(there.connections(), 0);
 }
+
+/// The search at every test's end finds what is there.
+#[test]
+#[should_panic(expected = "secrets leaked")]
+fn the_search_finds_what_is_in_the_log() {
+    let simulator = Simulator::start();
+    let gateway = Gateway::of(&Config::single(&simulator, "m"));
+    gateway.plant("listening on");
+}
+
+#[test]
+#[should_panic(expected = "secrets leaked")]
+fn the_search_finds_what_is_in_the_files() {
+    let simulator = Simulator::start();
+    let gateway = Gateway::of(&Config::single(&simulator, "m"));
+    gateway.key(json!({"key_alias": "an-alias-to-be-found"}));
+    gateway.plant("an-alias-to-be-found");
+}
+
+#[test]
+#[should_panic(expected = "secrets leaked")]
+fn the_search_finds_what_is_in_the_metrics() {
+    let simulator = Simulator::start();
+    let gateway = Gateway::of(&Config::single(&simulator, "m"));
+    gateway.plant("pointsman_open_holds");
+}

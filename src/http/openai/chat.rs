@@ -1,26 +1,24 @@
 //! `POST /v1/chat/completions`.
 
-use std::sync::Arc;
-
 use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use futures_util::stream;
 
 use super::error::refusal;
 use crate::http::body;
+use crate::http::call_id::call_id;
 use crate::http::error::ApiError;
 use crate::http::route::{Call, now_micros};
 use crate::journey::{ChatStream, Failure, Incoming, Reply, chat};
-
-/// Longest call id taken from a client, in characters.
-const MOST_CALL_ID: usize = 256;
 
 pub async fn create(call: Call) -> Result<HttpResponse, ApiError> {
     let caller = call.caller()?.clone();
     let settings = &call.worker.shared.settings;
     let started_at = now_micros();
     let call_id = call_id(call.request.headers());
-    let body = body::read(&call.request, call.payload, settings.most_request_bytes).await?;
+    let body = body::read(&call.request, call.payload, settings.most_request_bytes)
+        .await
+        .map_err(|error| error.header("x-litellm-call-id", &call_id))?;
     let client_ip = call
         .request
         .peer_addr()
@@ -78,29 +76,4 @@ fn streamed(headers: HeaderMap, body: Box<ChatStream>) -> HttpResponse {
         HeaderValue::from_static("no"),
     );
     response
-}
-
-/// The client's `x-litellm-call-id` when it is short and printable, else a new UUID.
-fn call_id(headers: &HeaderMap) -> Arc<str> {
-    let given = headers
-        .get("x-litellm-call-id")
-        .and_then(|value| value.to_str().ok());
-    match given {
-        Some(id)
-            if !id.is_empty()
-                && id.len() <= MOST_CALL_ID
-                && id.bytes().all(|byte| byte.is_ascii_graphic()) =>
-        {
-            id.into()
-        }
-        _ => {
-            let mut text = uuid::Uuid::encode_buffer();
-            Arc::from(
-                &*uuid::Builder::from_random_bytes(fastrand::u128(..).to_le_bytes())
-                    .into_uuid()
-                    .hyphenated()
-                    .encode_lower(&mut text),
-            )
-        }
-    }
 }

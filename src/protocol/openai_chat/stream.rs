@@ -7,7 +7,6 @@
 use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
-use memchr::memmem;
 use serde::Deserialize;
 
 use super::usage::{ParsedUsage, parse_usage};
@@ -215,12 +214,11 @@ impl StreamEditor {
         else {
             return;
         };
-        facts.content_bytes += content_bytes(choices);
+        let (content, finished) = strings_in(choices);
+        facts.content_bytes += content;
+        facts.finished |= finished;
         if !facts.content_started {
             facts.content_started = has_content(choices);
-        }
-        if !facts.finished {
-            facts.finished = has_finish_reason(choices);
         }
     }
 }
@@ -371,43 +369,59 @@ impl ChunkSpans {
     }
 }
 
-/// Lengths of the text, reasoning and argument strings in `choices`. A quote inside model text is escaped, so these patterns
-/// match keys only.
-fn content_bytes(choices: &[u8]) -> u64 {
-    [
-        &b"\"content\":"[..],
-        b"\"reasoning_content\":",
-        b"\"reasoning\":",
-        b"\"arguments\":",
-        b"\"refusal\":",
-    ]
-    .into_iter()
-    .flat_map(|key| memmem::find_iter(choices, key).map(move |at| at + key.len()))
-    .map(|at| string_length(&choices[at..]))
-    .sum()
-}
-
-fn string_length(after_colon: &[u8]) -> u64 {
-    let value = after_colon.trim_ascii_start();
-    let Some(text) = value.strip_prefix(b"\"") else {
-        return 0;
-    };
-    let mut length = 0;
-    while let Some(found) = memchr::memchr2(b'"', b'\\', &text[length..]) {
-        if text[length + found] == b'"' {
-            return (length + found) as u64;
+/// What the strings in `choices` tell: bytes of text, reasoning, refusals and arguments, and whether a choice has finished.
+///
+/// One pass from string to string; a quote inside model text is escaped, so keys are never mistaken.
+fn strings_in(choices: &[u8]) -> (u64, bool) {
+    let (mut content, mut finished) = (0, false);
+    let mut at = 0;
+    while let Some((key, after_key)) = next_string(choices, at) {
+        at = after_key;
+        let Some(value_at) = after_colon(choices, after_key) else {
+            continue;
+        };
+        if choices.get(value_at) != Some(&b'"') {
+            continue;
         }
-        length = (length + found + 2).min(text.len());
+        let Some((value, after_value)) = next_string(choices, value_at) else {
+            break;
+        };
+        at = after_value;
+        match &choices[key] {
+            b"content" | b"reasoning_content" | b"reasoning" | b"arguments" | b"refusal" => {
+                content += value.len() as u64;
+            }
+            b"finish_reason" => finished |= !value.is_empty(),
+            _ => {}
+        }
     }
-    text.len() as u64
+    (content, finished)
 }
 
-fn has_finish_reason(choices: &[u8]) -> bool {
-    const KEY: &[u8] = b"\"finish_reason\":";
-    memmem::find_iter(choices, KEY).any(|at| {
-        let value = choices[at + KEY.len()..].trim_ascii_start();
-        value.starts_with(b"\"") && !value.starts_with(b"\"\"")
-    })
+/// The inside of the first string at or after `from`, and the offset behind its closing quote.
+fn next_string(bytes: &[u8], from: usize) -> Option<(Range<usize>, usize)> {
+    let start = from + memchr::memchr(b'"', bytes.get(from..)?)? + 1;
+    let mut at = start;
+    loop {
+        at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
+        if bytes[at] == b'"' {
+            return Some((start..at, at + 1));
+        }
+        at += 2;
+    }
+}
+
+/// Where a value begins, if a colon follows at `at`.
+fn after_colon(bytes: &[u8], at: usize) -> Option<usize> {
+    let space = |from: usize| {
+        let rest = bytes.get(from..).unwrap_or_default();
+        from + rest
+            .iter()
+            .take_while(|byte| byte.is_ascii_whitespace())
+            .count()
+    };
+    let colon = space(at);
+    (bytes.get(colon) == Some(&b':')).then(|| space(colon + 1))
 }
 
 /// Whether any delta holds more than a role. A full parse: it runs for the first events of a stream only.

@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use super::client::Client;
@@ -370,11 +370,6 @@ impl Drop for Gateway {
             std::panic::resume_unwind(panic);
         }
     }
-}
-
-/// Fields of `/key/generate` for a key that may do anything and is limited by nothing.
-pub fn unlimited() -> Value {
-    json!({})
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

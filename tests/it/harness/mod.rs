@@ -4,10 +4,6 @@
 //! (users, teams) are written through the store's own queries. When a gateway is dropped its log, its `/metrics` and its files
 //! are searched for every secret the test planted, and its log for panics: no test has to remember that.
 //! Nothing here sleeps for a guessed time: conditions are waited for, with a deadline.
-#![allow(
-    dead_code,
-    reason = "a tool box: not every tool is in use at all times"
-)]
 
 mod books;
 mod client;
