@@ -226,18 +226,24 @@ async fn finish(
     logger: &actix::Addr<SpendLogger>,
     syncer: &Syncer,
 ) -> Result<(), RunError> {
+    let later = "not everything could be booked; the journal keeps it for the next start";
+    let quiet = async {
+        while syncer.health().writers.load(Ordering::Acquire) > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        logger.send(Flush).await
+    };
+    let flushed = tokio::time::timeout(LAST_FLUSH, quiet).await;
     syncer.sync();
-    let flushed = tokio::time::timeout(LAST_FLUSH, logger.send(Flush)).await;
-    if flushed.is_err() {
-        log::warn!(
-            "ledger: not everything could be booked; the journal keeps it for the next start"
-        );
+    if !matches!(flushed, Ok(Ok(()))) {
+        log::warn!("ledger: {later}");
         return Ok(());
     }
     // Rows that were journalled but not handed over, and the files.
-    recover(store, data_dir).await?;
-    syncer.health().bytes.store(0, Ordering::Relaxed);
-    log::info!("stopped");
+    match recover(store, data_dir).await {
+        Ok(_) => log::info!("stopped"),
+        Err(error) => log::warn!("ledger: {later}: {error}"),
+    }
     Ok(())
 }
 

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use super::journal::{JournalId, Record, Segments, Settled, journals};
 use crate::store::FlushItem;
 
+/// Rows read back at a time: reading begins at a segment's start, so small helpings would read it many times.
+const HELPING: usize = 20_000;
 /// Rows kept in memory over all journals.
 const MOST_ROWS: usize = 50_000;
 
@@ -73,7 +75,7 @@ impl Backlog {
             if queue.rows.is_empty()
                 && let Some(after) = queue.on_disk_after
             {
-                let (rows, more) = read_back(&self.folder, *journal, after, queue.newest, most)?;
+                let (rows, more) = read_back(&self.folder, *journal, after, queue.newest)?;
                 self.in_memory += rows.len();
                 queue.on_disk_after = rows.last().filter(|_| more).map(|row| row.sequence);
                 queue.rows.extend(rows);
@@ -132,13 +134,12 @@ pub(super) fn remove(path: &std::path::Path) -> u64 {
     }
 }
 
-/// Settled rows of a journal behind `after` up to `newest`, and whether there are more than `most`.
+/// A helping of the settled rows of a journal behind `after` up to `newest`, and whether there are more.
 fn read_back(
     folder: &std::path::Path,
     journal: JournalId,
     after: u64,
     newest: u64,
-    most: usize,
 ) -> io::Result<(Vec<Settled>, bool)> {
     let first = journals(folder)?
         .get(&journal)
@@ -153,7 +154,7 @@ fn read_back(
         if let Record::Settled(row) = record
             && sequence > after
         {
-            if rows.len() == most {
+            if rows.len() == HELPING {
                 return Ok((rows, true));
             }
             rows.push(Settled {

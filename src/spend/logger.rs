@@ -1,5 +1,6 @@
 //! The SpendLogger: batches rows into the database, one transaction a batch.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -88,12 +89,17 @@ impl SpendLogger {
             return;
         }
         let batch = match self.next_batch() {
-            Some(batch) => batch,
-            None => {
+            Ok(Some(batch)) => batch,
+            Ok(None) => {
                 self.gauges.oldest_at.store(0, Ordering::Relaxed);
                 for waiter in self.waiting.drain(..) {
                     let _ = waiter.send(());
                 }
+                return;
+            }
+            Err(error) => {
+                log::error!("journal: rows cannot be read back, trying again: {error}");
+                self.try_again(context);
                 return;
             }
         };
@@ -116,22 +122,24 @@ impl SpendLogger {
         );
     }
 
-    fn next_batch(&mut self) -> Option<Arc<FlushBatch>> {
+    fn next_batch(&mut self) -> io::Result<Option<Arc<FlushBatch>>> {
         if self.in_hand.is_none() {
-            let items = self
-                .backlog
-                .take(BATCH)
-                .inspect_err(|error| log::error!("journal: cannot read back rows: {error}"))
-                .ok()?;
+            let items = self.backlog.take(BATCH)?;
             if items.is_empty() {
-                return None;
+                return Ok(None);
             }
             self.in_hand = Some(Arc::new(FlushBatch {
                 items,
                 checkpoints: Vec::new(),
             }));
         }
-        self.in_hand.clone()
+        Ok(self.in_hand.clone())
+    }
+
+    fn try_again(&mut self, context: &mut Context<Self>) {
+        self.gauges.failures.fetch_add(1, Ordering::Relaxed);
+        context.run_later(self.pause, |logger, context| logger.flush(context));
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
     }
 
     fn booked(
@@ -168,13 +176,11 @@ impl SpendLogger {
                 }
             }
             Err(error) => {
-                self.gauges.failures.fetch_add(1, Ordering::Relaxed);
                 log::warn!(
                     "ledger: {} rows could not be booked, trying again: {error}",
                     batch.items.len()
                 );
-                context.run_later(self.pause, |logger, context| logger.flush(context));
-                self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+                self.try_again(context);
             }
         }
     }

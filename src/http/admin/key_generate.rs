@@ -12,7 +12,7 @@ use crate::http::error::ApiError;
 use crate::http::route::{Call, now_ms};
 use crate::policy::duration::parse_key_duration;
 use crate::store::{KeyRow, NewKey, ask, messages};
-use crate::types::{KeyHash, NanoUsd, Role};
+use crate::types::{AmountError, KeyHash, NanoUsd, Role};
 
 /// Largest body of a management route.
 const MOST_BYTES: usize = 1024 * 1024;
@@ -328,8 +328,11 @@ fn check_text(field: &str, text: &str) -> Result<(), ApiError> {
 }
 
 fn money(field: &str, amount: &serde_json::Number) -> Result<NanoUsd, ApiError> {
-    NanoUsd::parse(&amount.to_string()).map_err(|_| {
-        let text = format!("{field} must be a non-negative finite number. Received: {amount}");
+    NanoUsd::parse(&amount.to_string()).map_err(|error| {
+        let text = match error {
+            AmountError::TooLarge(_) => format!("{field}: {error}"),
+            _ => format!("{field} must be a non-negative finite number. Received: {amount}"),
+        };
         ApiError::new(400, "bad_request_error", text, Some(field.to_owned()))
     })
 }

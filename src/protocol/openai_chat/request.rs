@@ -91,6 +91,8 @@ pub enum RequestError {
     TooManyFields,
     #[error("'model' must be a string.")]
     ModelNotText,
+    #[error("'model' must not hold quotes, backslashes or control characters")]
+    ModelUnspeakable,
     #[error("Missing required parameter: 'messages'.")]
     MessagesMissing,
     #[error("Invalid request format: 'messages' must be an array of message objects")]
@@ -111,7 +113,7 @@ impl RequestError {
             Self::Json(_) | Self::NotAnObject | Self::TooDeep | Self::TooManyFields => {
                 Some("request_body")
             }
-            Self::ModelNotText => Some("model"),
+            Self::ModelNotText | Self::ModelUnspeakable => Some("model"),
             Self::MessagesMissing | Self::MessagesNotAList => Some("messages"),
             Self::WrongType { field, .. } => Some(field),
             Self::Refused(_) => None,
@@ -550,7 +552,7 @@ fn normal_form(body: &[u8]) -> Result<Vec<u8>, RequestError> {
                     Ok(text) => {
                         let plain = json::quoted(&text);
                         if key == "model" && plain.contains(&b'\\') {
-                            return Err(RequestError::ModelNotText);
+                            return Err(RequestError::ModelUnspeakable);
                         }
                         out.extend_from_slice(&plain);
                     }

@@ -16,6 +16,8 @@ pub struct JournalHealth {
     pub failing: AtomicBool,
     /// Bytes in all journals on disk.
     pub bytes: AtomicU64,
+    /// Journals that may still be written.
+    pub writers: AtomicU64,
 }
 
 /// Knows the files that are being written.

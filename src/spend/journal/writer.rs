@@ -44,6 +44,7 @@ pub struct JournalWriter {
 impl JournalWriter {
     /// A new journal in `folder`. No file exists until the first record is written.
     pub fn new(folder: PathBuf, syncer: Arc<Syncer>) -> Self {
+        syncer.health().writers.fetch_add(1, Ordering::AcqRel);
         Self {
             folder,
             id: uuid::Uuid::new_v4().into_bytes(),
@@ -155,5 +156,15 @@ impl JournalWriter {
     /// Below this sequence number nothing is open any more.
     pub fn low_water(&self) -> u64 {
         self.open.first().copied().unwrap_or(self.next_sequence)
+    }
+}
+
+impl Drop for JournalWriter {
+    /// A worker that ends while calls are under way settles them as it goes: their rows still reach the disk.
+    fn drop(&mut self) {
+        if let Err(error) = self.write_out() {
+            log::error!("journal: the last records could not be written: {error}");
+        }
+        self.health().writers.fetch_sub(1, Ordering::AcqRel);
     }
 }

@@ -123,7 +123,7 @@ fn silence_lasts_until_the_peer_leaves_and_that_is_noticed() {
 #[test]
 fn a_peer_that_leaves_a_running_stream_is_noticed() {
     let simulator = Simulator::start();
-    let body = chat(json!({"stream": true, "simulate": {"chunks": 200_000, "chunk_bytes": 20}}));
+    let body = chat(json!({"stream": true, "simulate": {"chunks": 5_000, "chunk_bytes": 4_000}}));
     let mut peer = Peer::new(&simulator);
     peer.send("POST /v1/chat/completions HTTP/1.1", &body.to_string());
     assert!(simulator.wait_until(SOON, |simulator| simulator.in_flight("gpt-4o") == 1));
