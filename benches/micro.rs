@@ -18,7 +18,9 @@ use pointsman::protocol::openai_chat::stream::StreamEditor;
 use pointsman::router::{Begin, Control, End, Outcome, RoutingTable, Turn};
 use pointsman::spend::journal::{JournalWriter, Opened, Syncer};
 use pointsman::store::{AnyConnection, FlushBatch, FlushItem, NameCache, queries};
-use pointsman::types::{CallStatus, DatabaseUrl, KeyHash, LedgerId, Limits, NanoUsd, SpendRow, Usage};
+use pointsman::types::{
+    CallStatus, DatabaseUrl, KeyHash, LedgerId, Limits, NanoUsd, SpendRow, Usage,
+};
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -35,8 +37,7 @@ fn table(deployments: usize, strategy: &str) -> Arc<RoutingTable> {
         )
     };
     let entries: String = (0..deployments).map(entry).collect();
-    let text =
-        format!("model_list:\n{entries}router_settings:\n  routing_strategy: {strategy}\n");
+    let text = format!("model_list:\n{entries}router_settings:\n  routing_strategy: {strategy}\n");
     let loaded = Config::from_text("bench.yaml", &text, &|_| None).expect("the text is YAML");
     Arc::new(RoutingTable::compile(&loaded.config))
 }
@@ -99,7 +100,8 @@ fn begin_to_ticket_and_end<const LEAST_BUSY: usize>(bencher: Bencher, deployment
 #[divan::bench]
 fn key_from_headers_and_hash(bencher: Bencher) {
     let mut headers = actix_web::http::header::HeaderMap::new();
-    let value = actix_web::http::header::HeaderValue::from_static("Bearer sk-0SxQIeVCmtP5ZoyF9DWObw");
+    let value =
+        actix_web::http::header::HeaderValue::from_static("Bearer sk-0SxQIeVCmtP5ZoyF9DWObw");
     headers.insert(actix_web::http::header::AUTHORIZATION, value);
     bencher.bench_local(|| KeyHash::of(credential(black_box(&headers)).expect("a key")));
 }

@@ -124,6 +124,13 @@ impl Builder {
         let rates = self.rates(entry, row.as_ref());
         let index = self.deployments.len() as u32;
         let params = &entry.litellm_params;
+        if !params.other.is_empty() {
+            let names: Vec<&str> = params.other.iter().map(|(name, _)| name.as_str()).collect();
+            log::warn!(
+                "deployment {}: litellm_params {names:?} are not sent upstream yet",
+                entry.id
+            );
+        }
         let whole = |number: Option<u64>| number.unwrap_or_default();
         let member = Member {
             deployment: index,

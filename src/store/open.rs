@@ -1,5 +1,6 @@
 //! Opening the database: migrations, pools, threads.
 
+use std::ffi::CStr;
 use std::time::Duration;
 
 use actix::{Addr, SyncArbiter};
@@ -8,6 +9,8 @@ use super::connection::Connector;
 use super::{AnyConnection, DbExecutor, StoreError, migrate};
 use crate::types::DatabaseUrl;
 
+/// A batch every second must not hold up the workers of a busy core; 10 or more would starve the ledger.
+const LEDGER_NICE: i32 = 5;
 /// How long a query waits for a connection.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -53,9 +56,15 @@ impl Store {
     pub fn open(url: &DatabaseUrl, pools: Pools) -> Result<Self, StoreError> {
         migrate::migrate(&mut AnyConnection::open(url)?)?;
         Ok(Self {
-            auth: start(url, pools.auth, READ_CACHE_KIB)?,
-            admin: start(url, pools.admin, READ_CACHE_KIB)?,
-            ledger: start(url, pools.ledger, LEDGER_CACHE_KIB)?,
+            auth: start(url, pools.auth, READ_CACHE_KIB, c"db-auth", 0)?,
+            admin: start(url, pools.admin, READ_CACHE_KIB, c"db-admin", 0)?,
+            ledger: start(
+                url,
+                pools.ledger,
+                LEDGER_CACHE_KIB,
+                c"db-ledger",
+                LEDGER_NICE,
+            )?,
         })
     }
 }
@@ -64,6 +73,8 @@ fn start(
     url: &DatabaseUrl,
     threads: u32,
     page_cache_kib: u32,
+    name: &'static CStr,
+    nice: i32,
 ) -> Result<Addr<DbExecutor>, StoreError> {
     let threads = threads.max(1);
     let local = matches!(url, DatabaseUrl::Sqlite(_));
@@ -87,6 +98,11 @@ fn start(
     // usize holds every u32 on the platforms that have threads.
     let threads = usize::try_from(threads).unwrap_or(1);
     Ok(SyncArbiter::start(threads, move || {
+        // For people who look at threads; neither is vital.
+        let _ = rustix::thread::set_name(name);
+        if nice > 0 {
+            let _ = rustix::process::setpriority_process(None, nice);
+        }
         DbExecutor::new(pool.clone())
     }))
 }

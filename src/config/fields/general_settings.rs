@@ -3,21 +3,12 @@
 use super::{Group, accepted, not_yet, not_yet_on, obeyed};
 
 pub const GROUPS: &[Group] = &[
-    obeyed(
-        1,
-        &[
-            "master_key",
-            "database_url",
-            "database_connection_pool_limit",
-            "proxy_batch_write_at",
-        ],
-    ),
+    obeyed(1, &["master_key", "database_url"]),
     obeyed(
         2,
         &[
             "user_api_key_cache_ttl",
             "max_parallel_requests",
-            "global_max_parallel_requests",
             "max_request_size_mb",
             "include_call_id_in_error_body",
             "dangerously_permit_weak_or_unset_master_key",
@@ -27,6 +18,12 @@ pub const GROUPS: &[Group] = &[
     ),
     // An upstream call always ends with its client here.
     accepted(2, &["cancel_on_disconnect"]),
+    // Spend is written every second, by one connection.
+    accepted(
+        1,
+        &["proxy_batch_write_at", "database_connection_pool_limit"],
+    ),
+    not_yet(2, &["global_max_parallel_requests"]),
     // Matters of LiteLLM's database client, licence and process.
     accepted(
         3,
