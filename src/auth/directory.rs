@@ -19,6 +19,8 @@ use crate::types::{KeyHash, Limits, ModelAccess, NanoUsd, Principal, Role, Scope
 const MOST_KNOWN: usize = 100_000;
 /// Unknown keys a thread keeps, and for how long: a flood of wrong keys must not become a flood of reads.
 const MOST_UNKNOWN: usize = 10_000;
+/// Between two tries to read a key that is known while the database is away.
+const AGAIN: Duration = Duration::from_secs(5);
 const UNKNOWN_TTL: Duration = Duration::from_secs(5);
 
 /// Raised when a key is made: threads that remember it as unknown look again.
@@ -181,8 +183,13 @@ impl Directory {
             Ok(principal) => Ok(self.remember(hash, principal, epoch)),
             Err(error) => {
                 log::warn!("auth: a key could not be read: {error}");
-                // Keys that are known keep working while the database is away.
-                stale.map(Some).ok_or(AuthError::NoDatabase)
+                // Keys that are known keep working while the database is away, and are not asked for again at once.
+                let known = stale.ok_or(AuthError::NoDatabase)?;
+                if let Some(entry) = self.entries.borrow_mut().get_mut(&hash) {
+                    entry.loaded =
+                        Instant::now() - self.ttl.saturating_sub(AGAIN).min(entry.loaded.elapsed());
+                }
+                Ok(Some(known))
             }
         }
     }

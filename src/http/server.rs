@@ -81,7 +81,12 @@ pub fn serve(
             default_parallel,
         );
         let writer = JournalWriter::new(journal_folder.clone(), shared.journal.clone());
-        let desk = Desk::open(writer, logger.clone(), most_journal_bytes);
+        let desk = Desk::open(
+            writer,
+            logger.clone(),
+            shared.ledger.clone(),
+            most_journal_bytes,
+        );
         let port = Port::open(shared.control.clone());
         Worker::new(shared.clone(), directory, desk, port)
     };

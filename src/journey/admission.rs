@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::failure::Failure;
 use super::worker::Worker;
 use crate::auth::Caller;
+use crate::limits::{Limited, Refusal};
 use crate::policy::{access, token_count};
 use crate::protocol::openai_chat::request::ChatRequest;
 use crate::router::{Begin, Denied, Ticket};
@@ -45,7 +46,12 @@ pub async fn admit(
     let mut begin = Begin {
         scopes,
         group,
-        input_tokens: token_count::estimate(request.prompt_bytes),
+        input_tokens: if worker.shared.settings.strict_budgets {
+            // No text has more tokens than bytes: an upper bound, as strict budgets need.
+            request.bytes().len() as u64
+        } else {
+            token_count::estimate(request.prompt_bytes)
+        },
         max_tokens: request.max_tokens,
         choices: request.choices,
         user_budget_binds: principal.team.is_none(),
@@ -53,6 +59,7 @@ pub async fn admit(
     let mut answer = worker.port.begin(begin).await;
     if let Err(Denied::Refused(refusal)) = &answer
         && refusal.depends_on_the_estimate(worker.shared.settings.strict_budgets)
+        && may_still_fit(refusal, request)
     {
         // A guess may admit, it never refuses: count, and ask again.
         if let Some(counted) = count(worker, group, request).await
@@ -72,8 +79,17 @@ pub async fn admit(
     }
 }
 
+/// Whether any prompt at all could fit: a limit that is used up needs no counting.
+fn may_still_fit(refusal: &Refusal, request: &ChatRequest<'_>) -> bool {
+    match refusal.limited {
+        Limited::Tokens { remaining, .. } => remaining > request.max_tokens.unwrap_or(0),
+        _ => true,
+    }
+}
+
 async fn count(worker: &Rc<Worker>, group: u32, request: &ChatRequest<'_>) -> Option<u64> {
-    let _turn = worker.shared.counts.acquire().await.ok()?;
+    // All counters busy: the guess stands, rather than a queue of large bodies.
+    let _turn = worker.shared.counts.try_acquire().ok()?;
     let member = worker.table().groups.get(group as usize)?.members.first()?;
     let model: Arc<str> = worker.deployment(member.deployment)?.model.clone();
     let body = Bytes::copy_from_slice(request.bytes());

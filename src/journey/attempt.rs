@@ -17,6 +17,8 @@ use crate::upstream::{Answer, CallError, ReadError};
 
 /// Largest error body that is read.
 const MOST_ERROR_BYTES: usize = 64 * 1024;
+/// An error body is waited for no longer.
+const ERROR_TIME: Duration = Duration::from_secs(10);
 /// A stream's head is held back this long for its first content; then the client gets what there is.
 const FIRST_CONTENT: Duration = Duration::from_secs(15);
 /// Most bytes held back for the same reason.
@@ -63,8 +65,9 @@ impl Failed {
             .unwrap_or_default()
             .as_millis() as i64;
         let mut failure = classify(&deployment.provider, upstream, now);
-        if let Some(key) = &deployment.api_key {
-            failure.redact(key.expose());
+        let headers_sent = deployment.extra_headers.iter().map(|(_, value)| value);
+        for secret in deployment.api_key.iter().chain(headers_sent) {
+            failure.redact(secret.expose());
         }
         Self {
             failure,
@@ -111,9 +114,8 @@ pub async fn attempt(
     let headers = to_server(answer.headers());
     if !answer.status().is_success() {
         let body = answer
-            .body(limit, MOST_ERROR_BYTES)
-            .await
-            .unwrap_or_default();
+            .beginning(ERROR_TIME.min(limit), MOST_ERROR_BYTES)
+            .await;
         charge.upstream_time = earlier + began.elapsed();
         let told = Upstream::Status {
             status: answer.status().as_u16(),
@@ -244,19 +246,22 @@ async fn first_content(
 ) -> Result<(Answer, StreamEditor, Bytes), Failed> {
     let fail = |upstream: &Upstream<'_>| Failed::of(deployment, upstream, HeaderMap::new());
     let mut held = BytesMut::new();
+    // Anything at all has come, comments included.
+    let mut started = false;
     loop {
-        let patience = if held.is_empty() {
-            limit
-        } else {
+        let patience = if started {
             FIRST_CONTENT.saturating_sub(began.elapsed()).min(limit)
+        } else {
+            limit
         };
         let read = match answer.chunk(patience).await {
-            Err(ReadError::Timeout) if !held.is_empty() && patience < limit => {
+            Err(ReadError::Timeout) if started && patience < limit => {
                 return Ok((answer, editor, held.freeze()));
             }
             read => read.map_err(|error| fail(&read_failure(error, began)))?,
         };
         let ended = read.is_none();
+        started = true;
         let edited = match read {
             Some(bytes) => editor.feed(bytes),
             None => editor.finish(),

@@ -16,6 +16,11 @@ use crate::router::{Deployment, End, Lease, Outcome, Ticket};
 use crate::spend::journal::{Appended, Opened};
 use crate::types::{CallStatus, LedgerId, NanoUsd, SpendRow, Usage};
 
+/// Providers whose `usage.cost` is what they charge.
+const STATES_COST: &[&str] = &["litellm_proxy", "openrouter", "perplexity", "xai"];
+/// A million dollars: more is an error in somebody's arithmetic.
+const MOST_A_CALL_COSTS: NanoUsd = NanoUsd(1_000_000 * 1_000_000_000);
+
 /// What an upstream told of its answer.
 #[derive(Clone, Debug, Default)]
 pub struct Told {
@@ -79,7 +84,7 @@ impl Charge {
             ledger_id: LedgerId::now(),
             call_id: incoming.call_id.clone(),
             client_ip: incoming.client_ip.clone(),
-            end_user: end_user.map(Into::into),
+            end_user: end_user.map(|user| bounded(user).into()),
             arrived: incoming.arrived,
             started_at: incoming.started_at,
             group,
@@ -269,7 +274,12 @@ impl Charge {
             }
         };
         let rates = self.deployment.rates.as_deref();
-        let stated = told.usage.and_then(|parsed| parsed.stated_cost);
+        // Only providers that are known to tell what a call cost are believed, and only sums a call can have.
+        let believed = STATES_COST.contains(&&*self.deployment.provider);
+        let stated = told
+            .usage
+            .and_then(|parsed| parsed.stated_cost)
+            .filter(|stated| believed && *stated <= MOST_A_CALL_COSTS);
         let cost = stated.or_else(|| {
             let parsed = told.usage.as_ref();
             let facts = CallFacts {
@@ -373,7 +383,7 @@ impl Charge {
             request_id: told
                 .id
                 .as_deref()
-                .map_or_else(|| self.call_id.clone(), Into::into),
+                .map_or_else(|| self.call_id.clone(), |id| bounded(id).into()),
             call_id: self.call_id.clone(),
             retries: self.retries,
             http_status,
@@ -387,6 +397,12 @@ impl Drop for Charge {
     fn drop(&mut self) {
         self.abandon(&Told::default());
     }
+}
+
+/// A text of a client or an upstream, short enough for a row: the journal's records are bounded.
+fn bounded(text: &str) -> &str {
+    let end = text.floor_char_boundary(1024);
+    &text[..end]
 }
 
 /// LiteLLM's name of a chat call, shared by all rows.

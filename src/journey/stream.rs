@@ -11,8 +11,9 @@ use crate::policy::upstream_error::{Failure, Upstream};
 use crate::protocol::openai_chat::stream::{StreamEditor, StreamFacts, StreamFault};
 use crate::upstream::{Answer, ReadError};
 
-/// How long the upstream's connection is given to end by itself after the last event, so that it can be used again.
-const TAIL: Duration = Duration::from_secs(1);
+/// How long an upstream is given for what may follow the last content (usage, `[DONE]`), and to end its body, so that its
+/// connection can be used again.
+const TAIL: Duration = Duration::from_secs(5);
 
 /// A stream under way. Dropped before its end, it ends the upstream call and settles what was delivered.
 pub struct ChatStream {
@@ -48,7 +49,14 @@ impl ChatStream {
         }
         while !self.ended {
             let answer = self.answer.as_mut()?;
-            let (out, fault, is_end) = match answer.chunk(self.gap).await {
+            // After the last content only usage and `[DONE]` are missing: a complete answer does not wait long for them.
+            let gap = if self.editor.facts.finished {
+                TAIL
+            } else {
+                self.gap
+            };
+            let (out, fault, is_end) = match answer.chunk(gap).await {
+                Err(ReadError::Timeout) if self.editor.facts.finished => (Bytes::new(), None, true),
                 Ok(Some(read)) => {
                     let edited = self.editor.feed(read);
                     (edited.out, edited.fault.map(Fault::Frame), false)

@@ -10,6 +10,9 @@ use crate::types::{Limits, NanoUsd};
 /// A call has at most this many scopes: key, user, team.
 pub const MAX_SCOPES: usize = 3;
 
+/// No call holds more than a million dollars, so that sums of holds stay far from the ends of their type.
+const MOST_HELD: i64 = 1_000_000 * 1_000_000_000;
+
 /// What a call asks for.
 #[derive(Clone, Copy, Debug)]
 pub struct Ask {
@@ -143,7 +146,10 @@ impl Gatekeeper {
                 continue;
             };
             // The hold shrinks to what is left of a budget (never in strict mode: there it fits).
-            let left = entity.uncommitted().unwrap_or(i64::MAX).max(0);
+            let left = entity
+                .uncommitted()
+                .unwrap_or(MOST_HELD)
+                .clamp(0, MOST_HELD);
             let held = if ask.free {
                 NanoUsd(0)
             } else {

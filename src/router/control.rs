@@ -120,7 +120,8 @@ impl Control {
             .borrow_mut()
             .admit(&ask, now)
             .map_err(Denied::Refused)?;
-        match self.dispatch(begin.group, &[]) {
+        let dispatched = catch_unwind(AssertUnwindSafe(|| self.dispatch(begin.group, &[])));
+        match dispatched.unwrap_or(Err(Denied::Failed)) {
             Ok(lease) => Ok(self.ticket(id, lease, hold, begin)),
             Err(denied) => {
                 // Refused calls burn nothing, also when it is the deployments that are full.

@@ -75,7 +75,13 @@ impl Backlog {
             if queue.rows.is_empty()
                 && let Some(after) = queue.on_disk_after
             {
-                let (rows, more) = read_back(&self.folder, *journal, after, queue.newest)?;
+                let helping = read_back(&self.folder, *journal, after, queue.newest);
+                let (rows, more) = match helping {
+                    Ok(helping) => helping,
+                    // What was taken from other journals must not be lost with this error; it will come again.
+                    Err(_) if !items.is_empty() => break,
+                    Err(error) => return Err(error),
+                };
                 self.in_memory += rows.len();
                 queue.on_disk_after = rows.last().filter(|_| more).map(|row| row.sequence);
                 queue.rows.extend(rows);
@@ -115,7 +121,12 @@ impl Backlog {
                 if !matches!(next_begins, Ok(Some((first, _))) if first <= needed_from) {
                     break;
                 }
-                freed += remove(&Segments::path(&self.folder, journal, pair[0]));
+                let path = Segments::path(&self.folder, journal, pair[0]);
+                freed += remove(&path);
+                if path.exists() {
+                    // A gap would hide what follows it from a reader.
+                    break;
+                }
             }
         }
         freed

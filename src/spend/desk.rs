@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -10,12 +11,14 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::journal::{Appended, JournalWriter, Opened};
-use super::logger::{Record, SpendLogger};
+use super::logger::{Gauges, Record, SpendLogger};
 use crate::types::SpendRow;
 
 /// Rows are handed to the spend logger this often, or when so many wait.
 const HAND_OVER: Duration = Duration::from_millis(100);
 const HAND_OVER_ROWS: usize = 1_000;
+/// A database that lags so many seconds is away.
+const BEHIND: f64 = 10.0;
 /// Between two tries to write when the disk refuses.
 const WRITE_AGAIN: Duration = Duration::from_millis(50);
 
@@ -30,17 +33,24 @@ struct Inner {
     waiters: RefCell<Vec<oneshot::Sender<()>>>,
     wake: Notify,
     most_bytes: u64,
+    gauges: Arc<Gauges>,
 }
 
 impl Desk {
     /// Starts the local task that writes this thread's journal. New calls are refused while all journals together hold
-    /// `most_bytes`.
-    pub fn open(writer: JournalWriter, logger: Addr<SpendLogger>, most_bytes: u64) -> Self {
+    /// `most_bytes` and the database is behind.
+    pub fn open(
+        writer: JournalWriter,
+        logger: Addr<SpendLogger>,
+        gauges: Arc<Gauges>,
+        most_bytes: u64,
+    ) -> Self {
         let inner = Inner {
             writer: RefCell::new(writer),
             waiters: RefCell::default(),
             wake: Notify::new(),
             most_bytes,
+            gauges,
         };
         let desk = Self {
             inner: Rc::new(inner),
@@ -53,8 +63,12 @@ impl Desk {
     pub fn is_open(&self) -> bool {
         let writer = self.inner.writer.borrow();
         let health = writer.health();
-        !health.failing.load(Ordering::Relaxed)
-            && health.bytes.load(Ordering::Relaxed) < self.inner.most_bytes
+        // Segments that are being written count although they may be booked: only with a database that lags are they full.
+        let full = || {
+            health.bytes.load(Ordering::Relaxed) >= self.inner.most_bytes
+                && self.inner.gauges.lag_seconds() > BEHIND
+        };
+        !health.failing.load(Ordering::Relaxed) && !full()
     }
 
     /// Journals that a call goes upstream.

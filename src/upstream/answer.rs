@@ -60,7 +60,10 @@ impl Answer {
             .headers()
             .get(header::CONTENT_TYPE)
             .and_then(|value| value.to_str().ok());
-        kind.is_some_and(|kind| kind.trim_start().starts_with("text/event-stream"))
+        kind.is_some_and(|kind| {
+            let kind = kind.split(';').next().unwrap_or_default();
+            kind.trim().eq_ignore_ascii_case("text/event-stream")
+        })
     }
 
     /// The next piece; `None` at the end. `gap` is the longest silence.
@@ -99,6 +102,22 @@ impl Answer {
         tokio::time::timeout(limit, self.collect(most))
             .await
             .unwrap_or(Err(ReadError::Timeout))
+    }
+
+    /// The beginning of an error's body: what came within `limit`, `most` bytes at most.
+    pub async fn beginning(&mut self, limit: Duration, most: usize) -> Bytes {
+        let mut kept = BytesMut::new();
+        let reading = async {
+            while let Ok(Some(piece)) = self.piece().await {
+                let room = most - kept.len();
+                kept.extend_from_slice(piece.get(..room).unwrap_or(&piece));
+                if kept.len() == most {
+                    break;
+                }
+            }
+        };
+        let _ = tokio::time::timeout(limit, reading).await;
+        kept.freeze()
     }
 
     async fn collect(&mut self, most: usize) -> Result<Bytes, ReadError> {

@@ -44,7 +44,7 @@ const NOT_YET: &[&str] = &[
 ];
 
 /// The fields of LiteLLM's `GenerateKeyRequest` that this version keeps. Others are ignored, as there.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct Wanted {
     key: Option<String>,
@@ -209,9 +209,13 @@ fn row(caller: &Caller, wanted: &Wanted, text: &str) -> Result<KeyRow, ApiError>
             ));
         }
     };
-    if !is_admin {
-        refuse_more_than_own(caller, wanted)?;
-    }
+    let inherited;
+    let wanted = if is_admin {
+        wanted
+    } else {
+        inherited = within_own(caller, wanted)?;
+        &inherited
+    };
     for (field, text) in [
         ("key_alias", &wanted.key_alias),
         ("user_id", &wanted.user_id),
@@ -237,6 +241,12 @@ fn row(caller: &Caller, wanted: &Wanted, text: &str) -> Result<KeyRow, ApiError>
                 }
             }
         }
+    };
+    // A key does not outlive its maker's, unless an admin made it.
+    let expires_at = match (expires_at, principal.expires_at, is_admin) {
+        (asked, _, true) | (asked, None, _) => asked,
+        (Some(asked), Some(own), false) => Some(asked.min(own)),
+        (None, Some(own), false) => Some(own),
     };
     let object = |map: &Option<Map<String, Value>>| {
         Value::Object(map.clone().unwrap_or_default()).to_string()
@@ -271,8 +281,9 @@ fn row(caller: &Caller, wanted: &Wanted, text: &str) -> Result<KeyRow, ApiError>
     })
 }
 
-/// A key gives nobody more than its maker has.
-fn refuse_more_than_own(caller: &Caller, wanted: &Wanted) -> Result<(), ApiError> {
+/// What a key asks for, held within what the calling key has: nobody gives more than it has. Limits that are not named are
+/// the calling key's own, and so is its team.
+fn within_own(caller: &Caller, wanted: &Wanted) -> Result<Wanted, ApiError> {
     let principal = caller.principal();
     if wanted
         .permissions
@@ -303,7 +314,38 @@ fn refuse_more_than_own(caller: &Caller, wanted: &Wanted) -> Result<(), ApiError
             "name the models of the new key: the calling key is limited to some",
         ));
     }
-    Ok(())
+    let own = &principal.key.limits;
+    let mut wanted = wanted.clone();
+    wanted.team_id = principal.team.as_ref().map(|team| team.id.to_string());
+    wanted.tpm_limit = capped("tpm_limit", wanted.tpm_limit, own.tpm)?;
+    wanted.rpm_limit = capped("rpm_limit", wanted.rpm_limit, own.rpm)?;
+    wanted.max_parallel_requests = capped(
+        "max_parallel_requests",
+        wanted.max_parallel_requests,
+        own.max_parallel_requests,
+    )?;
+    if let Some(budget) = own.max_budget {
+        match &wanted.max_budget {
+            None => wanted.max_budget = serde_json::from_str(&budget.to_string()).ok(),
+            Some(asked) if money("max_budget", asked)? > budget => return Err(above("max_budget")),
+            Some(_) => {}
+        }
+    }
+    Ok(wanted)
+}
+
+fn capped(field: &str, asked: Option<i64>, own: Option<u64>) -> Result<Option<i64>, ApiError> {
+    let Some(own) = own.and_then(|own| i64::try_from(own).ok()) else {
+        return Ok(asked);
+    };
+    match asked {
+        Some(asked) if asked > own => Err(above(field)),
+        asked => Ok(Some(asked.unwrap_or(own))),
+    }
+}
+
+fn above(field: &str) -> ApiError {
+    ApiError::forbidden(format!("{field} is above the calling key's own"))
 }
 
 fn check_text(field: &str, text: &str) -> Result<(), ApiError> {

@@ -17,6 +17,9 @@ use crate::protocol::json::{self, Field, ScanError, scan_object};
 /// Below this size a body is checked by serde_json in full before anything is forwarded; above, its structure only.
 const FULL_CHECK_BYTES: usize = 16 * 1024;
 
+/// Most answers to one request.
+const MOST_CHOICES: u64 = 1024;
+
 /// Most top-level fields accepted.
 const MAX_FIELDS: usize = 512;
 
@@ -78,6 +81,40 @@ const REFUSED: &[&str] = &[
     "vertex_credentials",
 ];
 
+/// Starts of the names of callback destinations, projects and credentials: refused as well.
+const CALLBACKS: &[&str] = &[
+    "arize_",
+    "braintrust_",
+    "datadog_",
+    "galileo_",
+    "gcs_",
+    "helicone_",
+    "humanloop_",
+    "langfuse_",
+    "langsmith_",
+    "lunary_",
+    "opik_",
+    "phoenix_",
+    "posthog_",
+    "wandb_",
+    "weave_",
+];
+
+/// Fields that decide something here.
+const READ: &[&str] = &[
+    "functions",
+    "max_completion_tokens",
+    "max_tokens",
+    "messages",
+    "model",
+    "n",
+    "service_tier",
+    "stream",
+    "stream_options",
+    "tools",
+    "user",
+];
+
 /// Why a body is not a chat request. Each names the field and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
@@ -102,6 +139,8 @@ pub enum RequestError {
         field: &'static str,
         expected: &'static str,
     },
+    #[error("Invalid request format: write the field '{0}' in lower case")]
+    WrongCase(String),
     #[error("Rejected Request: {0} is not allowed in request body.")]
     Refused(String),
 }
@@ -116,7 +155,7 @@ impl RequestError {
             Self::ModelNotText | Self::ModelUnspeakable => Some("model"),
             Self::MessagesMissing | Self::MessagesNotAList => Some("messages"),
             Self::WrongType { field, .. } => Some(field),
-            Self::Refused(_) => None,
+            Self::Refused(_) | Self::WrongCase(_) => None,
         }
     }
 }
@@ -357,11 +396,12 @@ impl Reader {
         if let Some(until @ None) = self.removed_until.last_mut() {
             *until = Some(field.start());
         }
-        if self.problem.is_some() {
+        if self.seen > MAX_FIELDS {
+            // Beats everything: the normal form compares each field with each.
+            self.problem = Some(RequestError::TooManyFields.into());
             return;
         }
-        if self.seen > MAX_FIELDS {
-            self.problem = Some(RequestError::TooManyFields.into());
+        if self.problem.is_some() {
             return;
         }
         let key = &bytes[field.key.clone()];
@@ -414,11 +454,28 @@ impl Reader {
             b"max_completion_tokens" => {
                 self.max_completion_tokens = whole(value, "max_completion_tokens")?
             }
-            b"n" => self.choices = whole(value, "n")?.unwrap_or(1),
+            b"n" => {
+                self.choices = whole(value, "n")?.unwrap_or(1);
+                if self.choices > MOST_CHOICES {
+                    return Err(wrong("n", "a whole number from 1 to 1024"));
+                }
+            }
             b"user" => self.user = Some(span.clone()),
             b"service_tier" => self.service_tier = Some(span.clone()),
             _ => {
                 let name = std::str::from_utf8(key).unwrap_or_default();
+                if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+                    let lower = name.to_ascii_lowercase();
+                    let means_one_of_ours = READ.contains(&lower.as_str())
+                        || GATEWAY_ONLY.binary_search(&lower.as_str()).is_ok();
+                    // Some servers read field names in any case: what is checked here must be what they obey.
+                    if means_one_of_ours {
+                        return Err(RequestError::WrongCase(lower).into());
+                    }
+                    if is_refused(&lower) {
+                        return Err(RequestError::Refused(name.to_owned()).into());
+                    }
+                }
                 if is_refused(name) {
                     return Err(RequestError::Refused(name.to_owned()).into());
                 }
@@ -433,7 +490,10 @@ impl Reader {
 }
 
 fn is_refused(name: &str) -> bool {
+    let free = ["langfuse_prompt_version", "langsmith_sampling_rate"];
+    let callback = CALLBACKS.iter().any(|prefix| name.starts_with(prefix));
     REFUSED.binary_search(&name).is_ok()
+        || (callback && !free.contains(&name))
         || name.ends_with("workspace_id")
         || (name.contains("cost_per_") || name.contains("_token_cost"))
 }
@@ -490,19 +550,24 @@ impl Keys {
     }
 }
 
-/// Whether a `stream_options` value asks for usage; `None` when it is neither an object nor null.
+/// Whether a `stream_options` value asks for usage; `None` when it is neither null nor an object with plain keys, each once:
+/// a second, escaped `include_usage` would tell the upstream something else.
 fn asks_for_usage(value: &[u8]) -> Option<bool> {
     if value == b"null" {
         return Some(false);
     }
     let mut asked = false;
+    let mut keys = Keys::default();
+    let mut plain = true;
     scan_object(value, |field| {
-        if &value[field.key] == b"include_usage" {
+        let key = &value[field.key.clone()];
+        plain &= !field.key_is_escaped && !keys.repeats(key);
+        if key == b"include_usage" {
             asked = &value[field.value] == b"true";
         }
     })
     .ok()?;
-    Some(asked)
+    plain.then_some(asked)
 }
 
 /// `value` with `include_usage` true and everything else as it was.
@@ -692,8 +757,18 @@ mod tests {
     #[test]
     fn bad_bodies_are_named() {
         let deep = format!("{{\"messages\":{}{}}}", "[".repeat(200), "]".repeat(200));
-        let cases: [(&str, &str); 9] = [
+        let cases: [(&str, &str); 13] = [
             ("{", "Invalid JSON payload"),
+            (r#"{"model":"a","Model":"b","messages":[]}"#, "lower case"),
+            (
+                r#"{"messages":[],"stream":true,"stream_options":{"include_usage":true,"include_\u0075sage":false}}"#,
+                "'stream_options' must be",
+            ),
+            (r#"{"messages":[],"n":18446744073709551615}"#, "'n' must be"),
+            (
+                r#"{"messages":[],"langfuse_host":"http://x"}"#,
+                "langfuse_host is not allowed",
+            ),
             ("null", "must be a JSON object"),
             ("[]", "must be a JSON object"),
             (r#"{"model":5,"messages":[]}"#, "'model' must be a string."),
@@ -714,6 +789,16 @@ mod tests {
             assert!(message.contains(text), "{body}: {message}");
         }
         assert!(ChatRequest::read(b"{\"model\":\"\xff\",\"messages\":[]}").is_err());
+    }
+
+    #[test]
+    fn a_flood_of_fields_is_refused_before_it_costs() {
+        let many: String = (0..100_000).map(|n| format!(",\"k{n}\":0")).collect();
+        let body = format!("{{\"a\":0,\"a\":0{many},\"messages\":[]}}");
+        assert_eq!(
+            ChatRequest::read(body.as_bytes()).unwrap_err(),
+            RequestError::TooManyFields
+        );
     }
 
     proptest! {

@@ -77,7 +77,16 @@ impl StreamEditor {
     /// Takes the next bytes of the upstream.
     pub fn feed(&mut self, read: Bytes) -> Edited {
         if !self.carry.is_empty() {
+            // The end may have begun in the last bytes that were looked at; before them there is none.
+            let from = self.carry.len().saturating_sub(4);
             self.carry.extend_from_slice(&read);
+            if sse::event_end(&self.carry[from..]).is_none() {
+                let fault = (self.carry.len() > MAX_EVENT).then_some(StreamFault::Malformed);
+                return Edited {
+                    fault,
+                    ..Edited::default()
+                };
+            }
             let whole = self.carry.split().freeze();
             return self.events(whole);
         }

@@ -64,6 +64,7 @@ fn write(out: &mut Vec<u8>, sequence: u64, kind: u8, body: &impl Serialize) {
         return;
     }
     let length = out.len() - start - FRAME;
+    debug_assert!(length <= MAX_RECORD, "texts in rows are bounded");
     let crc = crc32fast::hash(&out[start + FRAME..]);
     out[start..start + 4].copy_from_slice(&(length as u32).to_le_bytes());
     out[start + 4..start + FRAME].copy_from_slice(&crc.to_le_bytes());

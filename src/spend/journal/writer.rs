@@ -3,7 +3,7 @@
 //! Records gather in a buffer during an event-loop turn; [`JournalWriter::write_out`] puts them into the file with one
 //! `write`. What was written is then handed over to the spend logger in batches.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -13,11 +13,11 @@ use std::sync::atomic::Ordering;
 use super::record::{self, Opened};
 use super::sync::{JournalHealth, Syncer};
 use super::{JournalId, SEGMENT_BYTES, hex};
-use crate::types::SpendRow;
+use crate::types::{LedgerId, SpendRow};
 
-/// The place of an `Opened` record, to be given back when the call is settled.
+/// An `Opened` record was appended; to be given back when the call is settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Appended(u64);
+pub struct Appended(LedgerId);
 
 /// A settled row and its place in the journal.
 #[derive(Clone, Debug)]
@@ -36,8 +36,11 @@ pub struct JournalWriter {
     segment_bytes: u64,
     next_sequence: u64,
     buffer: Vec<u8>,
-    /// Calls that are under way: their segments must stay until they settle.
-    open: BTreeSet<u64>,
+    /// Calls that are under way, and where they were opened. They are written again when a segment begins, so that one long
+    /// call does not keep all segments since it began.
+    open: HashMap<LedgerId, (u64, Opened)>,
+    /// A part of the buffer's first record is in the file already.
+    torn: bool,
     settled: Vec<Settled>,
 }
 
@@ -54,7 +57,8 @@ impl JournalWriter {
             segment_bytes: 0,
             next_sequence: 1,
             buffer: Vec::with_capacity(8 * 1024),
-            open: BTreeSet::new(),
+            open: HashMap::new(),
+            torn: false,
             settled: Vec::new(),
         }
     }
@@ -71,16 +75,17 @@ impl JournalWriter {
     pub fn opened(&mut self, opened: &Opened) -> Appended {
         let sequence = self.take_sequence();
         record::write_opened(&mut self.buffer, sequence, opened);
-        self.open.insert(sequence);
-        Appended(sequence)
+        self.open
+            .insert(opened.ledger_id, (sequence, opened.clone()));
+        Appended(opened.ledger_id)
     }
 
     /// Notes how a call ended. `opened` is none for calls that never went upstream.
     pub fn settled(&mut self, opened: Option<Appended>, row: SpendRow) {
         let sequence = self.take_sequence();
         record::write_settled(&mut self.buffer, sequence, &row);
-        if let Some(Appended(sequence)) = opened {
-            self.open.remove(&sequence);
+        if let Some(Appended(call)) = opened {
+            self.open.remove(&call);
         }
         self.settled.push(Settled { sequence, row });
     }
@@ -104,12 +109,8 @@ impl JournalWriter {
     }
 
     fn write_buffer(&mut self) -> io::Result<()> {
-        if self.segment_bytes >= SEGMENT_BYTES {
-            if let Some(full) = self.file.take() {
-                self.syncer.retire(full);
-            }
-            self.segment += 1;
-            self.segment_bytes = 0;
+        if self.segment_bytes >= SEGMENT_BYTES && !self.torn {
+            self.rotate();
         }
         let file = match &self.file {
             Some(file) => file.clone(),
@@ -125,6 +126,7 @@ impl JournalWriter {
             };
             // A part that reached the file must not be written twice.
             self.buffer.drain(..written);
+            self.torn = !self.buffer.is_empty();
             self.segment_bytes += written as u64;
             self.health()
                 .bytes
@@ -132,6 +134,20 @@ impl JournalWriter {
         }
         self.syncer.written();
         Ok(())
+    }
+
+    /// Ends the segment. What is in the buffer goes to the next one, and what is open is written there again.
+    fn rotate(&mut self) {
+        if let Some(full) = self.file.take() {
+            self.syncer.retire(full);
+        }
+        self.segment += 1;
+        self.segment_bytes = 0;
+        for (sequence, opened) in self.open.values_mut() {
+            *sequence = self.next_sequence;
+            self.next_sequence += 1;
+            record::write_opened(&mut self.buffer, *sequence, opened);
+        }
     }
 
     fn new_segment(&mut self) -> io::Result<Arc<File>> {
@@ -155,7 +171,8 @@ impl JournalWriter {
 
     /// Below this sequence number nothing is open any more.
     pub fn low_water(&self) -> u64 {
-        self.open.first().copied().unwrap_or(self.next_sequence)
+        let opened = self.open.values().map(|(sequence, _)| *sequence);
+        opened.min().unwrap_or(self.next_sequence)
     }
 }
 
