@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 /// Values that do not survive a parser: big integers, float spellings, escapes, order, white space, unknown names.
 const ODD: &str = r#""seed": 123456789012345678901234567890, "temperature":1.0, "top_p" : 1e0,
     "unknown_field":{"z":1,"a":-0.0,"deep":[[[{"x":null}]]]}, "escaped":"\u00e9\u4e2d\ud83d\ude82\/", "raw":"é中🚂",
-    "Model":"not this one""#;
+    "Other-Model":"not this one""#;
 
 fn gateway(simulator: &Simulator) -> Gateway {
     // The upstream's name differs in length from the group's.
