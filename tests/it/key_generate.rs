@@ -239,3 +239,45 @@ fn an_import_brings_its_spend() {
         .post("/key/generate", &json!({"spend": -1}))
         .with_status(400);
 }
+
+#[test]
+fn nobody_makes_a_key_that_has_more_than_its_own() {
+    let simulator = Simulator::start();
+    let gateway = gateway(&simulator);
+    gateway.user("u", |_| {});
+    gateway.team("t", |_| {});
+    let maker = gateway.caller(json!({
+        "user_id": "u", "team_id": "t", "max_budget": 1.5, "rpm_limit": 5, "tpm_limit": 100, "duration": "1d",
+    }));
+    let made = maker
+        .post("/key/generate", &json!({}))
+        .with_status(200)
+        .json();
+    gateway.plant(made["key"].as_str().unwrap());
+    for (field, expected) in [
+        ("max_budget", json!(1.5)),
+        ("rpm_limit", json!(5)),
+        ("tpm_limit", json!(100)),
+        ("team_id", json!("t")),
+        ("user_id", json!("u")),
+    ] {
+        assert_eq!(made[field], expected, "{field} of {made}");
+    }
+    assert!(made["expires"].is_string(), "{made}");
+    for more in [
+        json!({"max_budget": 2}),
+        json!({"rpm_limit": 6}),
+        json!({"tpm_limit": 101}),
+        json!({"team_id": "other"}),
+        json!({"permissions": {"a": true}}),
+    ] {
+        maker.post("/key/generate", &more).with_status(403);
+    }
+    let smaller = json!({"max_budget": 0.5, "rpm_limit": 1, "duration": "1h"});
+    let made = maker
+        .post("/key/generate", &smaller)
+        .with_status(200)
+        .json();
+    gateway.plant(made["key"].as_str().unwrap());
+    assert_eq!(made["max_budget"], json!(0.5));
+}

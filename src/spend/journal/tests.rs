@@ -123,6 +123,36 @@ fn a_torn_tail_is_cut_wherever_it_tears() {
 }
 
 #[test]
+fn a_long_call_does_not_pin_the_segments_since_it_began() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = writer(folder.path());
+    let long = row(1);
+    let place = writer.opened(&opened(&long));
+    writer.write_out().unwrap();
+    writer.fill_segment();
+    writer.settled(None, row(2));
+    writer.write_out().unwrap();
+    assert_eq!(journals(folder.path()).unwrap()[&writer.id()], [0, 1]);
+    assert!(
+        writer.low_water() > 2,
+        "the call was opened again in the second segment"
+    );
+    writer.settled(Some(place), long.clone());
+    writer.write_out().unwrap();
+    // The first segment is not needed to know how the call ended.
+    let mut second = Segments::open(folder.path(), writer.id(), 1);
+    let mut seen = Vec::new();
+    while let Some((_, record)) = second.read().unwrap() {
+        seen.push(match record {
+            Record::Opened(opened) => ("opened", opened.ledger_id),
+            Record::Settled(row) => ("settled", row.ledger_id),
+        });
+    }
+    assert!(seen.contains(&("opened", long.ledger_id)), "{seen:?}");
+    assert_eq!(seen.last(), Some(&("settled", long.ledger_id)));
+}
+
+#[test]
 fn a_disk_that_refuses_keeps_the_records() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("gone");

@@ -160,6 +160,12 @@ impl JournalWriter {
         Ok(file)
     }
 
+    /// As if the segment had reached its size.
+    #[cfg(test)]
+    pub fn fill_segment(&mut self) {
+        self.segment_bytes = SEGMENT_BYTES;
+    }
+
     /// Rows written since the last call, for the spend logger.
     pub fn take_settled(&mut self) -> Vec<Settled> {
         std::mem::take(&mut self.settled)
