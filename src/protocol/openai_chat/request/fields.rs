@@ -1,0 +1,103 @@
+//! Names of request fields that the gateway treats in a way of its own (LiteLLM 1.106.2).
+
+/// Fields that address the gateway and never go upstream (LiteLLM's list).
+pub const GATEWAY_ONLY: &[&str] = &[
+    "additional_drop_params",
+    "allowed_openai_params",
+    "api_key",
+    "api_version",
+    "cache",
+    "caching",
+    "content_policy_fallbacks",
+    "context_window_fallbacks",
+    "custom_llm_provider",
+    "disable_fallbacks",
+    "drop_params",
+    "fallbacks",
+    "guardrails",
+    "litellm_metadata",
+    "litellm_params",
+    "litellm_session_id",
+    "litellm_trace_id",
+    "max_retries",
+    "mock_response",
+    "mock_timeout",
+    "no-log",
+    "num_retries",
+    "priority",
+    "proxy_server_request",
+    "request_timeout",
+    "stream_timeout",
+    "tags",
+    "timeout",
+];
+
+/// Fields that would send a call elsewhere, with other credentials or at another price: refused from callers.
+pub const REFUSED: &[&str] = &[
+    "api_base",
+    "aws_bedrock_project_id",
+    "aws_bedrock_runtime_endpoint",
+    "aws_external_id",
+    "aws_profile_name",
+    "aws_role_name",
+    "aws_session_name",
+    "aws_session_tags",
+    "aws_sts_endpoint",
+    "aws_web_identity_token",
+    "azure_ad_token",
+    "base_url",
+    "bedrock_tags",
+    "deployment_url",
+    "model_list",
+    "nvcf_function_id",
+    "s3_endpoint_url",
+    "sagemaker_base_url",
+    "use_ssl",
+    "user_config",
+    "vertex_ai_credentials",
+    "vertex_credentials",
+];
+
+/// Starts of the names of callback destinations, projects and credentials: refused as well.
+const CALLBACKS: &[&str] = &[
+    "arize_",
+    "braintrust_",
+    "datadog_",
+    "galileo_",
+    "gcs_",
+    "helicone_",
+    "humanloop_",
+    "langfuse_",
+    "langsmith_",
+    "lunary_",
+    "opik_",
+    "phoenix_",
+    "posthog_",
+    "wandb_",
+    "weave_",
+];
+
+/// Fields that decide something here.
+pub const READ: &[&str] = &[
+    "functions",
+    "max_completion_tokens",
+    "max_tokens",
+    "messages",
+    "model",
+    "n",
+    "service_tier",
+    "stream",
+    "stream_options",
+    "tools",
+    "user",
+];
+
+/// Whether a caller may not send this field.
+pub fn is_refused(name: &str) -> bool {
+    let free = ["langfuse_prompt_version", "langsmith_sampling_rate"];
+    let callback = CALLBACKS.iter().any(|prefix| name.starts_with(prefix));
+    REFUSED.binary_search(&name).is_ok()
+        || (callback && !free.contains(&name))
+        || name.ends_with("workspace_id")
+        || (name.contains("cost_per_") || name.contains("_token_cost"))
+}

@@ -1,0 +1,72 @@
+//! The slow way: an object written anew so that it can be edited by span.
+
+use std::fmt;
+
+use serde::Deserializer;
+use serde::de::{MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::RequestError;
+use crate::protocol::json;
+
+/// The same object with each key once (the last one wins, as in every JSON library the providers use), no key escaped, and
+/// the values of `model` and `user` free of escapes where their text allows it.
+pub fn normal_form(body: &[u8]) -> Result<Vec<u8>, RequestError> {
+    let fields = raw_fields(body).map_err(|error| RequestError::Json(error.to_string()))?;
+    let mut out = vec![b'{'];
+    for (position, (key, value)) in fields.iter().enumerate() {
+        if fields[position + 1..].iter().any(|(later, _)| later == key) {
+            continue;
+        }
+        if out.len() > 1 {
+            out.push(b',');
+        }
+        let quoted_key = json::quoted(key);
+        if quoted_key.contains(&b'\\') {
+            // A key that must stay escaped (a quote, a control character) is none that the gateway knows.
+            return Err(RequestError::Json(
+                "a field name holds a control character, a quote or a backslash".to_owned(),
+            ));
+        }
+        out.extend_from_slice(&quoted_key);
+        out.push(b':');
+        match key.as_str() {
+            "model" | "user" | "service_tier" => {
+                match serde_json::from_str::<String>(value.get()) {
+                    Ok(text) => {
+                        let plain = json::quoted(&text);
+                        if key == "model" && plain.contains(&b'\\') {
+                            return Err(RequestError::ModelUnspeakable);
+                        }
+                        out.extend_from_slice(&plain);
+                    }
+                    Err(_) => out.extend_from_slice(value.get().as_bytes()),
+                }
+            }
+            _ => out.extend_from_slice(value.get().as_bytes()),
+        }
+    }
+    out.push(b'}');
+    Ok(out)
+}
+
+fn raw_fields(body: &[u8]) -> Result<Vec<(String, &RawValue)>, serde_json::Error> {
+    struct Fields;
+    impl<'de> Visitor<'de> for Fields {
+        type Value = Vec<(String, &'de RawValue)>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a JSON object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut fields = Vec::new();
+            while let Some(field) = map.next_entry()? {
+                fields.push(field);
+            }
+            Ok(fields)
+        }
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    deserializer.deserialize_map(Fields)
+}

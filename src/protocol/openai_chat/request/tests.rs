@@ -1,0 +1,189 @@
+//! What is read of bodies, and what goes upstream.
+
+use super::fields::REFUSED;
+use super::*;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+fn upstream(body: &str) -> Value {
+    let request = ChatRequest::read(body.as_bytes()).unwrap();
+    serde_json::from_slice(&request.upstream_body(b"\"up\"")).unwrap()
+}
+
+#[test]
+fn lists_are_sorted_for_the_search() {
+    assert!(GATEWAY_ONLY.is_sorted());
+    assert!(REFUSED.is_sorted());
+}
+
+#[test]
+fn what_is_read() {
+    let body = r#"{"model":"m","stream":true,"n":2,"max_tokens":5,"max_completion_tokens":7.0,"user":"u","messages":[1]}"#;
+    let request = ChatRequest::read(body.as_bytes()).unwrap();
+    assert_eq!(request.model(), Some("m"));
+    assert!(request.stream);
+    assert!(!request.include_usage);
+    assert_eq!((request.choices, request.max_tokens), (2, Some(7)));
+    assert_eq!(request.user(), Some("u"));
+    assert_eq!(request.prompt_bytes, 3);
+}
+
+#[test]
+fn only_the_named_bytes_change() {
+    let body = "{ \"model\" : \"a\",\n \"messages\":[ {\"x\": 1.00} ], \"big\": 12345678901234567890123, \"e\":\"\\u00e9\" }";
+    let request = ChatRequest::read(body.as_bytes()).unwrap();
+    let sent = String::from_utf8(request.upstream_body(b"\"bb\"")).unwrap();
+    assert_eq!(sent, body.replace("\"a\"", "\"bb\"").trim_end());
+}
+
+#[test]
+fn a_stream_asks_for_usage() {
+    let cases = [
+        (
+            r#"{"messages":[],"stream":true}"#,
+            json!({"include_usage": true}),
+        ),
+        (
+            r#"{"messages":[],"stream":true,"stream_options":null}"#,
+            json!({"include_usage": true}),
+        ),
+        (
+            r#"{"messages":[],"stream":true,"stream_options":{"include_usage":false,"x":1}}"#,
+            json!({"include_usage": true, "x": 1}),
+        ),
+        (
+            r#"{"messages":[],"stream":true,"stream_options":{"include_usage":true}}"#,
+            json!({"include_usage": true}),
+        ),
+    ];
+    for (body, options) in cases {
+        assert_eq!(upstream(body)["stream_options"], options, "{body}");
+    }
+    assert_eq!(
+        upstream(r#"{"messages":[],"stream":false}"#),
+        json!({"messages": [], "stream": false})
+    );
+}
+
+#[test]
+fn gateway_fields_stay_here() {
+    for body in [
+        r#"{"timeout":1,"model":"m","messages":[]}"#,
+        r#"{"model":"m","timeout":1,"messages":[]}"#,
+        r#"{"model":"m","messages":[],"timeout":1}"#,
+        r#"{"model":"m","messages":[] , "timeout":1, "tags":["a"] }"#,
+        r#"{"tags":["a"],"timeout":1,"model":"m","cache":{},"messages":[],"num_retries":2}"#,
+    ] {
+        assert_eq!(
+            upstream(body),
+            json!({"model": "up", "messages": []}),
+            "{body}"
+        );
+    }
+    let streamed = r#"{"model":"m","messages":[],"stream":true,"timeout":1}"#;
+    assert_eq!(
+        upstream(streamed),
+        json!({"model": "up", "messages": [], "stream": true, "stream_options": {"include_usage": true}})
+    );
+}
+
+#[test]
+fn doubled_and_escaped_keys_cannot_smuggle_a_model() {
+    for body in [
+        r#"{"model":"cheap","messages":[],"model":"dear"}"#,
+        r#"{"model":"cheap","messages":[],"mod\u0065l":"dear"}"#,
+        r#"{"mod\u0065l":"cheap","messages":[],"model":"d\u0065ar"}"#,
+    ] {
+        let request = ChatRequest::read(body.as_bytes()).unwrap();
+        assert_eq!(request.model(), Some("dear"), "{body}");
+        let sent: Value = serde_json::from_slice(&request.upstream_body(b"\"up\"")).unwrap();
+        assert_eq!(sent, json!({"model": "up", "messages": []}), "{body}");
+    }
+}
+
+#[test]
+fn bad_bodies_are_named() {
+    let deep = format!("{{\"messages\":{}{}}}", "[".repeat(200), "]".repeat(200));
+    let cases: [(&str, &str); 13] = [
+        ("{", "Invalid JSON payload"),
+        (r#"{"model":"a","Model":"b","messages":[]}"#, "lower case"),
+        (
+            r#"{"messages":[],"stream":true,"stream_options":{"include_usage":true,"include_\u0075sage":false}}"#,
+            "'stream_options' must be",
+        ),
+        (r#"{"messages":[],"n":18446744073709551615}"#, "'n' must be"),
+        (
+            r#"{"messages":[],"langfuse_host":"http://x"}"#,
+            "langfuse_host is not allowed",
+        ),
+        ("null", "must be a JSON object"),
+        ("[]", "must be a JSON object"),
+        (r#"{"model":5,"messages":[]}"#, "'model' must be a string."),
+        (r#"{"model":"m"}"#, "'messages'"),
+        (r#"{"model":"m","messages":"hi"}"#, "must be an array"),
+        (
+            r#"{"model":"m","messages":[],"max_tokens":-1}"#,
+            "'max_tokens' must be a whole number",
+        ),
+        (
+            r#"{"model":"m","messages":[],"api_base":"http://x"}"#,
+            "api_base is not allowed",
+        ),
+        (&deep, "nested deeper"),
+    ];
+    for (body, text) in cases {
+        let message = ChatRequest::read(body.as_bytes()).unwrap_err().to_string();
+        assert!(message.contains(text), "{body}: {message}");
+    }
+    assert!(ChatRequest::read(b"{\"model\":\"\xff\",\"messages\":[]}").is_err());
+}
+
+#[test]
+fn a_flood_of_fields_is_refused_before_it_costs() {
+    let many: String = (0..100_000).map(|n| format!(",\"k{n}\":0")).collect();
+    let body = format!("{{\"a\":0,\"a\":0{many},\"messages\":[]}}");
+    assert_eq!(
+        ChatRequest::read(body.as_bytes()).unwrap_err(),
+        RequestError::TooManyFields
+    );
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_read_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        if let Ok(request) = ChatRequest::read(&bytes) {
+            request.upstream_body(b"\"m\"");
+        }
+    }
+
+    /// The span edits and the normal form (the slow way) give the same object.
+    #[test]
+    fn fast_is_slow(
+        unknown in prop::collection::vec(("[a-z\u{e9}\"]{1,6}", any::<String>()), 0..5),
+        gateway in prop::sample::subsequence(GATEWAY_ONLY.to_vec(), 0..4),
+        stream in any::<bool>(),
+        place in 0usize..8,
+    ) {
+        let mut fields: Vec<(String, Value)> = unknown
+            .into_iter()
+            .map(|(key, value)| (format!("x{key}").replace('"', ""), value.into()))
+            .collect();
+        fields.extend(gateway.iter().map(|key| ((*key).to_owned(), json!({"a": [1]}))));
+        for (key, value) in [("model", json!("m")), ("messages", json!([{"role": "user"}])), ("stream", json!(stream))] {
+            let at = place.min(fields.len());
+            fields.insert(at, (key.to_owned(), value));
+        }
+        fields.dedup_by(|a, b| a.0 == b.0);
+        let text = |doubled: bool| {
+            let mut parts: Vec<String> = fields.iter().map(|(k, v)| format!("{}: {v}", json!(k))).collect();
+            if doubled {
+                parts.push("\"mod\\u0065l\":\"m\"".to_owned());
+            }
+            format!("{{{}}}", parts.join(" , "))
+        };
+        let read = |text: &str| -> Value {
+            serde_json::from_slice(&ChatRequest::read(text.as_bytes()).unwrap().upstream_body(b"\"up\"")).unwrap()
+        };
+        prop_assert_eq!(read(&text(false)), read(&text(true)));
+    }
+}
