@@ -17,7 +17,7 @@ use crate::journey::{Settings, Shared};
 use crate::metrics::Metrics;
 use crate::router::{self, RoutingTable};
 use crate::spend::journal::{FOLDER, Syncer};
-use crate::spend::{Flush, Gauges, RecoveryError, SpendLogger, recover};
+use crate::spend::{Flush, Gauges, RecoveryError, SpendLogger, book_settled, recover};
 use crate::store::{Pools, Store, StoreError};
 use crate::types::DatabaseUrl;
 
@@ -34,6 +34,8 @@ const MOST_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 const COUNTS: usize = 4;
 /// LiteLLM's variable for the length of limit windows, in seconds.
 const WINDOW_VARIABLE: &str = "LITELLM_RATE_LIMIT_WINDOW_SIZE";
+/// How long worker threads are waited for after their server has ended.
+const LAST_WRITES: Duration = Duration::from_millis(200);
 /// How long the last rows may take to be booked at exit; what is left is booked at the next start.
 const LAST_FLUSH: Duration = Duration::from_secs(10);
 
@@ -227,20 +229,26 @@ async fn finish(
     syncer: &Syncer,
 ) -> Result<(), RunError> {
     let later = "not everything could be booked; the journal keeps it for the next start";
+    // Worker threads may outlive their server by a moment, or for good: then their journals are read, not removed.
     let quiet = async {
         while syncer.health().writers.load(Ordering::Acquire) > 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        logger.send(Flush).await
     };
-    let flushed = tokio::time::timeout(LAST_FLUSH, quiet).await;
+    let is_quiet = tokio::time::timeout(LAST_WRITES, quiet).await.is_ok();
+    let flushed = tokio::time::timeout(LAST_FLUSH, logger.send(Flush)).await;
     syncer.sync();
     if !matches!(flushed, Ok(Ok(()))) {
         log::warn!("ledger: {later}");
         return Ok(());
     }
-    // Rows that were journalled but not handed over, and the files.
-    match recover(store, data_dir).await {
+    // Rows that were journalled but not handed over.
+    let booked = if is_quiet {
+        recover(store, data_dir).await
+    } else {
+        book_settled(store, data_dir).await
+    };
+    match booked {
         Ok(_) => log::info!("stopped"),
         Err(error) => log::warn!("ledger: {later}: {error}"),
     }

@@ -12,4 +12,4 @@ mod recovery;
 
 pub use desk::Desk;
 pub use logger::{Flush, Gauges, Record, SpendLogger};
-pub use recovery::{RecoveryError, recover};
+pub use recovery::{RecoveryError, book_settled, recover};

@@ -34,20 +34,8 @@ pub async fn recover(store: &Store, data_dir: &Path) -> Result<u64, RecoveryErro
     let folder = data_dir.join(FOLDER);
     let found = journals(&folder)?;
     let ids: Vec<JournalId> = found.keys().copied().collect();
-    let booked: BTreeMap<JournalId, u64> = ask(
-        &store.ledger,
-        ReadCheckpoints {
-            journals: ids.clone(),
-        },
-    )
-    .await?
-    .into_iter()
-    .collect();
-    let mut rows = 0;
+    let rows = replay_all(store, data_dir, &found, Open::IsInterrupted).await?;
     for (journal, segments) in &found {
-        let first = segments.first().copied().unwrap_or(0);
-        let from = booked.get(journal).copied().unwrap_or(0);
-        rows += replay(store, data_dir, *journal, first, from).await?;
         for segment in segments {
             remove(&Segments::path(&folder, journal, *segment));
         }
@@ -58,12 +46,46 @@ pub async fn recover(store: &Store, data_dir: &Path) -> Result<u64, RecoveryErro
     Ok(rows)
 }
 
+/// Books the settled rows of journals that may still be written: nothing is deleted, and a call that is open may yet end.
+pub async fn book_settled(store: &Store, data_dir: &Path) -> Result<u64, RecoveryError> {
+    let found = journals(&data_dir.join(FOLDER))?;
+    replay_all(store, data_dir, &found, Open::MayEnd).await
+}
+
+/// What an `Opened` without its `Settled` means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Open {
+    IsInterrupted,
+    MayEnd,
+}
+
+async fn replay_all(
+    store: &Store,
+    data_dir: &Path,
+    found: &BTreeMap<JournalId, Vec<u32>>,
+    open: Open,
+) -> Result<u64, RecoveryError> {
+    let journals = found.keys().copied().collect();
+    let booked: BTreeMap<JournalId, u64> = ask(&store.ledger, ReadCheckpoints { journals })
+        .await?
+        .into_iter()
+        .collect();
+    let mut rows = 0;
+    for (journal, segments) in found {
+        let first = segments.first().copied().unwrap_or(0);
+        let from = booked.get(journal).copied().unwrap_or(0);
+        rows += replay(store, data_dir, *journal, first, from, open).await?;
+    }
+    Ok(rows)
+}
+
 async fn replay(
     store: &Store,
     data_dir: &Path,
     journal: JournalId,
     first: u32,
     from: u64,
+    when_open: Open,
 ) -> Result<u64, RecoveryError> {
     let mut segments = Segments::open(&data_dir.join(FOLDER), journal, first);
     let mut open: BTreeMap<[u8; 16], (u64, Opened)> = BTreeMap::new();
@@ -92,7 +114,10 @@ async fn replay(
         }
     }
     // Numbered behind everything that was written, in the order they began: the same numbers should this be repeated.
-    let mut interrupted: Vec<(u64, Opened)> = open.into_values().collect();
+    let mut interrupted: Vec<(u64, Opened)> = match when_open {
+        Open::IsInterrupted => open.into_values().collect(),
+        Open::MayEnd => Vec::new(),
+    };
     interrupted.sort_by_key(|(seq, _)| *seq);
     for (_, opened) in interrupted {
         last += 1;

@@ -76,3 +76,17 @@ fn a_hanging_call_delays_the_end_only_so_long() {
     let status = gateway.ended(Duration::from_secs(25));
     assert!(status.code().is_some(), "it was killed: {status}");
 }
+
+#[test]
+fn an_orderly_end_leaves_everything_booked() {
+    let simulator = Simulator::start();
+    let mut gateway = Gateway::of(&Config::single(&simulator, "m"));
+    for _ in 0..3 {
+        gateway.master().chat(&chat("m")).with_status(200);
+    }
+    // At once: the rows are still in the journal alone.
+    gateway.terminate();
+    assert_eq!(gateway.rows().len(), 3, "booked before the next start");
+    gateway.start_again();
+    assert_eq!(gateway.rows().len(), 3);
+}
