@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix::{Actor, Arbiter};
+use actix_rt::signal::unix;
 use tokio::sync::Semaphore;
 
 use crate::auth::{Epoch, Master};
@@ -195,7 +196,7 @@ async fn start(options: &Options, config: &Config, window: Duration) -> Result<(
         .master_key
         .as_ref()
         .map(|key| Arc::new(Master::new(key.expose())));
-    let (server, _, addresses) = serve(Running {
+    let (server, handle, addresses) = serve(Running {
         shared,
         master,
         key_ttl: general.user_api_key_cache_ttl,
@@ -215,10 +216,28 @@ async fn start(options: &Options, config: &Config, window: Duration) -> Result<(
         table.groups.len(),
         url
     );
+    let told = told_to_stop().map_err(|error| RunError::Other(error.to_string()))?;
+    actix_rt::spawn(async move {
+        told.await;
+        handle.stop(true).await;
+    });
     server
         .await
         .map_err(|error| RunError::Other(error.to_string()))?;
     finish(&store, &options.data_dir, &logger, &syncer).await
+}
+
+/// Resolves at SIGTERM or SIGINT.
+fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
+    let mut terminate = unix::signal(unix::SignalKind::terminate())?;
+    let mut interrupt = unix::signal(unix::SignalKind::interrupt())?;
+    Ok(async move {
+        let name = tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        };
+        log::info!("{name} received; calls under way may end");
+    })
 }
 
 /// Books what is left, now that nobody writes any more.
@@ -238,7 +257,7 @@ async fn finish(
     let is_quiet = tokio::time::timeout(LAST_WRITES, quiet).await.is_ok();
     let flushed = tokio::time::timeout(LAST_FLUSH, logger.send(Flush)).await;
     syncer.sync();
-    if !matches!(flushed, Ok(Ok(()))) {
+    if flushed.is_err() {
         log::warn!("ledger: {later}");
         return Ok(());
     }

@@ -107,6 +107,8 @@ pub fn serve(
         .max_connections(MOST_CONNECTIONS)
         .shutdown_timeout(GRACE_SECONDS)
         .tcp_nodelay(true)
+        // The server's own handling would stop all arbiters with it, the spend logger's among them.
+        .disable_signals()
         // Else a client that leaves during a silent upstream call goes unnoticed.
         .h1_allow_half_closed(false)
         .bind((host.as_str(), port))
