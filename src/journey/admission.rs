@@ -43,6 +43,8 @@ pub async fn admit(
         return Err(Failure::LedgerClosed);
     }
     let scopes = worker.places(caller).await.ok_or(Failure::ControlFailed)?;
+    // What a call is billed by when its provider tells no usage: never the upper bound of strict budgets.
+    let mut input_tokens = token_count::estimate(request.prompt_bytes);
     let mut begin = Begin {
         scopes,
         group,
@@ -50,7 +52,7 @@ pub async fn admit(
             // No text has more tokens than bytes: an upper bound, as strict budgets need.
             request.bytes().len() as u64
         } else {
-            token_count::estimate(request.prompt_bytes)
+            input_tokens
         },
         max_tokens: request.max_tokens,
         choices: request.choices,
@@ -66,6 +68,7 @@ pub async fn admit(
             && counted < begin.input_tokens
         {
             begin.input_tokens = counted;
+            input_tokens = counted;
             answer = worker.port.begin(begin).await;
         }
     }
@@ -73,7 +76,7 @@ pub async fn admit(
         Ok(ticket) => Ok(Admitted {
             group,
             ticket,
-            input_tokens: begin.input_tokens,
+            input_tokens,
         }),
         Err(denied) => Err(failure(worker, group, denied)),
     }

@@ -268,3 +268,21 @@ fn a_spent_budget_stays_spent_over_a_restart() {
     call(&gateway).with_status(422);
     assert_eq!(simulator.received("m"), 1);
 }
+
+/// A strict budget holds money for an upper bound of the prompt; what is billed without usage is the estimate.
+#[test]
+fn a_strict_hold_is_no_bill() {
+    let simulator = Simulator::start();
+    let config = Config::single(&simulator, "m").general("budget_enforcement", "strict");
+    let gateway = Gateway::of(&config);
+    let body = chat_with(
+        "m",
+        json!({"simulate": {"no_usage": true, "content": "hello"}}),
+    );
+    gateway.master().chat(&body).with_status(200);
+    let rows = gateway.rows_when(1);
+    assert!(rows[0].usage_estimated);
+    let billed = rows[0].usage.prompt_tokens();
+    let bytes = body.to_string().len() as u64;
+    assert!(billed * 3 < bytes, "{billed} tokens of {bytes} bytes");
+}
