@@ -6,6 +6,7 @@
 mod database_url;
 mod ids;
 mod money;
+mod operation;
 mod principal;
 mod secret;
 mod spend_row;
@@ -14,6 +15,7 @@ mod usage;
 pub use database_url::{DatabaseUrl, DatabaseUrlError};
 pub use ids::{DeploymentId, KeyHash, LedgerId};
 pub use money::{AmountError, NanoUsd, Price, PriceError};
+pub use operation::Operation;
 pub use principal::{Limits, ModelAccess, Principal, Role, Scope};
 pub use secret::Secret;
 pub use spend_row::{CallStatus, SpendRow};

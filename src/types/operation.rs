@@ -1,0 +1,52 @@
+//! What a client asks of a model.
+
+/// An operation on a model. A deployment serves each at an address of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Operation {
+    /// `POST /v1/chat/completions`.
+    Chat,
+    /// `POST /v1/completions`, OpenAI's older text completions.
+    Completion,
+    /// `POST /v1/embeddings`.
+    Embedding,
+}
+
+impl Operation {
+    /// All of them, in the order of [`Self::index`].
+    pub const ALL: [Self; 3] = [Self::Chat, Self::Completion, Self::Embedding];
+
+    /// A place in an array that holds one thing an operation.
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// OpenAI's path of the operation, behind the base address (`…/v1`).
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Chat => "/chat/completions",
+            Self::Completion => "/completions",
+            Self::Embedding => "/embeddings",
+        }
+    }
+
+    /// The name of the operation in spend rows and metrics (LiteLLM 1.106.2).
+    pub const fn call_type(self) -> &'static str {
+        match self {
+            Self::Chat => "acompletion",
+            Self::Completion => "atext_completion",
+            Self::Embedding => "aembedding",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_index_is_the_place_in_all() {
+        for (place, operation) in Operation::ALL.into_iter().enumerate() {
+            assert_eq!(operation.index(), place);
+        }
+    }
+}
