@@ -4,9 +4,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix_web::HttpResponse;
-use actix_web::http::Method;
 use serde_json::json;
 
+use super::about::Tag;
 use super::error::ApiError;
 use super::route::{Call, Route, guarded};
 use crate::auth::Permission;
@@ -16,29 +16,23 @@ use crate::store::{ask, messages};
 /// What does not answer within this time counts as stalled.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+const LIVELINESS: Route = Route::get("/health/liveliness", Permission::Public, |permission| {
+    guarded(permission, liveliness)
+})
+.about(Tag::Health, "Tells that the process runs.");
+
 /// See [`super::routes`].
 pub const ROUTES: &[Route] = &[
-    Route {
-        method: Method::GET,
-        path: "/health/liveliness",
-        permission: Permission::Public,
-        summary: "Tells that the process runs.",
-        mount: |permission| guarded(permission, liveliness),
-    },
-    Route {
-        method: Method::GET,
-        path: "/health/liveness",
-        permission: Permission::Public,
-        summary: "Tells that the process runs.",
-        mount: |permission| guarded(permission, liveliness),
-    },
-    Route {
-        method: Method::GET,
-        path: "/health/readiness",
-        permission: Permission::Public,
-        summary: "Tells whether requests can be served: database, journal and control thread answer.",
-        mount: |permission| guarded(permission, readiness),
-    },
+    LIVELINESS,
+    LIVELINESS.at("/health/liveness"),
+    Route::get("/health/readiness", Permission::Public, |permission| {
+        guarded(permission, readiness)
+    })
+    .about(
+        Tag::Health,
+        "Tells whether requests can be served: database, journal and control thread answer.",
+    )
+    .errors(&[503]),
 ];
 
 async fn liveliness(_: Call) -> Result<HttpResponse, ApiError> {

@@ -3,30 +3,24 @@
 use std::sync::atomic::Ordering;
 
 use actix_web::HttpResponse;
-use actix_web::http::Method;
 
+use super::about::{Answer, Tag};
 use super::error::ApiError;
 use super::route::{Call, Route, guarded};
 use crate::auth::Permission;
 use crate::limits::Report;
 
+const METRICS: Route = Route::get("/metrics", Permission::Information, |permission| {
+    guarded(permission, show)
+})
+.about(
+    Tag::Health,
+    "Tells requests, latencies, spend and the ledger's state in the text format of Prometheus.",
+)
+.answer(Answer::Text("text/plain; version=0.0.4; charset=utf-8"));
+
 /// See [`super::routes`].
-pub const ROUTES: &[Route] = &[
-    Route {
-        method: Method::GET,
-        path: "/metrics",
-        permission: Permission::Information,
-        summary: "Tells requests, latencies, spend and the ledger's state in the text format of Prometheus.",
-        mount: |permission| guarded(permission, show),
-    },
-    Route {
-        method: Method::GET,
-        path: "/metrics/",
-        permission: Permission::Information,
-        summary: "Tells requests, latencies, spend and the ledger's state in the text format of Prometheus.",
-        mount: |permission| guarded(permission, show),
-    },
-];
+pub const ROUTES: &[Route] = &[METRICS, METRICS.at("/metrics/")];
 
 async fn show(call: Call) -> Result<HttpResponse, ApiError> {
     let shared = &call.worker.shared;

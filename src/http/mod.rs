@@ -3,6 +3,7 @@
 //! Every sub-room exports its own slice of [`Route`]s, each with a permission; [`routes`] is the one list of all, from which
 //! the server is built and which tests walk. A handler gets a `Call` whose caller has already been let in.
 
+mod about;
 mod admin;
 mod body;
 mod call_id;
@@ -13,6 +14,7 @@ mod openai;
 mod route;
 mod server;
 
+pub use about::{About, Answer, Tag};
 pub use error::ApiError;
 pub use route::{Route, routes};
 pub use server::{Running, ServeError, serve};

@@ -7,22 +7,112 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use actix_web::http::Method;
 use actix_web::http::header::{HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use actix_web::{HttpRequest, HttpResponse, web};
+use utoipa::{IntoParams, ToSchema};
 
+use super::about::{About, Answer, SchemaOf, Tag, query_of};
 use super::call_id::call_id;
 use super::error::ApiError;
 use super::{admin, body, health, metrics, openai};
 use crate::auth::{AuthError, Caller, Permission, credential};
 use crate::journey::Worker;
 
-/// One operation.
+/// Puts the guard for a permission in front of a handler.
+type Mount = fn(Permission) -> actix_web::Route;
+
+/// One operation: a method and a path.
+///
+/// ```text
+/// Route::post("/key/generate", Permission::OwnKeys, |permission| guarded(permission, generate))
+///     .about(Tag::Keys, "Makes a virtual key; its text is returned this once.")
+///     .body::<GenerateKeyRequest>()
+/// ```
+#[derive(Clone)]
 pub struct Route {
     pub method: Method,
+    /// As actix-web matches it: `{name}` is a segment, `{name:.+}` may hold slashes.
     pub path: &'static str,
     pub permission: Permission,
-    /// One sentence for people.
-    pub summary: &'static str,
-    /// Puts the guard for `permission` in front of the handler.
-    pub(super) mount: fn(Permission) -> actix_web::Route,
+    pub about: About,
+    pub(super) mount: Mount,
+}
+
+impl Route {
+    pub(super) const fn get(path: &'static str, permission: Permission, mount: Mount) -> Self {
+        Self::new(Method::GET, path, permission, mount)
+    }
+
+    pub(super) const fn post(path: &'static str, permission: Permission, mount: Mount) -> Self {
+        Self::new(Method::POST, path, permission, mount)
+    }
+
+    pub(super) const fn new(
+        method: Method,
+        path: &'static str,
+        permission: Permission,
+        mount: Mount,
+    ) -> Self {
+        Self {
+            method,
+            path,
+            permission,
+            about: About::new(Tag::Docs, ""),
+            mount,
+        }
+    }
+
+    /// Its chapter in the document, and one sentence. Every route has them.
+    pub(super) const fn about(mut self, tag: Tag, summary: &'static str) -> Self {
+        self.about.tag = tag;
+        self.about.summary = summary;
+        self
+    }
+
+    pub(super) const fn description(mut self, description: &'static str) -> Self {
+        self.about.description = description;
+        self
+    }
+
+    /// The JSON body, which must be there.
+    pub(super) const fn body<T: ToSchema>(mut self) -> Self {
+        self.about.body = Some(SchemaOf::of::<T>());
+        self
+    }
+
+    /// The JSON body, which may be left out.
+    pub(super) const fn optional_body<T: ToSchema>(self) -> Self {
+        let mut route = self.body::<T>();
+        route.about.body_is_optional = true;
+        route
+    }
+
+    /// The query parameters, which are the fields of `T`.
+    pub(super) const fn query<T: IntoParams>(mut self) -> Self {
+        self.about.query = Some(query_of::<T>);
+        self
+    }
+
+    pub(super) const fn answers<T: ToSchema>(mut self) -> Self {
+        self.about.answer = Answer::Json(SchemaOf::of::<T>());
+        self
+    }
+
+    /// What it answers with, when that is not JSON alone.
+    pub(super) const fn answer(mut self, answer: Answer) -> Self {
+        self.about.answer = answer;
+        self
+    }
+
+    /// Statuses of errors beside those of every route of its kind.
+    pub(super) const fn errors(mut self, errors: &'static [u16]) -> Self {
+        self.about.errors = errors;
+        self
+    }
+
+    /// The same operation at another path.
+    pub(super) const fn at(mut self, path: &'static str) -> Self {
+        self.path = path;
+        self
+    }
 }
 
 /// Every operation of the server.

@@ -5,6 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 
 use crate::auth::Caller;
 use crate::http::body;
@@ -44,24 +45,32 @@ const NOT_YET: &[&str] = &[
 ];
 
 /// The fields of LiteLLM's `GenerateKeyRequest` that this version keeps. Others are ignored, as there.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
-struct Wanted {
+pub struct GenerateKeyRequest {
     key: Option<String>,
     key_alias: Option<String>,
     user_id: Option<String>,
     team_id: Option<String>,
     models: Option<Vec<String>>,
+    /// US dollars.
+    #[schema(value_type = Option<f64>)]
     max_budget: Option<serde_json::Number>,
     tpm_limit: Option<i64>,
     rpm_limit: Option<i64>,
     max_parallel_requests: Option<i64>,
     duration: Option<String>,
+    /// US dollars spent before; administrators only.
+    #[schema(value_type = Option<f64>)]
     spend: Option<serde_json::Number>,
     blocked: Option<bool>,
+    #[schema(value_type = Option<Object>)]
     metadata: Option<Map<String, Value>>,
+    #[schema(value_type = Option<Object>)]
     aliases: Option<Map<String, Value>>,
+    #[schema(value_type = Option<Object>)]
     config: Option<Map<String, Value>>,
+    #[schema(value_type = Option<Object>)]
     permissions: Option<Map<String, Value>>,
 }
 
@@ -95,7 +104,7 @@ pub async fn generate(call: Call) -> Result<HttpResponse, ApiError> {
     Ok(HttpResponse::Ok().json(shown))
 }
 
-fn wanted(bytes: &[u8]) -> Result<Wanted, ApiError> {
+fn wanted(bytes: &[u8]) -> Result<GenerateKeyRequest, ApiError> {
     let bytes = if bytes.trim_ascii().is_empty() {
         b"{}"
     } else {
@@ -136,7 +145,7 @@ fn wanted(bytes: &[u8]) -> Result<Wanted, ApiError> {
         }
     }
     // One field at a time, so that an error names its field.
-    let mut wanted = Wanted::default();
+    let mut wanted = GenerateKeyRequest::default();
     macro_rules! take {
         ($($field:ident),*) => {$(
             if let Some(value) = fields.get(stringify!($field)) {
@@ -194,7 +203,7 @@ fn key_text(custom: Option<&str>) -> Result<String, ApiError> {
     Ok(custom.to_owned())
 }
 
-fn row(caller: &Caller, wanted: &Wanted, text: &str) -> Result<KeyRow, ApiError> {
+fn row(caller: &Caller, wanted: &GenerateKeyRequest, text: &str) -> Result<KeyRow, ApiError> {
     let now = now_ms();
     let principal = caller.principal();
     let own_id = principal.user.as_ref().map(|user| user.id.to_string());
@@ -283,7 +292,10 @@ fn row(caller: &Caller, wanted: &Wanted, text: &str) -> Result<KeyRow, ApiError>
 
 /// What a key asks for, held within what the calling key has: nobody gives more than it has. Limits that are not named are
 /// the calling key's own, and so is its team.
-fn within_own(caller: &Caller, wanted: &Wanted) -> Result<Wanted, ApiError> {
+fn within_own(
+    caller: &Caller,
+    wanted: &GenerateKeyRequest,
+) -> Result<GenerateKeyRequest, ApiError> {
     let principal = caller.principal();
     if wanted
         .permissions

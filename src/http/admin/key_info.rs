@@ -3,6 +3,7 @@
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::IntoParams;
 
 use crate::auth::iso;
 use crate::http::error::ApiError;
@@ -10,14 +11,15 @@ use crate::http::route::{Call, now_ms};
 use crate::store::{KeyRow, ask, messages};
 use crate::types::{KeyHash, NanoUsd, Role};
 
-#[derive(Deserialize)]
-struct Query {
+#[derive(Deserialize, IntoParams)]
+pub struct KeyInfoQuery {
+    /// A key's text or its hash; the caller's own when it is left out.
     key: Option<String>,
 }
 
 pub async fn info(call: Call) -> Result<HttpResponse, ApiError> {
     let caller = call.caller()?.clone();
-    let query = web::Query::<Query>::from_query(call.request.query_string())
+    let query = web::Query::<KeyInfoQuery>::from_query(call.request.query_string())
         .map_err(|error| ApiError::invalid_query("key", error.to_string()))?;
     let principal = caller.principal();
     let (asked, hash) = match &query.key {

@@ -4,32 +4,34 @@ mod key_generate;
 mod key_info;
 mod spend_logs;
 
-use actix_web::http::Method;
-
+use super::about::Tag;
 use super::route::{Route, guarded};
 use crate::auth::Permission;
 
 /// See [`super::routes`].
 pub const ROUTES: &[Route] = &[
-    Route {
-        method: Method::POST,
-        path: "/key/generate",
-        permission: Permission::OwnKeys,
-        summary: "Makes a virtual key; its text is returned this once.",
-        mount: |permission| guarded(permission, key_generate::generate),
-    },
-    Route {
-        method: Method::GET,
-        path: "/key/info",
-        permission: Permission::Information,
-        summary: "Tells about a key: the caller's own, or the one named by `key`.",
-        mount: |permission| guarded(permission, key_info::info),
-    },
-    Route {
-        method: Method::GET,
-        path: "/spend/logs",
-        permission: Permission::OwnSpend,
-        summary: "Lists spend log rows of a request, a key or a user, or sums them by day.",
-        mount: |permission| guarded(permission, spend_logs::logs),
-    },
+    Route::post("/key/generate", Permission::OwnKeys, |permission| {
+        guarded(permission, key_generate::generate)
+    })
+    .about(
+        Tag::Keys,
+        "Makes a virtual key; its text is returned this once.",
+    )
+    .optional_body::<key_generate::GenerateKeyRequest>(),
+    Route::get("/key/info", Permission::Information, |permission| {
+        guarded(permission, key_info::info)
+    })
+    .about(
+        Tag::Keys,
+        "Tells about a key: the caller's own, or the one named by `key`.",
+    )
+    .query::<key_info::KeyInfoQuery>(),
+    Route::get("/spend/logs", Permission::OwnSpend, |permission| {
+        guarded(permission, spend_logs::logs)
+    })
+    .about(
+        Tag::Spend,
+        "Lists spend log rows of a request, a key or a user, or sums them by day.",
+    )
+    .query::<spend_logs::SpendLogsQuery>(),
 ];

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use time::Date;
 use time::macros::format_description;
+use utoipa::IntoParams;
 
 use super::key_info::hash_of;
 use crate::auth::iso;
@@ -18,20 +19,23 @@ use crate::types::{CallStatus, NanoUsd, Role, SpendRow};
 
 const MICROS_A_DAY: i64 = 24 * 60 * 60 * 1_000_000;
 
-#[derive(Deserialize)]
-struct Query {
+#[derive(Deserialize, IntoParams)]
+pub struct SpendLogsQuery {
+    /// A key's text or its hash.
     api_key: Option<String>,
     user_id: Option<String>,
     request_id: Option<String>,
+    /// First day, `YYYY-MM-DD` in UTC; with `end_date`.
     start_date: Option<String>,
+    /// Last day, included.
     end_date: Option<String>,
-    /// True when absent.
+    /// Sums by day, when days are given and nothing else is; true when absent.
     summarize: Option<String>,
 }
 
 pub async fn logs(call: Call) -> Result<HttpResponse, ApiError> {
     let caller = call.caller()?.clone();
-    let query = web::Query::<Query>::from_query(call.request.query_string())
+    let query = web::Query::<SpendLogsQuery>::from_query(call.request.query_string())
         .map_err(|error| ApiError::invalid_query("query", error.to_string()))?
         .into_inner();
     let owner = match caller.role() {
@@ -103,7 +107,7 @@ fn flag(text: Option<&str>) -> Result<bool, ApiError> {
 }
 
 /// First and last day, as days since 1970-01-01 UTC; both are given or none.
-fn days(query: &Query) -> Result<Option<(i32, i32)>, ApiError> {
+fn days(query: &SpendLogsQuery) -> Result<Option<(i32, i32)>, ApiError> {
     let day = |field: &'static str, text: &Option<String>| -> Result<Option<i32>, ApiError> {
         let Some(text) = text else { return Ok(None) };
         let date =

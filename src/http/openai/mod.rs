@@ -4,39 +4,31 @@ mod chat;
 mod error;
 mod models;
 
-use actix_web::http::Method;
-
+use super::about::{Answer, Tag};
 use super::route::{Route, guarded};
 use crate::auth::Permission;
 
+const CHAT: Route = Route::post(
+    "/v1/chat/completions",
+    Permission::Inference,
+    |permission| guarded(permission, chat::create),
+)
+.about(Tag::Chat, "Creates a chat completion, whole or streamed.")
+.description(
+    "Fields that are not named here go to the provider as they came, and unknown fields of its answer come back.",
+)
+.answer(Answer::AnyJsonOrEvents);
+
+const MODELS: Route = Route::get("/v1/models", Permission::Information, |permission| {
+    guarded(permission, models::list)
+})
+.about(Tag::Models, "Lists the models that the caller may call.")
+.answers::<models::ModelList>();
+
 /// See [`super::routes`].
 pub const ROUTES: &[Route] = &[
-    Route {
-        method: Method::POST,
-        path: "/v1/chat/completions",
-        permission: Permission::Inference,
-        summary: "Creates a chat completion, whole or streamed.",
-        mount: |permission| guarded(permission, chat::create),
-    },
-    Route {
-        method: Method::POST,
-        path: "/chat/completions",
-        permission: Permission::Inference,
-        summary: "Creates a chat completion, whole or streamed.",
-        mount: |permission| guarded(permission, chat::create),
-    },
-    Route {
-        method: Method::GET,
-        path: "/v1/models",
-        permission: Permission::Information,
-        summary: "Lists the models that the caller may call.",
-        mount: |permission| guarded(permission, models::list),
-    },
-    Route {
-        method: Method::GET,
-        path: "/models",
-        permission: Permission::Information,
-        summary: "Lists the models that the caller may call.",
-        mount: |permission| guarded(permission, models::list),
-    },
+    CHAT,
+    CHAT.at("/chat/completions"),
+    MODELS,
+    MODELS.at("/models"),
 ];

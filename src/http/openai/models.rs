@@ -2,6 +2,7 @@
 
 use actix_web::HttpResponse;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::http::error::ApiError;
 use crate::http::route::Call;
@@ -10,16 +11,18 @@ use crate::policy::access;
 /// LiteLLM's constant.
 const CREATED: i64 = 1_677_610_602;
 
-#[derive(Serialize)]
-struct Model<'a> {
+/// A model as OpenAI lists it.
+#[derive(Serialize, ToSchema)]
+pub struct Model<'a> {
     id: &'a str,
     object: &'static str,
     created: i64,
     owned_by: &'static str,
 }
 
-#[derive(Serialize)]
-struct List<'a> {
+/// All models that the caller may call.
+#[derive(Serialize, ToSchema)]
+pub struct ModelList<'a> {
     data: Vec<Model<'a>>,
     object: &'static str,
 }
@@ -39,7 +42,7 @@ pub async fn list(call: Call) -> Result<HttpResponse, ApiError> {
         owned_by: "openai",
     };
     let data = allowed.map(|name| model(&**name)).collect();
-    Ok(HttpResponse::Ok().json(List {
+    Ok(HttpResponse::Ok().json(ModelList {
         data,
         object: "list",
     }))

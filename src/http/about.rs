@@ -1,0 +1,132 @@
+//! What the OpenAPI document tells about a route beside its path and its permission.
+
+use std::borrow::Cow;
+
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{IntoParams, ToSchema};
+
+/// The chapter of the document that a route stands in, in the document's order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tag {
+    Chat,
+    Completions,
+    Embeddings,
+    Models,
+    Keys,
+    Spend,
+    Utils,
+    Health,
+    Docs,
+}
+
+impl Tag {
+    pub const ALL: [Self; 9] = [
+        Self::Chat,
+        Self::Completions,
+        Self::Embeddings,
+        Self::Models,
+        Self::Keys,
+        Self::Spend,
+        Self::Utils,
+        Self::Health,
+        Self::Docs,
+    ];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Chat => "chat completions",
+            Self::Completions => "completions",
+            Self::Embeddings => "embeddings",
+            Self::Models => "models",
+            Self::Keys => "keys",
+            Self::Spend => "spend",
+            Self::Utils => "utilities",
+            Self::Health => "health and metrics",
+            Self::Docs => "documentation",
+        }
+    }
+
+    pub const fn description(self) -> &'static str {
+        match self {
+            Self::Chat => "OpenAI's chat completions, whole or streamed.",
+            Self::Completions => "OpenAI's legacy text completions, whole or streamed.",
+            Self::Embeddings => "OpenAI's embeddings.",
+            Self::Models => "What may be called, and what it costs and can do.",
+            Self::Keys => "Virtual keys: their models, limits and budgets.",
+            Self::Spend => "What calls have cost.",
+            Self::Utils => "Token counts and parameters of models.",
+            Self::Health => "Probes for orchestrators, checks of deployments, Prometheus.",
+            Self::Docs => "What this server can do.",
+        }
+    }
+}
+
+/// The schema of a type that is deserialised or serialised.
+#[derive(Clone, Copy)]
+pub struct SchemaOf {
+    /// The schema itself, to be listed among the document's components under `name`.
+    pub name: fn() -> Cow<'static, str>,
+    pub schema: fn() -> RefOr<Schema>,
+    /// Adds the schemas that this one refers to.
+    pub parts: fn(&mut Vec<(String, RefOr<Schema>)>),
+}
+
+impl SchemaOf {
+    pub const fn of<T: ToSchema>() -> Self {
+        Self {
+            name: T::name,
+            schema: T::schema,
+            parts: T::schemas,
+        }
+    }
+}
+
+/// What a route answers with when all is well.
+#[derive(Clone, Copy)]
+pub enum Answer {
+    /// JSON of no fixed shape.
+    AnyJson,
+    Json(SchemaOf),
+    /// JSON, or its events one by one when the request says `"stream": true`.
+    AnyJsonOrEvents,
+    /// Another content type.
+    Text(&'static str),
+}
+
+/// Everything but path, method and permission.
+#[derive(Clone, Copy)]
+pub struct About {
+    pub tag: Tag,
+    /// One sentence for people.
+    pub summary: &'static str,
+    /// What is worth knowing beside it.
+    pub description: &'static str,
+    pub body: Option<SchemaOf>,
+    /// Whether the body may be left out.
+    pub body_is_optional: bool,
+    pub query: Option<fn() -> Vec<Parameter>>,
+    pub answer: Answer,
+    /// Statuses of errors that this route has beside those that its kind has anyway.
+    pub errors: &'static [u16],
+}
+
+impl About {
+    pub const fn new(tag: Tag, summary: &'static str) -> Self {
+        Self {
+            tag,
+            summary,
+            description: "",
+            body: None,
+            body_is_optional: false,
+            query: None,
+            answer: Answer::AnyJson,
+            errors: &[],
+        }
+    }
+}
+
+/// The query parameters of `T`.
+pub(super) fn query_of<T: IntoParams>() -> Vec<Parameter> {
+    T::into_params(|| Some(ParameterIn::Query))
+}
