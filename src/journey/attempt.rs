@@ -96,8 +96,8 @@ pub async fn attempt(
     } else {
         deployment.timeout
     };
-    let body = Bytes::from(request.upstream_body(&deployment.model_json));
-    let called = worker.client.call(endpoint, body, limit).await;
+    let body = request.upstream_body(&deployment.model_json);
+    let called = worker.client.call(endpoint, &body, limit).await;
     charge.upstream_time = earlier + began.elapsed();
     let mut answer = called.map_err(|error| match error {
         CallError::Connect(problem) => fail(&Upstream::ConnectFailed(problem)),

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use memchr::memchr2;
+use memchr::memchr;
 
 /// Deepest nesting accepted, the object itself being level 1.
 pub const MAX_DEPTH: u32 = 128;
@@ -62,7 +62,7 @@ pub fn scan_object(bytes: &[u8], mut visit: impl FnMut(Field)) -> Result<usize, 
             }
             let value_start = skip_space(bytes, at + 1);
             let value_end = value_end(bytes, value_start)?;
-            let key_is_escaped = memchr::memchr(b'\\', &bytes[key.clone()]).is_some();
+            let key_is_escaped = memchr(b'\\', &bytes[key.clone()]).is_some();
             visit(Field {
                 key,
                 value: value_start..value_end,
@@ -90,7 +90,7 @@ pub fn plain_str<'a>(bytes: &'a [u8], value: &Range<usize>) -> Option<&'a str> {
         .get(value.clone())?
         .strip_prefix(b"\"")?
         .strip_suffix(b"\"")?;
-    if memchr::memchr(b'\\', inner).is_some() {
+    if memchr(b'\\', inner).is_some() {
         return None;
     }
     std::str::from_utf8(inner).ok()
@@ -110,16 +110,22 @@ fn skip_space(bytes: &[u8], mut at: usize) -> usize {
 }
 
 /// The offset behind the closing quote of the string that opens at `at`.
+///
+/// Only quotes are searched for, and the backslashes before one counted: texts have many more escapes (every line break)
+/// than escaped quotes.
 fn string_end(bytes: &[u8], at: usize) -> Result<usize, ScanError> {
     let mut from = at + 1;
     loop {
         let rest = bytes.get(from..).unwrap_or_default();
-        let Some(found) = memchr2(b'"', b'\\', rest) else {
+        let Some(found) = memchr(b'"', rest) else {
             return Err(ScanError::Malformed { at });
         };
-        match rest[found] {
-            b'"' => return Ok(from + found + 1),
-            _ => from += found + 2,
+        let quote = from + found;
+        let before = bytes[at + 1..quote].iter().rev();
+        let backslashes = before.take_while(|byte| **byte == b'\\').count();
+        from = quote + 1;
+        if backslashes % 2 == 0 {
+            return Ok(from);
         }
     }
 }

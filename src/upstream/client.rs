@@ -7,12 +7,12 @@ use std::time::Duration;
 use awc::error::{PayloadError, SendRequestError};
 use awc::http::{Version, header};
 use awc::{Connector, FrozenClientRequest};
-use bytes::Bytes;
 
 use super::answer::Answer;
+use super::body::Body;
 use super::connector::NoDelay;
 use crate::policy::upstream_error::ConnectProblem;
-use crate::types::Secret;
+use crate::types::{Pieces, Secret};
 
 /// Providers close idle connections after a minute or more; closing first avoids writing into a dead one.
 const KEEP_ALIVE: Duration = Duration::from_secs(55);
@@ -128,14 +128,14 @@ impl Client {
     pub async fn call(
         &self,
         endpoint: &Endpoint,
-        body: Bytes,
+        body: &Pieces,
         head_timeout: Duration,
     ) -> Result<Answer, CallError> {
         let deadline = tokio::time::Instant::now() + head_timeout;
         let mut resend = true;
         loop {
             let opened = self.opened.get();
-            let sending = endpoint.request.send_body(body.clone());
+            let sending = endpoint.request.send_body(Body::from(body.clone()));
             let outcome = tokio::time::timeout_at(deadline, sending)
                 .await
                 .map_err(|_| CallError::HeadTimeout)?;

@@ -4,6 +4,7 @@
 //! key) is prepared once and frozen. This room moves bytes and tells what went wrong; it knows no protocol and no policy.
 
 mod answer;
+mod body;
 mod client;
 mod connector;
 

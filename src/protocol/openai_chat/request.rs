@@ -13,12 +13,18 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
+use bytes::Bytes;
+
 use self::fields::{GATEWAY_ONLY, READ, is_refused};
 use self::normal_form::normal_form;
 use crate::protocol::json::{self, Field, ScanError, scan_object};
+use crate::types::{Pieces, PiecesBuilder};
 
 /// Below this size a body is checked by serde_json in full before anything is forwarded; above, its structure only.
 const FULL_CHECK_BYTES: usize = 16 * 1024;
+
+/// Bodies of this size are copied whole when they are edited; of larger ones only what changes.
+const MOST_COPIED: usize = 8 * 1024;
 
 /// Most answers to one request.
 const MOST_CHOICES: u64 = 1024;
@@ -73,10 +79,9 @@ impl RequestError {
 
 /// A chat request, read but not copied.
 pub struct ChatRequest<'a> {
-    body: Cow<'a, [u8]>,
-    /// The offset of the closing brace, and whether any field stands before it.
+    body: Cow<'a, Bytes>,
+    /// The offset of the closing brace.
     end: usize,
-    is_empty: bool,
     model: Option<Range<usize>>,
     stream_options: Option<Range<usize>>,
     user: Option<Range<usize>>,
@@ -100,14 +105,14 @@ pub struct ChatRequest<'a> {
 
 impl<'a> ChatRequest<'a> {
     /// Reads `body`.
-    pub fn read(body: &'a [u8]) -> Result<Self, RequestError> {
+    pub fn read(body: &'a Bytes) -> Result<Self, RequestError> {
         if std::str::from_utf8(body).is_err() {
             return Err(RequestError::Json("the body is not UTF-8 text".to_owned()));
         }
         match Self::scan(Cow::Borrowed(body)) {
             Err(Odd::NeedsNormalForm) => {
                 let normal = normal_form(body)?;
-                Self::scan(Cow::Owned(normal)).map_err(|odd| match odd {
+                Self::scan(Cow::Owned(normal.into())).map_err(|odd| match odd {
                     Odd::Wrong(error) => error,
                     // The normal form has every key once, none escaped.
                     Odd::NeedsNormalForm => RequestError::NotAnObject,
@@ -123,7 +128,7 @@ impl<'a> ChatRequest<'a> {
         }
     }
 
-    fn scan(body: Cow<'a, [u8]>) -> Result<Self, Odd> {
+    fn scan(body: Cow<'a, Bytes>) -> Result<Self, Odd> {
         let mut reader = Reader::default();
         let bytes: &[u8] = &body;
         let end =
@@ -148,7 +153,6 @@ impl<'a> ChatRequest<'a> {
         }
         Ok(Self {
             end,
-            is_empty: reader.seen == 0,
             model: reader.model,
             stream_options: reader.stream_options,
             user: reader.user,
@@ -183,41 +187,40 @@ impl<'a> ChatRequest<'a> {
         &self.body
     }
 
-    /// The body for an upstream that calls the model `model_json` (a JSON string, quotes included).
+    /// The body for an upstream that calls the model `model_json` (a JSON string, quotes included). Long stretches are shared
+    /// with the client's body, not copied.
     ///
     /// A stream always asks for usage, because spend depends on it; the stream editor takes it out again.
-    pub fn upstream_body(&self, model_json: &[u8]) -> Vec<u8> {
+    pub fn upstream_body(&self, model_json: &[u8]) -> Pieces {
         const ASK: &[u8] = br#""stream_options":{"include_usage":true}"#;
-        let mut out = Vec::with_capacity(self.body.len() + model_json.len() + ASK.len() + 16);
+        let copied = self.body.len().min(MOST_COPIED) + model_json.len() + ASK.len() + 16;
+        let mut out = PiecesBuilder::with_capacity(copied);
         let mut cursor = 0;
         let mut trailing_comma = false;
         let mut edits = self.edits(model_json);
         edits.sort_by_key(|edit| edit.at.start);
         for edit in &edits {
-            out.extend_from_slice(&self.body[cursor..edit.at.start]);
-            out.extend_from_slice(&edit.with);
+            out.keep(&self.body, cursor..edit.at.start);
+            out.put(&edit.with);
             cursor = edit.at.end;
             trailing_comma = edit.drops_last_field;
         }
         if trailing_comma {
-            while out.last().is_some_and(|byte| byte.is_ascii_whitespace()) {
-                out.pop();
-            }
-            if out.last() == Some(&b',') {
+            drop_space(&mut out);
+            if out.last() == Some(b',') {
                 out.pop();
             }
         }
-        out.extend_from_slice(&self.body[cursor..self.end]);
+        out.keep(&self.body, cursor..self.end);
         if self.stream && self.stream_options.is_none() {
-            let object_is_empty =
-                self.is_empty || out.iter().rev().find(|b| !b.is_ascii_whitespace()) == Some(&b'{');
-            if !object_is_empty {
-                out.push(b',');
+            drop_space(&mut out);
+            if out.last() != Some(b'{') {
+                out.put(b",");
             }
-            out.extend_from_slice(ASK);
+            out.put(ASK);
         }
-        out.push(b'}');
-        out
+        out.put(b"}");
+        out.finish()
     }
 
     fn edits<'b>(&self, model_json: &'b [u8]) -> Vec<Edit<'b>> {
@@ -267,6 +270,13 @@ struct Edit<'b> {
     at: Range<usize>,
     with: Cow<'b, [u8]>,
     drops_last_field: bool,
+}
+
+/// White space at the end of an object says nothing.
+fn drop_space(out: &mut PiecesBuilder) {
+    while out.last().is_some_and(|byte| byte.is_ascii_whitespace()) {
+        out.pop();
+    }
 }
 
 enum Odd {

@@ -5,9 +5,14 @@ use super::*;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+fn bytes(text: &str) -> Bytes {
+    Bytes::copy_from_slice(text.as_bytes())
+}
+
 fn upstream(body: &str) -> Value {
-    let request = ChatRequest::read(body.as_bytes()).unwrap();
-    serde_json::from_slice(&request.upstream_body(b"\"up\"")).unwrap()
+    let source = bytes(body);
+    let request = ChatRequest::read(&source).unwrap();
+    serde_json::from_slice(&request.upstream_body(b"\"up\"").to_bytes()).unwrap()
 }
 
 #[test]
@@ -19,7 +24,8 @@ fn lists_are_sorted_for_the_search() {
 #[test]
 fn what_is_read() {
     let body = r#"{"model":"m","stream":true,"n":2,"max_tokens":5,"max_completion_tokens":7.0,"user":"u","messages":[1]}"#;
-    let request = ChatRequest::read(body.as_bytes()).unwrap();
+    let source = bytes(body);
+    let request = ChatRequest::read(&source).unwrap();
     assert_eq!(request.model(), Some("m"));
     assert!(request.stream);
     assert!(!request.include_usage);
@@ -31,8 +37,9 @@ fn what_is_read() {
 #[test]
 fn only_the_named_bytes_change() {
     let body = "{ \"model\" : \"a\",\n \"messages\":[ {\"x\": 1.00} ], \"big\": 12345678901234567890123, \"e\":\"\\u00e9\" }";
-    let request = ChatRequest::read(body.as_bytes()).unwrap();
-    let sent = String::from_utf8(request.upstream_body(b"\"bb\"")).unwrap();
+    let source = bytes(body);
+    let request = ChatRequest::read(&source).unwrap();
+    let sent = String::from_utf8(request.upstream_body(b"\"bb\"").to_bytes().into()).unwrap();
     assert_eq!(sent, body.replace("\"a\"", "\"bb\"").trim_end());
 }
 
@@ -94,9 +101,11 @@ fn doubled_and_escaped_keys_cannot_smuggle_a_model() {
         r#"{"model":"cheap","messages":[],"mod\u0065l":"dear"}"#,
         r#"{"mod\u0065l":"cheap","messages":[],"model":"d\u0065ar"}"#,
     ] {
-        let request = ChatRequest::read(body.as_bytes()).unwrap();
+        let source = bytes(body);
+        let request = ChatRequest::read(&source).unwrap();
         assert_eq!(request.model(), Some("dear"), "{body}");
-        let sent: Value = serde_json::from_slice(&request.upstream_body(b"\"up\"")).unwrap();
+        let sent: Value =
+            serde_json::from_slice(&request.upstream_body(b"\"up\"").to_bytes()).unwrap();
         assert_eq!(sent, json!({"model": "up", "messages": []}), "{body}");
     }
 }
@@ -132,10 +141,12 @@ fn bad_bodies_are_named() {
         (&deep, "nested deeper"),
     ];
     for (body, text) in cases {
-        let message = ChatRequest::read(body.as_bytes()).unwrap_err().to_string();
+        let message = ChatRequest::read(&bytes(body)).unwrap_err().to_string();
         assert!(message.contains(text), "{body}: {message}");
     }
-    assert!(ChatRequest::read(b"{\"model\":\"\xff\",\"messages\":[]}").is_err());
+    assert!(
+        ChatRequest::read(&Bytes::from_static(b"{\"model\":\"\xff\",\"messages\":[]}")).is_err()
+    );
 }
 
 #[test]
@@ -143,7 +154,7 @@ fn a_flood_of_fields_is_refused_before_it_costs() {
     let many: String = (0..100_000).map(|n| format!(",\"k{n}\":0")).collect();
     let body = format!("{{\"a\":0,\"a\":0{many},\"messages\":[]}}");
     assert_eq!(
-        ChatRequest::read(body.as_bytes()).unwrap_err(),
+        ChatRequest::read(&bytes(&body)).unwrap_err(),
         RequestError::TooManyFields
     );
 }
@@ -151,6 +162,7 @@ fn a_flood_of_fields_is_refused_before_it_costs() {
 proptest! {
     #[test]
     fn any_bytes_are_read_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        let bytes = Bytes::from(bytes);
         if let Ok(request) = ChatRequest::read(&bytes) {
             request.upstream_body(b"\"m\"");
         }
@@ -182,7 +194,8 @@ proptest! {
             format!("{{{}}}", parts.join(" , "))
         };
         let read = |text: &str| -> Value {
-            serde_json::from_slice(&ChatRequest::read(text.as_bytes()).unwrap().upstream_body(b"\"up\"")).unwrap()
+            let source = bytes(text);
+            serde_json::from_slice(&ChatRequest::read(&source).unwrap().upstream_body(b"\"up\"").to_bytes()).unwrap()
         };
         prop_assert_eq!(read(&text(false)), read(&text(true)));
     }
