@@ -47,8 +47,20 @@ pub struct Behaviour {
     pub finish_reason: Option<String>,
     /// A stream ends without a finish reason.
     pub no_finish: bool,
-    /// Answer with these calls and no text.
+    /// Answer with these calls, and with no text unless `content` gives one.
     pub tool_calls: Vec<ToolCall>,
+    /// A stream gives the arguments of all calls by turns instead of one call's after the other's.
+    pub interleave_tool_calls: bool,
+    /// Thoughts before the answer, spelled as DeepSeek, xAI and Moonshot do.
+    pub reasoning_content: Option<String>,
+    /// The same as Groq, OpenRouter, Together and vLLM spell it.
+    pub reasoning: Option<String>,
+    /// Refuse in these words, with no text unless `content` gives one.
+    pub refusal: Option<String>,
+    /// Citations, as they are; a stream sends them after the text.
+    pub annotations: Vec<Box<RawValue>>,
+    /// Speak, with no text unless `content` gives one.
+    pub audio: Option<Audio>,
 
     /// Close the socket after so many bytes.
     pub cut_after_bytes: Option<usize>,
@@ -87,6 +99,15 @@ pub struct ToolCall {
     pub name: String,
     /// JSON text, which models sometimes get wrong: it is not checked.
     pub arguments: String,
+}
+
+/// Spoken words. In a stream the transcript comes in pieces, then the sound.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Audio {
+    pub transcript: String,
+    /// Base64.
+    pub data: String,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]

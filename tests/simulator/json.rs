@@ -3,9 +3,11 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::Behaviour;
 use super::ids::Stamp;
+use super::logprobs::Logprobs;
+use super::message::{Delta, Message, Said};
 use super::request::Ask;
-use super::{Behaviour, text};
 
 const FINGERPRINT: &str = "fp_44709d6fcb";
 
@@ -26,18 +28,8 @@ struct Completion<'a> {
 struct Choice<'a> {
     index: u32,
     message: Message<'a>,
-    logprobs: (),
+    logprobs: Option<Logprobs<'a>>,
     finish_reason: &'a str,
-}
-
-#[derive(Serialize)]
-struct Message<'a> {
-    role: &'static str,
-    content: Option<&'a str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    tool_calls: Vec<Call<'a>>,
-    refusal: (),
-    annotations: [(); 0],
 }
 
 /// One chunk of a stream.
@@ -60,39 +52,8 @@ struct Chunk<'a> {
 pub struct Part<'a> {
     pub index: u32,
     pub delta: Delta<'a>,
-    pub logprobs: (),
+    pub logprobs: Option<Logprobs<'a>>,
     pub finish_reason: Option<&'a str>,
-}
-
-#[derive(Default, Serialize)]
-pub struct Delta<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub role: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub content: Option<Option<&'a str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub refusal: Option<()>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub tool_calls: Vec<Call<'a>>,
-}
-
-/// A tool call, or the next piece of one.
-#[derive(Serialize)]
-pub struct Call<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub index: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub r#type: Option<&'static str>,
-    pub function: Function<'a>,
-}
-
-#[derive(Serialize)]
-pub struct Function<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<&'a str>,
-    pub arguments: &'a str,
 }
 
 #[derive(Serialize)]
@@ -136,17 +97,11 @@ pub fn finish_reason(behaviour: &Behaviour) -> &str {
 
 /// A whole answer, indented as OpenAI indents it.
 pub fn completion(ask: &Ask, behaviour: &Behaviour, stamp: &Stamp) -> Vec<u8> {
-    let text = text::whole(behaviour);
+    let said = Said::new(ask, behaviour);
     let choice = |index| Choice {
         index,
-        message: Message {
-            role: "assistant",
-            content: behaviour.tool_calls.is_empty().then_some(text.as_str()),
-            tool_calls: behaviour.tool_calls.iter().map(Call::whole).collect(),
-            refusal: (),
-            annotations: [],
-        },
-        logprobs: (),
+        message: said.message(),
+        logprobs: said.logprobs(),
         finish_reason: finish_reason(behaviour),
     };
     let completion = Completion {
@@ -195,60 +150,17 @@ fn usage<'a>(ask: &Ask, behaviour: &'a Behaviour) -> Usage<'a> {
     if let Some(given) = &behaviour.usage {
         return Usage::Given(given);
     }
-    let spoken = match behaviour.tool_calls.as_slice() {
-        [] => text::whole(behaviour).len(),
-        calls => calls
-            .iter()
-            .map(|call| call.name.len() + call.arguments.len())
-            .sum(),
-    };
-    let completion_tokens = spoken.div_ceil(4) * ask.choices as usize;
+    let (said, thought) = Said::new(ask, behaviour).bytes();
+    let choices = ask.choices as usize;
+    let completion_tokens = said.div_ceil(4) * choices;
     Usage::Counted(Counted {
         prompt_tokens: ask.prompt_tokens,
         completion_tokens,
         total_tokens: ask.prompt_tokens + completion_tokens,
         prompt_tokens_details: PromptDetails::default(),
-        completion_tokens_details: CompletionDetails::default(),
+        completion_tokens_details: CompletionDetails {
+            reasoning_tokens: thought / 4 * choices,
+            ..CompletionDetails::default()
+        },
     })
-}
-
-// === impl Call ===
-
-impl<'a> Call<'a> {
-    fn whole(call: &'a super::ToolCall) -> Self {
-        Self {
-            index: None,
-            id: Some(&call.id),
-            r#type: Some("function"),
-            function: Function {
-                name: Some(&call.name),
-                arguments: &call.arguments,
-            },
-        }
-    }
-
-    /// The chunk that names the call; its arguments follow.
-    pub fn opening(index: usize, call: &'a super::ToolCall) -> Self {
-        Self {
-            index: Some(index),
-            id: Some(&call.id),
-            r#type: Some("function"),
-            function: Function {
-                name: Some(&call.name),
-                arguments: "",
-            },
-        }
-    }
-
-    pub fn more(index: usize, arguments: &'a str) -> Self {
-        Self {
-            index: Some(index),
-            id: None,
-            r#type: None,
-            function: Function {
-                name: None,
-                arguments,
-            },
-        }
-    }
 }

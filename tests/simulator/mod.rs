@@ -18,6 +18,8 @@ mod errors;
 mod head;
 mod ids;
 mod json;
+mod logprobs;
+mod message;
 mod plan;
 mod record;
 mod request;
@@ -36,7 +38,7 @@ mod tests;
 
 #[allow(unused_imports, reason = "as above")]
 pub use behaviour::{
-    Behaviour, CutWith, Framing, Garbage, Hang, Level, MidStreamError, Split, ToolCall, raw,
+    Audio, Behaviour, CutWith, Framing, Garbage, Hang, Level, MidStreamError, Split, ToolCall, raw,
 };
 #[allow(unused_imports, reason = "as above")]
 pub use clock::sleep_until;

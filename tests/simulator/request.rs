@@ -128,6 +128,8 @@ pub struct Ask {
     pub choices: u32,
     /// A quarter of the messages' bytes, at least one.
     pub prompt_tokens: usize,
+    /// `top_logprobs`, if `logprobs` is set.
+    pub logprobs: Option<usize>,
 }
 
 #[derive(Deserialize)]
@@ -135,6 +137,8 @@ struct Fields<'a> {
     model: Option<String>,
     stream: Option<bool>,
     n: Option<u32>,
+    logprobs: Option<bool>,
+    top_logprobs: Option<usize>,
     stream_options: Option<StreamOptions>,
     #[serde(borrow)]
     messages: Option<&'a RawValue>,
@@ -167,6 +171,10 @@ pub fn ask(body: &[u8]) -> Result<(Ask, Option<&str>), Refusal> {
             .unwrap_or_default(),
         choices: fields.n.unwrap_or(1).clamp(1, 128),
         prompt_tokens: messages.get().len().div_ceil(4),
+        logprobs: fields
+            .logprobs
+            .unwrap_or_default()
+            .then(|| fields.top_logprobs.unwrap_or_default().min(20)),
     };
     Ok((ask, fields.simulate.map(RawValue::get)))
 }

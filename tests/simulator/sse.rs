@@ -1,12 +1,13 @@
-//! A stream's frames in OpenAI's order: the role, the text or tool calls, the finish reason, usage if asked for, `[DONE]`.
+//! A stream's frames in OpenAI's order: the role, what is said, the finish reason, usage if asked for, `[DONE]`.
 
 use std::time::Duration;
 
 use super::ids::Stamp;
-use super::json::{self, Call, Delta, Part};
+use super::json::{self, Part};
+use super::message::{self, Delta, Said};
 use super::request::Ask;
 use super::script::Cue;
-use super::{Behaviour, Garbage, errors, text};
+use super::{Behaviour, Garbage, errors};
 
 /// The body of a stream, one write a frame; `[DONE]` shares the last one.
 pub fn cues(ask: &Ask, behaviour: &Behaviour, stamp: &Stamp) -> Vec<Cue> {
@@ -56,102 +57,46 @@ impl Payloads {
                 closing: Vec::new(),
             };
         }
-        let each_choice =
-            |delta: &dyn Fn() -> Delta<'static>, finish_reason: Option<&str>| -> Vec<String> {
-                (0..ask.choices)
-                    .map(|index| {
-                        json::chunk(
-                            ask,
-                            stamp,
-                            vec![Part {
-                                index,
-                                delta: delta(),
-                                logprobs: (),
-                                finish_reason,
-                            }],
-                        )
-                    })
-                    .collect()
-            };
-        let content = if behaviour.tool_calls.is_empty() {
-            Some("")
-        } else {
-            None
-        };
-        let role = || Delta {
-            role: Some("assistant"),
-            content: Some(content),
-            refusal: Some(()),
-            ..Delta::default()
-        };
-        let mut opening = each_choice(&role, None);
+        let said = Said::new(ask, behaviour);
+        let chunks = |part, finish_reason| each_choice(ask, stamp, part, finish_reason);
+        let mut opening = chunks(said.opening(), None);
         if behaviour.garbage == Some(Garbage::NotJson) {
             opening.push("{\"id\": \"chatcmpl-oops\", \"choices\": [{".to_owned());
         }
+        let parts = said.parts().into_iter();
         let mut closing = Vec::new();
         if !behaviour.no_finish {
-            closing.extend(each_choice(
-                &Delta::default,
-                Some(json::finish_reason(behaviour)),
-            ));
+            let reason = json::finish_reason(behaviour);
+            closing = chunks((Delta::default(), None), Some(reason));
         }
         if (ask.include_usage || behaviour.usage_unasked) && !behaviour.no_usage {
             closing.push(json::usage_chunk(ask, behaviour, stamp));
         }
         Self {
             opening,
-            middle: spoken(ask, behaviour, stamp),
+            middle: parts.flat_map(|part| chunks(part, None)).collect(),
             closing,
         }
     }
 }
 
-/// The chunks between the role and the finish reason.
-fn spoken(ask: &Ask, behaviour: &Behaviour, stamp: &Stamp) -> Vec<String> {
-    let chunk = |index, delta| {
-        json::chunk(
-            ask,
-            stamp,
-            vec![Part {
-                index,
-                delta,
-                logprobs: (),
-                finish_reason: None,
-            }],
-        )
-    };
-    if behaviour.tool_calls.is_empty() {
-        let text = text::whole(behaviour);
-        let say = |piece| {
-            let delta = move || Delta {
-                content: Some(Some(piece)),
-                ..Delta::default()
-            };
-            (0..ask.choices).map(move |index| (index, delta()))
+/// This for every choice, a chunk each.
+fn each_choice(
+    ask: &Ask,
+    stamp: &Stamp,
+    (delta, logprobs): message::Part<'_>,
+    finish_reason: Option<&str>,
+) -> Vec<String> {
+    let chunk = |index| {
+        let part = Part {
+            index,
+            delta: delta.clone(),
+            logprobs: logprobs.clone(),
+            finish_reason,
         };
-        return text::pieces(&text, behaviour)
-            .into_iter()
-            .flat_map(say)
-            .map(|(index, delta)| chunk(index, delta))
-            .collect();
-    }
-    let mut chunks = Vec::new();
-    for choice in 0..ask.choices {
-        for (index, call) in behaviour.tool_calls.iter().enumerate() {
-            let arguments = text::pieces(&call.arguments, behaviour);
-            let parts = arguments.into_iter().map(|piece| Call::more(index, piece));
-            for part in std::iter::once(Call::opening(index, call)).chain(parts) {
-                chunks.push(chunk(
-                    choice,
-                    Delta {
-                        tool_calls: vec![part],
-                        ..Delta::default()
-                    },
-                ));
-            }
-        }
-    }
-    chunks
+        json::chunk(ask, stamp, vec![part])
+    };
+    (0..ask.choices).map(chunk).collect()
 }
 
 /// Whether the stream ends before text chunk `number`, and how.

@@ -1,6 +1,7 @@
 //! The simulator's own tests, over raw TCP: what it says when it behaves.
 
 mod faults;
+mod forms;
 mod peer;
 mod records;
 

@@ -22,6 +22,14 @@ pub fn whole(behaviour: &Behaviour) -> String {
     }
 }
 
+/// The text of the message, unless something else is said instead of it.
+pub fn said(behaviour: &Behaviour) -> Option<String> {
+    let otherwise = !behaviour.tool_calls.is_empty()
+        || behaviour.refusal.is_some()
+        || behaviour.audio.is_some();
+    (behaviour.content.is_some() || !otherwise).then(|| whole(behaviour))
+}
+
 /// The text chunks of a stream; together they are the text, none is empty and none ends within a character.
 pub fn pieces<'a>(text: &'a str, behaviour: &Behaviour) -> Vec<&'a str> {
     let size = match (behaviour.chunk_bytes, behaviour.chunks) {
