@@ -11,7 +11,7 @@ use pointsman::auth::credential;
 use pointsman::catalog;
 use pointsman::config::Config;
 use pointsman::limits::{Gatekeeper, ScopeKind, Settlement};
-use pointsman::policy::cost::{CallFacts, Rates, cost};
+use pointsman::policy::cost::{Adjustment, CallFacts, Tariff};
 use pointsman::protocol::openai_chat::answer::AnswerSpans;
 use pointsman::protocol::openai_chat::request::ChatRequest;
 use pointsman::protocol::openai_chat::stream::StreamEditor;
@@ -67,6 +67,7 @@ fn begin_to_ticket_and_end<const LEAST_BUSY: usize>(bencher: Bencher, deployment
         input_tokens: 30,
         max_tokens: None,
         choices: 1,
+        tier: None,
         user_budget_binds: false,
     };
     let begins = Turn {
@@ -147,7 +148,7 @@ fn sse_event_edited(bencher: Bencher) {
 #[divan::bench]
 fn cost_of_a_plain_chat(bencher: Bencher) {
     let entry = catalog::find("openai", "gpt-4o").expect("in the catalogue");
-    let rates = Rates::compile(&entry.prices, "openai").expect("priced");
+    let tariff = Tariff::new("openai", &entry.prices, None, Adjustment::default());
     let usage = Usage {
         input: 1000,
         cache_read: 200,
@@ -155,7 +156,7 @@ fn cost_of_a_plain_chat(bencher: Bencher) {
         ..Usage::default()
     };
     let facts = CallFacts::default();
-    bencher.bench_local(|| cost(black_box(&rates), black_box(&usage), &facts));
+    bencher.bench_local(|| black_box(&tariff).bill(black_box(&usage), &facts, None, 0));
 }
 
 fn row(number: u64, keys: u64) -> SpendRow {

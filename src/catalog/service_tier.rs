@@ -26,24 +26,41 @@ impl ServiceTier {
         Self::Decisions,
     ];
 
-    /// The tier of a `service_tier` text, any case. `fast` is billed as priority; `default`, `standard`, `auto`, nothing
-    /// and what is not known are the standard price.
-    pub fn of(text: Option<&str>) -> Self {
-        let named = |name: &str| text.is_some_and(|text| text.eq_ignore_ascii_case(name));
-        if named("priority") || named("fast") {
-            Self::Priority
-        } else if named("flex") {
-            Self::Flex
-        } else if named("batch") {
-            Self::Batch
-        } else if named("ultrafast") {
-            Self::Ultrafast
-        } else if named("balanced") {
-            Self::Balanced
-        } else if named("decisions") {
-            Self::Decisions
-        } else {
-            Self::Standard
+    /// The tier that a `service_tier` text names, in any case; `None` when it leaves the choice to the provider: `auto`, or
+    /// nothing at all. `fast` is billed as priority; `default`, `standard` and what is not known are the standard price.
+    pub fn named(text: Option<&str>) -> Option<Self> {
+        const NAMES: [(&str, ServiceTier); 7] = [
+            ("priority", ServiceTier::Priority),
+            ("fast", ServiceTier::Priority),
+            ("flex", ServiceTier::Flex),
+            ("batch", ServiceTier::Batch),
+            ("ultrafast", ServiceTier::Ultrafast),
+            ("balanced", ServiceTier::Balanced),
+            ("decisions", ServiceTier::Decisions),
+        ];
+        let text = text.filter(|text| !text.is_empty() && !text.eq_ignore_ascii_case("auto"))?;
+        let tier = NAMES
+            .iter()
+            .find(|(name, _)| text.eq_ignore_ascii_case(name))
+            .map_or(Self::Standard, |(_, tier)| *tier);
+        Some(tier)
+    }
+
+    /// The tier a call is billed at: the one its answer says it was served at, else the one asked for.
+    pub fn billed(served: Option<&str>, asked: Option<Self>) -> Self {
+        Self::named(served).or(asked).unwrap_or_default()
+    }
+
+    /// Its name in answers of the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Standard => "default",
+            Self::Batch => "batch",
+            Self::Priority => "priority",
+            Self::Flex => "flex",
+            Self::Ultrafast => "ultrafast",
+            Self::Balanced => "balanced",
+            Self::Decisions => "decisions",
         }
     }
 
@@ -70,6 +87,37 @@ impl ServiceTier {
             Self::Ultrafast => "@ultra",
             Self::Balanced => "@bal",
             Self::Decisions => "@dec",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_served_beats_what_was_asked() {
+        use ServiceTier::{Flex, Priority, Standard};
+        for (served, asked, billed) in [
+            (None, None, Standard),
+            (None, Some(Flex), Flex),
+            (Some("Priority"), None, Priority),
+            (Some("fast"), Some(Flex), Priority),
+            (Some("default"), Some(Priority), Standard),
+            (Some("standard"), Some(Priority), Standard),
+            (Some("on_demand"), Some(Priority), Standard),
+            (Some("auto"), Some(Priority), Priority),
+            (Some(""), Some(Flex), Flex),
+        ] {
+            assert_eq!(
+                ServiceTier::billed(served, asked),
+                billed,
+                "{served:?} {asked:?}"
+            );
+        }
+        assert_eq!(ServiceTier::named(Some("AUTO")), None);
+        for tier in ServiceTier::ALL {
+            assert_eq!(ServiceTier::named(Some(tier.name())), Some(tier));
         }
     }
 }

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use crate::policy::cost::Adjustments;
+
+use super::cost_adjustments;
 use super::diagnostic::{Severity, Sink};
 use super::fields::Place;
 use super::model::MAX_RETRIES;
@@ -19,6 +22,8 @@ pub struct LitellmSettings {
     pub budget_exceeded_status_code: u16,
     /// Leave out parameters a provider does not know instead of refusing the call.
     pub drop_params: bool,
+    /// `cost_discount_config` and `cost_margin_config`.
+    pub cost_adjustments: Adjustments,
 }
 
 impl Default for LitellmSettings {
@@ -28,6 +33,7 @@ impl Default for LitellmSettings {
             num_retries: None,
             budget_exceeded_status_code: 422,
             drop_params: false,
+            cost_adjustments: Adjustments::default(),
         }
     }
 }
@@ -44,6 +50,7 @@ pub fn read(node: &Node, sink: &Sink) -> LitellmSettings {
         budget_exceeded_status_code: status_code(&section)
             .unwrap_or(default.budget_exceeded_status_code),
         drop_params: section.flag("drop_params").unwrap_or(default.drop_params),
+        cost_adjustments: cost_adjustments::read(&section),
     }
 }
 

@@ -7,6 +7,7 @@
 //! This room reads one file and asks the environment only through the function it is given. It opens no connection, logs
 //! nothing, and no message of it ever contains a secret.
 
+mod cost_adjustments;
 mod diagnostic;
 pub mod fields;
 mod general_settings;

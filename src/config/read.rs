@@ -252,6 +252,19 @@ pub fn number(node: &Node) -> Option<f64> {
     }
 }
 
+/// A number as the decimal text that was written, so that no digit of an amount is lost.
+pub fn decimal(node: &Node) -> Option<String> {
+    number(node)?;
+    match &node.value {
+        // Other notations than the decimal one (`0x10`) have no fraction to lose.
+        Value::Int { value, .. } => Some(value.to_string()),
+        Value::Float { written, .. } | Value::Text(written) => {
+            Some(written.trim().trim_start_matches('+').replace('_', ""))
+        }
+        _ => None,
+    }
+}
+
 /// A number without a fraction: `10`, `10.0`, `"10"`.
 pub fn whole_number(node: &Node) -> Option<i128> {
     match &node.value {

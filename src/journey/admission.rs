@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::failure::Failure;
 use super::worker::Worker;
 use crate::auth::Caller;
+use crate::catalog::ServiceTier;
 use crate::limits::{Limited, Refusal};
 use crate::policy::{access, token_count};
 use crate::protocol::openai_chat::request::ChatRequest;
@@ -56,6 +57,7 @@ pub async fn admit(
         },
         max_tokens: request.max_tokens,
         choices: request.choices,
+        tier: ServiceTier::named(request.service_tier()),
         user_budget_binds: principal.team.is_none(),
     };
     let mut answer = worker.port.begin(begin).await;

@@ -9,17 +9,12 @@ use super::worker::Worker;
 use crate::auth::Known;
 use crate::catalog::ServiceTier;
 use crate::limits::{HoldId, Settlement, Standing};
-use crate::policy::cost::{self, CallFacts};
+use crate::policy::cost::{CallFacts, Cost, Units};
 use crate::policy::upstream_error::Failure;
 use crate::protocol::openai_chat::usage::ParsedUsage;
 use crate::router::{Deployment, End, Lease, Outcome, Ticket};
 use crate::spend::journal::{Appended, Opened};
 use crate::types::{CallStatus, LedgerId, NanoUsd, SpendRow, Usage};
-
-/// Providers whose `usage.cost` is what they charge.
-const STATES_COST: &[&str] = &["litellm_proxy", "openrouter", "perplexity", "xai"];
-/// A million dollars: more is an error in somebody's arithmetic.
-const MOST_A_CALL_COSTS: NanoUsd = NanoUsd(1_000_000 * 1_000_000_000);
 
 /// What an upstream told of its answer.
 #[derive(Clone, Debug, Default)]
@@ -48,6 +43,8 @@ pub struct Charge {
     held: NanoUsd,
     pub standings: [Option<Standing>; 3],
     input_tokens: u64,
+    /// The service tier asked for.
+    tier: Option<ServiceTier>,
     deployment: Arc<Deployment>,
     deployment_index: u32,
     lease: Option<Lease>,
@@ -64,10 +61,14 @@ pub struct Charge {
 #[derive(Clone, Copy, Debug)]
 pub struct Bill {
     /// `None`: the model has no known price.
-    pub cost: Option<NanoUsd>,
+    pub cost: Option<Cost>,
 }
 
 impl Charge {
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "what a request brings along, each named at the one call"
+    )]
     pub fn new(
         worker: &Rc<Worker>,
         known: &Rc<Known>,
@@ -75,6 +76,7 @@ impl Charge {
         end_user: Option<&str>,
         group: u32,
         input_tokens: u64,
+        tier: Option<ServiceTier>,
         ticket: Ticket,
     ) -> Option<Self> {
         let deployment = worker.deployment(ticket.lease.deployment)?.clone();
@@ -92,6 +94,7 @@ impl Charge {
             held: ticket.held,
             standings: ticket.standings,
             input_tokens,
+            tier,
             deployment,
             deployment_index: ticket.lease.deployment,
             lease: Some(ticket.lease),
@@ -273,32 +276,25 @@ impl Charge {
                 )
             }
         };
-        let rates = self.deployment.rates.as_deref();
-        // Only providers that are known to tell what a call cost are believed, and only sums a call can have.
-        let believed = STATES_COST.contains(&&*self.deployment.provider);
-        let stated = told
-            .usage
-            .and_then(|parsed| parsed.stated_cost)
-            .filter(|stated| believed && *stated <= MOST_A_CALL_COSTS);
-        let cost = stated.or_else(|| {
-            let parsed = told.usage.as_ref();
-            let facts = CallFacts {
-                tier: ServiceTier::of(told.service_tier.as_deref()),
-                inference_in_us: parsed.is_some_and(|parsed| parsed.inference_in_us),
-                fast: parsed.is_some_and(|parsed| parsed.fast),
-                units: cost::Units {
-                    web_searches: parsed.map_or(0, |parsed| parsed.web_searches),
-                    ..cost::Units::default()
-                },
-                ..CallFacts::default()
-            };
-            let usage = if usage.total_tokens() == 0 {
-                return rates.map(|_| NanoUsd(0));
-            } else {
-                &usage
-            };
-            rates.map(|rates| cost::cost(rates, usage, &facts).total)
-        });
+        let tariff = &self.deployment.tariff;
+        let parsed = told.usage.unwrap_or_default();
+        if !whole && usage.total_tokens() == 0 && parsed.stated_cost.is_none() {
+            let cost = (!tariff.is_unpriced()).then(Cost::default);
+            return (usage, estimated, Bill { cost });
+        }
+        let facts = CallFacts {
+            tier: ServiceTier::billed(told.service_tier.as_deref(), self.tier),
+            inference_in_us: parsed.inference_in_us,
+            fast: parsed.fast,
+            units: Units {
+                answer_milliseconds: self.upstream_time.as_millis() as u64,
+                web_searches: parsed.web_searches,
+                ..Units::default()
+            },
+            ..CallFacts::default()
+        };
+        let began = self.started_at / 1_000_000;
+        let cost = tariff.bill(&usage, &facts, parsed.stated_cost, began);
         (usage, estimated, Bill { cost })
     }
 
@@ -320,7 +316,7 @@ impl Charge {
         if std::mem::replace(&mut self.settled, true) {
             return;
         }
-        let spend = bill.cost.unwrap_or_default();
+        let spend = bill.cost.map_or(NanoUsd::ZERO, |cost| cost.total);
         if let Some(metrics) = self.worker.metrics(self.deployment_index) {
             metrics.spend.inc_by(spend.to_f64());
             metrics.input_tokens.inc_by(usage.prompt_tokens());

@@ -12,6 +12,7 @@ use super::reply::{Incoming, Reply};
 use super::stream::ChatStream;
 use super::worker::Worker;
 use crate::auth::Caller;
+use crate::catalog::ServiceTier;
 use crate::policy::retry::{Attempt, Decision, RetryPolicy, decide};
 use crate::protocol::json;
 use crate::protocol::openai_chat::request::ChatRequest;
@@ -46,6 +47,7 @@ pub async fn chat(
         request.user(),
         group,
         input_tokens,
+        ServiceTier::named(request.service_tier()),
         ticket,
     );
     let charge = charge.ok_or_else(|| refused(Failure::ControlFailed, None))?;

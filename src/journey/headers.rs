@@ -153,7 +153,7 @@ pub fn describe(headers: &mut HeaderMap, charge: &Charge, bill: Option<Bill>) {
         const { HeaderName::from_static("x-litellm-call-id") },
         &charge.call_id,
     );
-    let cost = bill.and_then(|bill| bill.cost);
+    let cost = bill.and_then(|bill| bill.cost).map(|cost| cost.total);
     if let Some(cost) = cost {
         set(
             headers,

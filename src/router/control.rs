@@ -13,6 +13,7 @@ use super::deployment::DeploymentState;
 use super::table::{Group, RoutingTable};
 use super::turn::{Answer, Begin, Denied, End, Lease, Next, Outcome, Ticket, Turn, TurnAnswer};
 use crate::limits::{Ask, Gatekeeper, HoldId};
+use crate::policy::cost::Expected;
 use crate::policy::output_estimate::OutputEstimate;
 use crate::policy::strategies::{Candidates, Strategy};
 use crate::types::NanoUsd;
@@ -150,7 +151,8 @@ impl Control {
             .groups
             .get(begin.group as usize)
             .map(|state| &state.output);
-        let each = if self.gatekeeper.borrow().is_strict() {
+        let is_strict = self.gatekeeper.borrow().is_strict();
+        let each = if is_strict {
             let most = group.max_output_tokens;
             begin.max_tokens.map_or(most, |asked| asked.min(most))
         } else {
@@ -158,10 +160,12 @@ impl Control {
                 .map_or(0, |output| output.expected(begin.max_tokens))
                 .min(group.max_output_tokens)
         };
-        (
-            group.hold(begin.input_tokens, each.saturating_mul(begin.choices)),
-            group.is_free,
-        )
+        let expected = Expected {
+            tier: begin.tier,
+            input_tokens: begin.input_tokens,
+            output_tokens: each.saturating_mul(begin.choices),
+        };
+        (group.hold(&expected, is_strict), group.is_free)
     }
 
     fn dispatch(&mut self, group_index: u32, tried: &[u32]) -> Result<Lease, Denied> {
@@ -275,6 +279,7 @@ mod tests {
             input_tokens: 1,
             max_tokens: None,
             choices: 1,
+            tier: None,
             user_budget_binds: true,
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::catalog::{self, ModelEntry as CatalogEntry, Prices};
 use crate::config::{Config, ModelEntry, PriceField};
-use crate::policy::cost::{Rates, hold};
+use crate::policy::cost::{Expected, OffPeak, Residency, Tariff};
 use crate::policy::strategies::{Member, StrategyName};
 use crate::protocol::json;
 use crate::types::{DeploymentId, NanoUsd, Secret};
@@ -38,8 +38,7 @@ pub struct Deployment {
     /// For the head of a stream, and between its pieces.
     pub stream_timeout: Duration,
     pub num_retries: u32,
-    /// `None`: the model has no known price.
-    pub rates: Option<Arc<Rates>>,
+    pub tariff: Arc<Tariff>,
     /// Calls at the same time.
     pub slots: Option<u32>,
     pub gauges: Arc<Gauges>,
@@ -62,15 +61,15 @@ pub struct Group {
     /// The largest of the members' output bounds.
     pub max_output_tokens: u64,
     /// The members' different prices.
-    rates: Vec<Arc<Rates>>,
+    tariffs: Vec<Arc<Tariff>>,
 }
 
 impl Group {
-    /// What a call of this size can cost at the dearest member.
-    pub fn hold(&self, input_tokens: u64, output_tokens: u64) -> NanoUsd {
-        self.rates
+    /// What such a call can cost at the dearest member; see [`Tariff::hold`].
+    pub fn hold(&self, expected: &Expected, any_tier: bool) -> NanoUsd {
+        self.tariffs
             .iter()
-            .map(|rates| hold(rates, input_tokens, output_tokens))
+            .map(|tariff| tariff.hold(expected, any_tier))
             .max()
             .unwrap_or_default()
     }
@@ -108,20 +107,20 @@ impl RoutingTable {
 }
 
 /// What decides a price: provider, catalogue row, and the figures written at the deployment.
-type PricedAs = (String, String, Vec<(String, String)>);
+type PricedAs = (String, String, Vec<(String, String)>, Residency);
 
 #[derive(Default)]
 struct Builder {
     deployments: Vec<Arc<Deployment>>,
     groups: Vec<Group>,
     by_name: HashMap<String, u32>,
-    rates: HashMap<PricedAs, Option<Arc<Rates>>>,
+    tariffs: HashMap<PricedAs, Arc<Tariff>>,
 }
 
 impl Builder {
     fn add(&mut self, config: &Config, entry: &ModelEntry) {
         let row = catalogue_row(entry);
-        let rates = self.rates(entry, row.as_ref());
+        let tariff = self.tariff(config, entry, row.as_ref());
         let index = self.deployments.len() as u32;
         let params = &entry.litellm_params;
         if !params.other.is_empty() {
@@ -145,18 +144,17 @@ impl Builder {
             .or(own.and_then(|row| row.max_output_tokens.or(row.max_tokens)))
             .unwrap_or(UNKNOWN_MAX_OUTPUT);
         self.deployments
-            .push(Arc::new(deployment(config, entry, rates.clone())));
+            .push(Arc::new(deployment(config, entry, tariff.clone())));
         let group = self.group(&entry.model_name);
-        let is_free = rates
-            .as_ref()
-            .is_some_and(|rates| hold(rates, 1_000_000, 1_000_000) == NanoUsd(0));
-        group.is_free = is_free && (group.members.is_empty() || group.is_free);
+        group.is_free = tariff.is_free() && (group.members.is_empty() || group.is_free);
         group.max_output_tokens = group.max_output_tokens.max(max_output);
         group.members.push(member);
-        if let Some(rates) = rates
-            && !group.rates.iter().any(|known| Arc::ptr_eq(known, &rates))
+        if !group
+            .tariffs
+            .iter()
+            .any(|known| Arc::ptr_eq(known, &tariff))
         {
-            group.rates.push(rates);
+            group.tariffs.push(tariff);
         }
     }
 
@@ -169,34 +167,37 @@ impl Builder {
         &mut self.groups[index as usize]
     }
 
-    fn rates(&mut self, entry: &ModelEntry, row: Option<&CatalogEntry>) -> Option<Arc<Rates>> {
+    fn tariff(
+        &mut self,
+        config: &Config,
+        entry: &ModelEntry,
+        row: Option<&CatalogEntry>,
+    ) -> Arc<Tariff> {
         let own = own_prices(entry);
         let text = |field: &PriceField| (field.name.clone(), field.decimal.clone());
+        let residency = residency(entry);
         let key = (
             entry.provider.clone(),
             row.map_or("", |row| row.key).to_owned(),
             own.iter().map(|field| text(field)).collect(),
+            residency,
         );
-        let compile = || {
-            let mut prices = row.map(|row| row.prices.clone()).unwrap_or_default();
-            let mut over = Prices::default();
-            for field in &own {
-                // The configuration has checked names and figures; what it let through and the catalogue does not know is
-                // no price.
-                if over.set(&field.name, &field.decimal).is_err() {
-                    log::warn!(
-                        "deployment {}: the price '{}' cannot be used",
-                        entry.id,
-                        field.name
-                    );
-                }
-            }
-            if !own.is_empty() {
-                prices = prices.overridden_by(&over);
-            }
-            Rates::compile(&prices, &entry.provider).map(Arc::new)
-        };
-        self.rates.entry(key).or_insert_with(compile).clone()
+        if let Some(known) = self.tariffs.get(&key) {
+            return known.clone();
+        }
+        let tariff = Arc::new(tariff(config, entry, row, &own).at_residency(residency));
+        if tariff.is_unpriced() {
+            // Once a model: what has the same provider, row and figures shares its tariff.
+            log::warn!(
+                "no price is known for {}/{} (deployment {}): its calls are booked at 0 and marked as unpriced; \
+                 set `base_model`, or `input_cost_per_token` and `output_cost_per_token`",
+                entry.provider,
+                entry.upstream_model,
+                entry.id
+            );
+        }
+        self.tariffs.insert(key, tariff.clone());
+        tariff
     }
 
     fn finish(mut self, config: &Config) -> RoutingTable {
@@ -244,7 +245,7 @@ fn new_group(name: &str) -> Group {
         members: Vec::new(),
         is_free: false,
         max_output_tokens: 0,
-        rates: Vec::new(),
+        tariffs: Vec::new(),
     }
 }
 
@@ -273,7 +274,47 @@ fn own_prices(entry: &ModelEntry) -> Vec<&PriceField> {
         .collect()
 }
 
-fn deployment(config: &Config, entry: &ModelEntry, rates: Option<Arc<Rates>>) -> Deployment {
+/// The catalogue's prices with the entry's own laid over them.
+fn tariff(
+    config: &Config,
+    entry: &ModelEntry,
+    row: Option<&CatalogEntry>,
+    own: &[&PriceField],
+) -> Tariff {
+    let mut over = Prices::default();
+    for field in own {
+        // The configuration has checked names and figures; what it let through and the catalogue does not know is no price.
+        if over.set(&field.name, &field.decimal).is_err() {
+            log::warn!(
+                "deployment {}: the price '{}' cannot be used",
+                entry.id,
+                field.name
+            );
+        }
+    }
+    let listed = row.map(|row| &row.prices).cloned().unwrap_or_default();
+    let off_peak = row.and_then(OffPeak::of_entry).and_then(Result::ok);
+    Tariff::new(
+        &entry.provider,
+        &listed.overridden_by(&over),
+        off_peak.map(|off_peak| off_peak.overridden_by(&over)),
+        config.litellm_settings.cost_adjustments.of(&entry.provider),
+    )
+}
+
+/// OpenAI's regional hosts process their data there, at a price of their own.
+fn residency(entry: &ModelEntry) -> Residency {
+    let host = entry.api_base.split("://").nth(1).unwrap_or_default();
+    if host.starts_with("us.api.openai.com") {
+        Residency::Us
+    } else if host.starts_with("eu.api.openai.com") {
+        Residency::Eu
+    } else {
+        Residency::Global
+    }
+}
+
+fn deployment(config: &Config, entry: &ModelEntry, tariff: Arc<Tariff>) -> Deployment {
     let params = &entry.litellm_params;
     let router = &config.router_settings;
     let timeout = params
@@ -309,7 +350,7 @@ fn deployment(config: &Config, entry: &ModelEntry, rates: Option<Arc<Rates>>) ->
             .or(router.num_retries)
             .or(config.litellm_settings.num_retries)
             .unwrap_or(crate::policy::retry::RetryPolicy::default().num_retries),
-        rates,
+        tariff,
         slots: slots(config, entry).map(|slots| u32::try_from(slots).unwrap_or(u32::MAX)),
         gauges: Arc::default(),
     }

@@ -2,6 +2,7 @@
 
 use actix::Message;
 
+use crate::catalog::ServiceTier;
 use crate::limits::{EntityIx, HoldId, Refusal, Settlement, Standing};
 
 /// Asks for admission and a deployment.
@@ -17,6 +18,8 @@ pub struct Begin {
     pub max_tokens: Option<u64>,
     /// `n`.
     pub choices: u64,
+    /// The service tier asked for, when the request names one.
+    pub tier: Option<ServiceTier>,
     pub user_budget_binds: bool,
 }
 

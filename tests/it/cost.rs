@@ -193,7 +193,7 @@ fn the_served_tier_counts() {
         .param("cache_read_input_token_cost", 0.000_000_5)
         .param("input_cost_per_token_priority", 0.000_004);
     let gateway = Gateway::of(&Config::of([deployment]));
-    let answer = |tier: &str| {
+    let answer = |tier: &Value| {
         json!({
             "id": "chatcmpl-1", "object": "chat.completion", "model": "m", "service_tier": tier,
             "choices": [{"index": 0, "message": {"role": "assistant", "content": "a"}, "finish_reason": "stop"}],
@@ -201,12 +201,15 @@ fn the_served_tier_counts() {
         })
     };
     for (asked, served, cost) in [
-        ("auto", "priority", "0.0042"),
-        ("priority", "default", "0.003"),
+        ("auto", json!("priority"), "0.0042"),
+        ("priority", json!("default"), "0.003"),
+        // An answer that does not say how it was served was served as asked.
+        ("priority", json!(null), "0.0042"),
+        ("auto", json!(null), "0.003"),
     ] {
         let body = chat_with(
             "m",
-            json!({"service_tier": asked, "simulate": {"body": answer(served)}}),
+            json!({"service_tier": asked, "simulate": {"body": answer(&served)}}),
         );
         let reply = gateway.master().chat(&body).with_status(200);
         assert_eq!(
@@ -279,4 +282,31 @@ fn usage_that_nobody_told_is_estimated() {
         );
         assert!(row.usage.prompt_tokens() > 0 && row.spend.0 > 0, "{row:#?}");
     }
+}
+
+/// What is taken off and put on: the provider's discount, then its margin, told in the headers and booked.
+#[test]
+fn discounts_and_margins() {
+    let simulator = Simulator::start();
+    let deployment = Deployment::of(&simulator, "m")
+        .priced(0.000_002, 0.000_008)
+        .param("cache_read_input_token_cost", 0.000_000_5);
+    let config = Config::of([deployment])
+        .litellm("cost_discount_config", json!({"openai": 0.05}))
+        .litellm(
+            "cost_margin_config",
+            json!({"global": 0.5, "openai": {"percentage": 0.1, "fixed_amount": 0.0001}}),
+        );
+    let gateway = Gateway::of(&config);
+    let usage = with(
+        usage(1000, 200),
+        "prompt_tokens_details",
+        json!({"cached_tokens": 400}),
+    );
+    let reply = gateway
+        .master()
+        .chat(&chat_with("m", json!({"simulate": {"usage": usage}})))
+        .with_status(200);
+    assert_eq!(reply.must("x-litellm-response-cost"), "0.003235");
+    assert_eq!(gateway.rows_when(1)[0].spend.to_string(), "0.003235");
 }

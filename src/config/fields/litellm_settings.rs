@@ -4,7 +4,14 @@ use super::{Group, accepted, not_yet, not_yet_on, obeyed};
 
 pub const GROUPS: &[Group] = &[
     obeyed(1, &["num_retries", "request_timeout"]),
-    obeyed(2, &["budget_exceeded_status_code"]),
+    obeyed(
+        2,
+        &[
+            "budget_exceeded_status_code",
+            "cost_discount_config",
+            "cost_margin_config",
+        ],
+    ),
     // Logging, HTTP client and download matters of LiteLLM's own process.
     accepted(2, &["set_verbose", "json_logs"]),
     accepted(
@@ -82,8 +89,6 @@ pub const GROUPS: &[Group] = &[
             "provider_url_destination_allowed_hosts",
             "disable_end_user_cost_tracking",
             "disable_end_user_cost_tracking_prometheus_only",
-            "cost_discount_config",
-            "cost_margin_config",
             "prometheus_*",
             "custom_prometheus_metadata_labels",
             "custom_prometheus_tags",

@@ -3,9 +3,9 @@
 use crate::catalog::{Kind, PriceKey};
 use crate::config::diagnostic::Severity;
 use crate::config::fields::is_price_field;
-use crate::config::read::{Section, number};
+use crate::config::read::{Section, decimal};
 use crate::config::suggest::nearest;
-use crate::config::yaml::{Entry, Node, Value};
+use crate::config::yaml::Entry;
 use crate::types::Price;
 
 /// A price as written: field name of the model catalogue, decimal text (`0.0000025`, `2.5e-06`), in dollars a unit. The
@@ -32,7 +32,7 @@ pub fn read(section: &Section<'_>) -> Vec<PriceField> {
         let Some(node) = section.value(&entry.key) else {
             continue;
         };
-        match decimal(node) {
+        match decimal(node).filter(|text| text.parse::<Price>().is_ok()) {
             Some(decimal) => prices.push(PriceField {
                 name: entry.key.clone(),
                 decimal,
@@ -59,19 +59,6 @@ fn unknown(section: &Section<'_>, entry: &Entry) {
         message,
         suggestion,
     );
-}
-
-fn decimal(node: &Node) -> Option<String> {
-    number(node)?;
-    let text = match &node.value {
-        // Other notations than the decimal one (`0x10`) have no fraction to lose.
-        Value::Int { value, .. } => value.to_string(),
-        Value::Float { written, .. } | Value::Text(written) => {
-            written.trim().trim_start_matches('+').replace('_', "")
-        }
-        _ => return None,
-    };
-    text.parse::<Price>().is_ok().then_some(text)
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Discount and margin on the cost of a call (`cost_discount_config`, `cost_margin_config`).
 
+use std::collections::BTreeMap;
+
 use super::amount::{Amount, MILLION};
 use crate::types::NanoUsd;
 
@@ -52,6 +54,33 @@ pub struct Adjustment {
     pub margin: Share,
     /// For each call.
     pub margin_fixed: NanoUsd,
+}
+
+/// The adjustments of all providers, by LiteLLM's names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Adjustments {
+    pub discounts: BTreeMap<String, Share>,
+    /// Share and fixed amount; `global` is for providers without an entry.
+    pub margins: BTreeMap<String, (Share, NanoUsd)>,
+}
+
+impl Adjustments {
+    /// The name of the margin that providers without their own have.
+    pub const GLOBAL: &str = "global";
+
+    /// What holds for one provider's calls.
+    pub fn of(&self, provider: &str) -> Adjustment {
+        let margin = self.margins.get(provider);
+        let (margin, margin_fixed) = margin
+            .or_else(|| self.margins.get(Self::GLOBAL))
+            .copied()
+            .unwrap_or_default();
+        Adjustment {
+            discount: self.discounts.get(provider).copied().unwrap_or_default(),
+            margin,
+            margin_fixed,
+        }
+    }
 }
 
 /// An adjusted amount and what changed it.

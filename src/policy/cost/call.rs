@@ -16,7 +16,7 @@ pub struct CallFacts {
 }
 
 /// Where the provider processes the data, as far as it has a price.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Residency {
     #[default]
     Global,
@@ -40,8 +40,10 @@ pub enum SearchContext {
 /// Countable things that are billed and are no tokens. A kind without a price costs nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Units {
-    /// Milliseconds of audio transcribed; for a deployment billed by time, those of its answer.
+    /// Milliseconds of audio transcribed.
     pub milliseconds: u64,
+    /// Milliseconds a text answer took, for deployments billed by time.
+    pub answer_milliseconds: u64,
     /// Milliseconds of video made.
     pub video_milliseconds: u64,
     /// Characters spoken.

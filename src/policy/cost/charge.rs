@@ -142,6 +142,7 @@ fn add_units(breakdown: &mut Breakdown, rates: &Rates, call: &CallFacts, factor:
     breakdown.input = breakdown.input
         + by(1, prices.request)
         + milli(units.milliseconds, prices.second)
+        + milli(units.answer_milliseconds, prices.answer_second)
         + by(units.characters, prices.character)
         + by(units.queries, prices.query)
         + by(units.input_images, prices.input_image);

@@ -1,16 +1,22 @@
 //! What a call may cost at most, before it begins.
 
-use super::amount::{Amount, MILLION};
-use super::call::CallFacts;
+use super::amount::Amount;
+use super::call::{CallFacts, Residency};
 use super::rates::{Rates, Sheet, TEXT_IN, TEXT_OUT};
 use crate::catalog::ServiceTier;
 use crate::types::{NanoUsd, Price};
 
 /// An upper bound on [`super::cost`] of a call with text only, whatever tier serves it and however its prompt divides
-/// into plain, cache-read and cache-write tokens, its answer into text and reasoning. Uplifts are not in it; rounded up.
-pub fn hold(rates: &Rates, input_tokens: u64, output_tokens: u64) -> NanoUsd {
-    let (input, output) = worst_case_price(rates, input_tokens);
-    bound(rates, input_tokens, output_tokens, input, output, MILLION)
+/// into plain, cache-read and cache-write tokens, its answer into text and reasoning. Of the uplifts that of the
+/// deployment's residency is in it; what is billed by time is not; rounded up.
+pub fn hold(rates: &Rates, residency: Residency, input_tokens: u64, output_tokens: u64) -> NanoUsd {
+    let (input, output) = worst(rates.sheets_to(input_tokens));
+    let call = CallFacts {
+        residency,
+        ..CallFacts::default()
+    };
+    let factor = rates.factor(&call);
+    bound(rates, input_tokens, output_tokens, input, output, factor)
 }
 
 /// As [`hold`], for what is known of the call: only the standard tier and `call.tier` can serve it, and its uplifts apply.
@@ -30,11 +36,7 @@ pub fn hold_at(rates: &Rates, call: &CallFacts, input_tokens: u64, output_tokens
     )
 }
 
-/// The highest price of an input and of an output token of text that a prompt of up to so many tokens can meet.
-pub fn worst_case_price(rates: &Rates, input_tokens: u64) -> (Price, Price) {
-    worst(rates.sheets_to(input_tokens))
-}
-
+/// The highest price of an input and of an output token of text in some sheets.
 fn worst<'a>(sheets: impl Iterator<Item = &'a Sheet>) -> (Price, Price) {
     sheets.fold((Price::FREE, Price::FREE), |(input, output), sheet| {
         (

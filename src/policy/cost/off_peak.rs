@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 use crate::catalog::{ModelEntry, Prices};
 use crate::types::PriceError;
 
-/// Off-peak hours and the prices then. A deployment with one keeps two [`super::Rates`] and bills a call with the one
-/// that holds when it began; holds take the standard one.
+/// Off-peak hours and the prices then. A [`super::Tariff`] with them keeps two [`super::Rates`] and bills a call with the
+/// one that holds when it began; holds take the dearer one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OffPeak {
     windows: Vec<Window>,
@@ -102,6 +102,12 @@ impl OffPeak {
     /// The prices off peak of a model or deployment with these standard ones.
     pub fn prices_over(&self, standard: &Prices) -> Prices {
         standard.overridden_by(&self.prices)
+    }
+
+    /// The same for a deployment with prices of its own: those hold at all hours.
+    pub fn overridden_by(mut self, own: &Prices) -> Self {
+        self.prices = self.prices.overridden_by(own);
+        self
     }
 
     /// Whether the time, in seconds since the Unix epoch, is off peak. The hours are UTC; the weekday is the one the

@@ -84,7 +84,10 @@ struct Uplifts {
 /// Prices of what is no token, in 10⁻¹⁵ dollars.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct UnitRates {
+    /// Of transcribed audio.
     pub second: i64,
+    /// Of the time an answer took, for input and output that have no token price.
+    pub answer_second: i64,
     pub video_second: i64,
     pub character: i64,
     pub query: i64,
@@ -143,6 +146,14 @@ impl Rates {
     pub fn adjusted(mut self, adjustment: Adjustment) -> Self {
         self.adjustment = adjustment;
         self
+    }
+
+    /// Whether no token and no unit costs anything, at whatever size, tier or number.
+    pub fn is_free(&self) -> bool {
+        self.sheets
+            .iter()
+            .all(|sheet| sheet.rates.iter().all(|rate| *rate == 0))
+            && self.units.is_free()
     }
 
     /// The band that a prompt falls into.
@@ -287,6 +298,11 @@ impl UnitRates {
             tier: ServiceTier::Batch,
             ..PriceKey::base(Kind::OcrPage)
         };
+        // A direction that is billed by the token is not billed by the second as well (LiteLLM 1.106.2).
+        let unless = |by_token, by_second| match price(by_token) {
+            0 => price(by_second),
+            _ => 0,
+        };
         let medium = base(Kind::SearchMedium);
         let search = |kind| base(kind).or(medium).unwrap_or(0);
         Self {
@@ -296,6 +312,8 @@ impl UnitRates {
                 Kind::Second,
                 Kind::InputAudioSecond,
             ]),
+            answer_second: unless(Kind::Input, Kind::InputSecond)
+                .saturating_add(unless(Kind::Output, Kind::OutputSecond)),
             video_second: first(&[Kind::OutputVideoSecond, Kind::OutputSecond]),
             character: price(Kind::InputCharacter),
             query: price(Kind::Query),
@@ -316,6 +334,10 @@ impl UnitRates {
             maps_query: price(Kind::MapsQuery),
             code_session: price(Kind::CodeSession),
         }
+    }
+
+    fn is_free(&self) -> bool {
+        *self == Self::default()
     }
 
     pub fn search(&self, context: SearchContext) -> i64 {

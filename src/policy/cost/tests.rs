@@ -1,5 +1,8 @@
 use proptest::prelude::*;
 
+use super::charge::cost;
+use super::hold::{hold, hold_at};
+use super::rates::Rates;
 use super::*;
 use crate::catalog::{Kind, Prices, ServiceTier, find};
 use crate::types::{NanoUsd, Price, Usage};
@@ -27,6 +30,7 @@ const STANDARD: CallFacts = CallFacts {
     fast: false,
     units: Units {
         milliseconds: 0,
+        answer_milliseconds: 0,
         video_milliseconds: 0,
         characters: 0,
         queries: 0,
@@ -356,16 +360,155 @@ fn a_providers_own_figure_is_adjusted_too() {
 }
 
 #[test]
+fn time_is_billed_where_tokens_are_not() {
+    let usage = Usage {
+        input: 1000,
+        output: 100,
+        ..Usage::default()
+    };
+    let call = CallFacts {
+        units: Units {
+            answer_milliseconds: 1_500,
+            ..STANDARD.units
+        },
+        ..STANDARD
+    };
+    let second = ("input_cost_per_second", "0.01");
+    for (stated, total) in [
+        (vec![second], "0.015"),
+        (vec![second, ("output_cost_per_second", "0.02")], "0.045"),
+        (vec![second, (IN, "1e-6")], "0.001"),
+        (vec![second, (OUT, "1e-6")], "0.0151"),
+    ] {
+        assert_eq!(dollars(&rates(&stated), &usage, &call), total, "{stated:?}");
+    }
+}
+
+/// Deepseek's hours: 04:00 to 06:00 UTC on working days are off peak at half the price.
+#[test]
+fn a_tariff_bills_by_the_hour_a_call_began() {
+    let entry = find("deepseek", "deepseek-v4-flash").expect("in the catalogue");
+    let off_peak = OffPeak::of_entry(&entry).and_then(Result::ok);
+    let own = |tariff: &Tariff, hour: i64| {
+        // Monday 2024-01-01.
+        let at = 1_704_067_200 + hour * 3600;
+        let usage = Usage {
+            input: 1_000_000,
+            ..Usage::default()
+        };
+        tariff
+            .bill(&usage, &STANDARD, None, at)
+            .map(|cost| cost.total.to_string())
+    };
+    let tariff = Tariff::new(
+        "deepseek",
+        &entry.prices,
+        off_peak.clone(),
+        Adjustment::default(),
+    );
+    assert_eq!(own(&tariff, 2).as_deref(), Some("0.3"));
+    assert_eq!(own(&tariff, 5).as_deref(), Some("0.15"));
+    let expected = Expected {
+        tier: None,
+        input_tokens: 1_000_000,
+        output_tokens: 0,
+    };
+    assert_eq!(tariff.hold(&expected, false).to_string(), "0.3");
+    // A deployment's own price holds at all hours.
+    let mine = prices(&[(IN, "1e-6")]);
+    let tariff = Tariff::new(
+        "deepseek",
+        &entry.prices.overridden_by(&mine),
+        off_peak.map(|off_peak| off_peak.overridden_by(&mine)),
+        Adjustment::default(),
+    );
+    assert_eq!(own(&tariff, 5).as_deref(), Some("1"));
+}
+
+#[test]
+fn only_providers_that_tell_their_cost_are_believed() {
+    let usage = first_example();
+    let bill = |provider: &str, stated: Option<i64>| {
+        let tariff = Tariff::new(provider, &prices(&BASIC), None, Adjustment::default());
+        let cost = tariff.bill(&usage, &STANDARD, stated.map(NanoUsd), 0);
+        cost.map(|cost| cost.total.to_string())
+    };
+    assert_eq!(bill("openrouter", Some(5)).as_deref(), Some("0.000000005"));
+    assert_eq!(bill("openrouter", None).as_deref(), Some("0.003"));
+    assert_eq!(bill("openai", Some(5)).as_deref(), Some("0.003"));
+    let absurd = 1_000_001 * NanoUsd::PER_DOLLAR;
+    assert_eq!(bill("openrouter", Some(absurd)).as_deref(), Some("0.003"));
+}
+
+#[test]
+fn unpriced_and_free_are_not_one() {
+    let tariff = |provider: &str, stated: &[(&str, &str)]| {
+        Tariff::new(provider, &prices(stated), None, Adjustment::default())
+    };
+    let unknown = tariff("openai", &[]);
+    assert_eq!(
+        (
+            unknown.is_unpriced(),
+            unknown.is_priced(),
+            unknown.is_free()
+        ),
+        (true, false, false)
+    );
+    assert_eq!(unknown.bill(&first_example(), &STANDARD, None, 0), None);
+    let free = tariff("openai", &[(IN, "0"), (OUT, "0")]);
+    assert_eq!(
+        (free.is_unpriced(), free.is_priced(), free.is_free()),
+        (false, true, true)
+    );
+    for dear in [
+        (IN, "1e-9"),
+        ("input_cost_per_request", "0.01"),
+        ("input_cost_per_second", "0.01"),
+    ] {
+        assert!(!tariff("openai", &[dear]).is_free(), "{dear:?}");
+    }
+    assert!(!tariff("openrouter", &[]).is_unpriced());
+    assert!(!tariff("openrouter", &[(IN, "0")]).is_free());
+}
+
+/// Where a request leaves the tier to the provider, the dearest one is an upper bound and the standard one the expectation.
+#[test]
+fn a_hold_knows_the_tier_asked_for() {
+    let mut stated = BASIC.to_vec();
+    stated.extend([
+        ("input_cost_per_token_priority", "4e-6"),
+        ("output_cost_per_token_priority", "16e-6"),
+        ("output_cost_per_token_flex", "4e-6"),
+    ]);
+    let tariff = Tariff::new("openai", &prices(&stated), None, Adjustment::default());
+    let hold = |tier, any_tier| {
+        let expected = Expected {
+            tier,
+            input_tokens: 1000,
+            output_tokens: 100,
+        };
+        tariff.hold(&expected, any_tier).to_string()
+    };
+    for (tier, any_tier, held) in [
+        (None, false, "0.0028"),
+        (None, true, "0.0056"),
+        (Some(ServiceTier::Standard), true, "0.0028"),
+        (Some(ServiceTier::Priority), false, "0.0056"),
+        // Flex may be served as standard.
+        (Some(ServiceTier::Flex), true, "0.0028"),
+    ] {
+        assert_eq!(hold(tier, any_tier), held, "{tier:?} {any_tier}");
+    }
+}
+
+#[test]
 fn a_hold_takes_the_dearest_way() {
     let mut stated = BASIC.to_vec();
     stated.push(("output_cost_per_token_priority", "16e-6"));
     stated.push(("cache_creation_input_token_cost", "2.5e-6"));
     let rates = rates(&stated);
-    assert_eq!(
-        worst_case_price(&rates, 1000),
-        (Price(2_500_000_000), Price(16_000_000_000))
-    );
-    assert_eq!(hold(&rates, 1000, 200).to_string(), "0.0057");
+    let any_tier = hold(&rates, Residency::Global, 1000, 200);
+    assert_eq!(any_tier.to_string(), "0.0057");
     assert_eq!(hold_at(&rates, &STANDARD, 1000, 200).to_string(), "0.0041");
     assert_eq!(
         hold_at(&rates, &at(ServiceTier::Priority), 1000, 200).to_string(),
@@ -491,6 +634,6 @@ proptest! {
         let (input, output) = (usage.prompt_tokens(), usage.completion_tokens());
         let bill = cost(&rates, &usage, &at(tier)).total;
         prop_assert!(bill <= hold_at(&rates, &at(tier), input, output));
-        prop_assert!(hold_at(&rates, &at(tier), input, output) <= hold(&rates, input, output));
+        prop_assert!(hold_at(&rates, &at(tier), input, output) <= hold(&rates, Residency::Global, input, output));
     }
 }
