@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use crate::auth::{Epoch, Master};
 use crate::cli::Options;
 use crate::config::{BudgetEnforcement, Config, LoadError, Loaded, MasterKeyProblem, Severity};
-use crate::http::{Running, ServeError, serve};
+use crate::http::{DocsSettings, Running, ServeError, serve};
 use crate::journey::{Settings, Shared};
 use crate::metrics::Metrics;
 use crate::router::{self, RoutingTable};
@@ -206,6 +206,7 @@ async fn start(options: &Options, config: &Config, window: Duration) -> Result<(
         logger: logger.clone(),
         address: (options.host.clone(), options.port),
         workers: options.workers(),
+        docs: DocsSettings::from_env("", &|name| std::env::var(name).ok()),
     })?;
     for address in addresses {
         log::info!("listening on http://{address}");

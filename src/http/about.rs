@@ -7,7 +7,7 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{IntoParams, ToSchema};
 
 /// The chapter of the document that a route stands in, in the document's order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tag {
     Chat,
     Completions,
@@ -62,19 +62,23 @@ impl Tag {
     }
 }
 
-/// The schema of a type that is deserialised or serialised.
+/// Where a body's schema comes from.
 #[derive(Clone, Copy)]
-pub struct SchemaOf {
-    /// The schema itself, to be listed among the document's components under `name`.
-    pub name: fn() -> Cow<'static, str>,
-    pub schema: fn() -> RefOr<Schema>,
-    /// Adds the schemas that this one refers to.
-    pub parts: fn(&mut Vec<(String, RefOr<Schema>)>),
+pub enum SchemaOf {
+    /// The type that is deserialised or serialised.
+    Type {
+        name: fn() -> Cow<'static, str>,
+        schema: fn() -> RefOr<Schema>,
+        /// Adds the schemas that this one refers to.
+        parts: fn(&mut Vec<(String, RefOr<Schema>)>),
+    },
+    /// The name of a schema in `openai/schemas.json`: bodies that pass through as bytes have no type here.
+    Written(&'static str),
 }
 
 impl SchemaOf {
     pub const fn of<T: ToSchema>() -> Self {
-        Self {
+        Self::Type {
             name: T::name,
             schema: T::schema,
             parts: T::schemas,
@@ -88,8 +92,8 @@ pub enum Answer {
     /// JSON of no fixed shape.
     AnyJson,
     Json(SchemaOf),
-    /// JSON, or its events one by one when the request says `"stream": true`.
-    AnyJsonOrEvents,
+    /// JSON; or, when the request says `"stream": true`, events of the second shape.
+    JsonOrEvents(SchemaOf, SchemaOf),
     /// Another content type.
     Text(&'static str),
 }
@@ -109,6 +113,8 @@ pub struct About {
     pub answer: Answer,
     /// Statuses of errors that this route has beside those that its kind has anyway.
     pub errors: &'static [u16],
+    /// Not in the document: for people, not for programs.
+    pub is_hidden: bool,
 }
 
 impl About {
@@ -122,6 +128,7 @@ impl About {
             query: None,
             answer: Answer::AnyJson,
             errors: &[],
+            is_hidden: false,
         }
     }
 }

@@ -7,6 +7,7 @@ mod about;
 mod admin;
 mod body;
 mod call_id;
+mod docs;
 mod error;
 mod health;
 mod metrics;
@@ -15,6 +16,7 @@ mod route;
 mod server;
 
 pub use about::{About, Answer, Tag};
+pub use docs::DocsSettings;
 pub use error::ApiError;
 pub use route::{Route, routes};
 pub use server::{Running, ServeError, serve};

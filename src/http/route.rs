@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::about::{About, Answer, SchemaOf, Tag, query_of};
 use super::call_id::call_id;
 use super::error::ApiError;
-use super::{admin, body, health, metrics, openai};
+use super::{admin, body, docs, health, metrics, openai};
 use crate::auth::{AuthError, Caller, Permission, credential};
 use crate::journey::Worker;
 
@@ -108,6 +108,18 @@ impl Route {
         self
     }
 
+    /// The JSON body under its name in `openai/schemas.json`.
+    pub(super) const fn written_body(mut self, name: &'static str) -> Self {
+        self.about.body = Some(SchemaOf::Written(name));
+        self
+    }
+
+    /// Not in the document: for people, not for programs.
+    pub(super) const fn hidden(mut self) -> Self {
+        self.about.is_hidden = true;
+        self
+    }
+
     /// The same operation at another path.
     pub(super) const fn at(mut self, path: &'static str) -> Self {
         self.path = path;
@@ -122,6 +134,7 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         admin::ROUTES,
         health::ROUTES,
         metrics::ROUTES,
+        docs::ROUTES,
     ]
     .into_iter()
     .flatten()

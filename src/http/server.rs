@@ -11,8 +11,9 @@ use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use serde_json::json;
 
-use super::route::{Route, routes};
-use crate::auth::{Directory, Master};
+use super::docs::{self, DocsSettings, Site};
+use super::route::{Route, guarded, routes};
+use crate::auth::{Directory, Master, Permission};
 use crate::journey::{Shared, Worker};
 use crate::router::Port;
 use crate::spend::journal::JournalWriter;
@@ -40,6 +41,7 @@ pub struct Running {
     pub logger: Addr<SpendLogger>,
     pub address: (String, u16),
     pub workers: usize,
+    pub docs: DocsSettings,
 }
 
 /// The server could not listen.
@@ -71,7 +73,9 @@ pub fn serve(
         logger,
         address,
         workers,
+        docs,
     } = running;
+    let site = Arc::new(Site::new(docs));
     let worker = move || {
         let directory = Directory::new(
             shared.store.clone(),
@@ -96,7 +100,8 @@ pub fn serve(
         let worker: Rc<Worker> = worker();
         App::new()
             .app_data(worker)
-            .configure(mount)
+            .app_data(site.clone())
+            .configure(|config| mount(config, &site))
             .default_service(web::to(not_found))
     };
     let (host, port) = address;
@@ -122,7 +127,7 @@ pub fn serve(
     Ok((server, handle, addresses))
 }
 
-fn mount(config: &mut web::ServiceConfig) {
+fn mount(config: &mut web::ServiceConfig, site: &Site) {
     let mut paths: Vec<&'static str> = Vec::new();
     for route in routes() {
         if !paths.contains(&route.path) {
@@ -135,6 +140,10 @@ fn mount(config: &mut web::ServiceConfig) {
             resource.route((route.mount)(route.permission).method(route.method.clone()))
         });
         config.service(resource.default_service(web::to(wrong_method)));
+    }
+    if let Some(path) = site.page_elsewhere() {
+        let page = guarded(Permission::Public, docs::page).method(actix_web::http::Method::GET);
+        config.service(web::resource(path).route(page));
     }
 }
 

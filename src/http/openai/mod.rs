@@ -4,7 +4,7 @@ mod chat;
 mod error;
 mod models;
 
-use super::about::{Answer, Tag};
+use super::about::{Answer, SchemaOf, Tag};
 use super::route::{Route, guarded};
 use crate::auth::Permission;
 
@@ -17,13 +17,20 @@ const CHAT: Route = Route::post(
 .description(
     "Fields that are not named here go to the provider as they came, and unknown fields of its answer come back.",
 )
-.answer(Answer::AnyJsonOrEvents);
+.written_body("ChatCompletionRequest")
+.answer(Answer::JsonOrEvents(
+    SchemaOf::Written("ChatCompletion"),
+    SchemaOf::Written("ChatCompletionChunk"),
+));
 
 const MODELS: Route = Route::get("/v1/models", Permission::Information, |permission| {
     guarded(permission, models::list)
 })
 .about(Tag::Models, "Lists the models that the caller may call.")
 .answers::<models::ModelList>();
+
+/// OpenAI's bodies, by name: they pass through as bytes, so that no type of ours describes them.
+pub const SCHEMAS: &str = include_str!("schemas.json");
 
 /// See [`super::routes`].
 pub const ROUTES: &[Route] = &[
