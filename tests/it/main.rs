@@ -6,6 +6,7 @@ mod harness;
 #[path = "../simulator/mod.rs"]
 mod simulator;
 
+mod architecture;
 mod balancing;
 mod basics;
 mod bodies;
