@@ -13,6 +13,8 @@ pub enum Permission {
     Information,
     /// Makes and changes keys: administrators, and users for themselves.
     OwnKeys,
+    /// Reads what concerns the whole proxy: administrators, and viewers of everything.
+    Administration,
     /// Reads spend: administrators and viewers all of it, users their own.
     OwnSpend,
 }
@@ -35,6 +37,8 @@ impl Permission {
             (Self::Inference, _) => Ok(()),
             (Self::OwnKeys, Role::InternalUser) => Ok(()),
             (Self::OwnKeys, _) => Err(Refused::AdminOnly),
+            (Self::Administration, Role::ProxyAdminViewer) => Ok(()),
+            (Self::Administration, _) => Err(Refused::AdminOnly),
             (Self::OwnSpend, Role::Unknown) => Err(Refused::AdminOnly),
             (Self::OwnSpend, _) => Ok(()),
         }

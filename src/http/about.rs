@@ -111,6 +111,8 @@ pub struct About {
     pub body_is_optional: bool,
     pub query: Option<fn() -> Vec<Parameter>>,
     pub answer: Answer,
+    /// A second answer that is no error, with its status.
+    pub or: Option<(u16, SchemaOf)>,
     /// Statuses of errors that this route has beside those that its kind has anyway.
     pub errors: &'static [u16],
     /// Not in the document: for people, not for programs.
@@ -127,6 +129,7 @@ impl About {
             body_is_optional: false,
             query: None,
             answer: Answer::AnyJson,
+            or: None,
             errors: &[],
             is_hidden: false,
         }

@@ -30,11 +30,7 @@ async fn show(call: Call) -> Result<HttpResponse, ApiError> {
         .send(Report { entity: None })
         .await
         .unwrap_or_default();
-    let deployments = &call.worker.table().deployments;
-    let in_flight: u32 = deployments
-        .iter()
-        .map(|d| d.gauges.in_flight.load(Ordering::Relaxed))
-        .sum();
+    let in_flight = super::health::in_flight(&call);
     let (ledger, journal) = (&shared.ledger, shared.journal.health());
     let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed) as f64;
     let dollars = |nano: i64| crate::types::NanoUsd(nano).to_f64();
@@ -42,7 +38,7 @@ async fn show(call: Call) -> Result<HttpResponse, ApiError> {
         (
             "pointsman_in_flight_requests",
             "Upstream calls under way",
-            f64::from(in_flight),
+            in_flight as f64,
         ),
         (
             "pointsman_open_holds",

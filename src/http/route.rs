@@ -102,6 +102,12 @@ impl Route {
         self
     }
 
+    /// A second answer with a status of its own.
+    pub(super) const fn or<T: ToSchema>(mut self, status: u16) -> Self {
+        self.about.or = Some((status, SchemaOf::of::<T>()));
+        self
+    }
+
     /// Statuses of errors beside those of every route of its kind.
     pub(super) const fn errors(mut self, errors: &'static [u16]) -> Self {
         self.about.errors = errors;

@@ -21,6 +21,7 @@ mod key_generate;
 mod limits;
 mod model_access;
 mod openai_client;
+mod openapi;
 mod pass_through;
 mod permissions;
 mod retries;

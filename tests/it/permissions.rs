@@ -33,9 +33,23 @@ const MATRIX: &[(&str, &str, &str)] = &[
     ("GET", "/spend/logs", "Y Y Y Y Y Y 1 1 1 1 1 1"),
     ("GET", "/metrics", "Y Y Y Y Y Y Y 1 1 1 1 1"),
     ("GET", "/metrics/", "Y Y Y Y Y Y Y 1 1 1 1 1"),
+    ("GET", "/openapi.json", "Y Y Y Y Y Y Y Y Y Y Y Y"),
+    ("GET", "/routes", "Y Y Y Y Y Y Y Y Y Y Y Y"),
+    ("GET", "/", "Y Y Y Y Y Y Y Y Y Y Y Y"),
+    ("GET", "/swagger/{file}", "Y Y Y Y Y Y Y Y Y Y Y Y"),
     ("GET", "/health/liveliness", "Y Y Y Y Y Y Y Y Y Y Y Y"),
     ("GET", "/health/liveness", "Y Y Y Y Y Y Y Y Y Y Y Y"),
     ("GET", "/health/readiness", "Y Y Y Y Y Y Y Y Y Y Y Y"),
+    ("OPTIONS", "/health/liveliness", "Y Y Y Y Y Y Y Y Y Y Y Y"),
+    ("OPTIONS", "/health/liveness", "Y Y Y Y Y Y Y Y Y Y Y Y"),
+    ("OPTIONS", "/health/readiness", "Y Y Y Y Y Y Y Y Y Y Y Y"),
+    (
+        "GET",
+        "/health/readiness/details",
+        "Y Y Y 1 1 1 1 1 1 1 1 1",
+    ),
+    ("GET", "/health/backlog", "Y Y Y 1 1 1 1 1 1 1 1 1"),
+    ("GET", "/test", "Y Y Y Y Y Y Y Y Y Y Y Y"),
 ];
 
 /// One caller of each kind, in the matrix's order.

@@ -134,6 +134,11 @@ fn responses(route: &Route, schemas: &mut Map<String, Value>) -> Value {
         "200".into(),
         json!({"description": "As asked.", "content": content}),
     );
+    if let Some((status, schema)) = &about.or {
+        let content = json!({"application/json": {"schema": refer(schema, schemas)}});
+        let response = json!({"description": meaning(*status), "content": content});
+        all.insert(status.to_string(), response);
+    }
     let mut error = |status: u16, schema: &str| {
         let response = json!({
             "description": meaning(status),

@@ -11,7 +11,6 @@ mod swagger;
 use std::sync::OnceLock;
 
 use actix_web::HttpResponse;
-use actix_web::http::Method;
 use actix_web::http::header::LOCATION;
 use bytes::Bytes;
 use serde::Serialize;
@@ -26,23 +25,13 @@ use super::error::ApiError;
 use super::route::{Call, Route, guarded, routes};
 use crate::auth::Permission;
 
-const DOCUMENT: Route = Route::get("/openapi.json", Permission::Public, |permission| {
-    guarded(permission, openapi)
-})
-.about(Tag::Docs, "Describes every route of this server.")
-.errors(&[404]);
-
 /// See [`super::routes`].
 pub const ROUTES: &[Route] = &[
-    DOCUMENT,
-    Route::new(
-        Method::HEAD,
-        "/openapi.json",
-        Permission::Public,
-        |permission| guarded(permission, openapi),
-    )
-    .about(Tag::Docs, "Tells whether there is a description.")
-    .hidden(),
+    Route::get("/openapi.json", Permission::Public, |permission| {
+        guarded(permission, openapi)
+    })
+    .about(Tag::Docs, "Describes every route of this server.")
+    .errors(&[404]),
     Route::get("/routes", Permission::Public, |permission| {
         guarded(permission, list)
     })
@@ -52,11 +41,6 @@ pub const ROUTES: &[Route] = &[
         guarded(permission, home)
     })
     .about(Tag::Docs, "Shows Swagger UI, or leads to where `/` leads.")
-    .hidden(),
-    Route::new(Method::HEAD, "/", Permission::Public, |permission| {
-        guarded(permission, home)
-    })
-    .about(Tag::Docs, "Tells whether there is anything to see.")
     .hidden(),
     Route::get("/swagger/{file}", Permission::Public, |permission| {
         guarded(permission, asset)

@@ -1,0 +1,98 @@
+//! Probes: of this process by orchestrators, and of deployments by people.
+//!
+//! `liveliness` and `readiness` are public and tell no more than whether; what goes on inside is for administrators.
+//! Nothing here decides about routing: the Router learns from the calls of clients.
+
+mod backlog;
+mod readiness;
+
+pub use backlog::in_flight;
+
+use actix_web::HttpResponse;
+use actix_web::http::Method;
+use actix_web::http::header::ALLOW;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::about::Tag;
+use super::error::ApiError;
+use super::route::{Call, Route, guarded};
+use crate::auth::Permission;
+
+const LIVELINESS: Route = Route::get("/health/liveliness", Permission::Public, |permission| {
+    guarded(permission, liveliness)
+})
+.about(Tag::Health, "Tells that the process runs.")
+.answers::<String>();
+
+/// Some probes ask with OPTIONS whether a path is there.
+const OPTIONS: Route = Route::new(
+    Method::OPTIONS,
+    "/health/liveliness",
+    Permission::Public,
+    |permission| guarded(permission, options),
+)
+.about(Tag::Health, "Tells which methods there are.");
+
+/// See [`super::routes`].
+pub const ROUTES: &[Route] = &[
+    LIVELINESS,
+    LIVELINESS.at("/health/liveness"),
+    OPTIONS,
+    OPTIONS.at("/health/liveness"),
+    OPTIONS.at("/health/readiness"),
+    Route::get("/health/readiness", Permission::Public, |permission| {
+        guarded(permission, readiness::readiness)
+    })
+    .about(
+        Tag::Health,
+        "Tells whether requests can be served: database, journal and control thread answer.",
+    )
+    .description("503 with the same body when they cannot.")
+    .answers::<readiness::Readiness>()
+    .or::<readiness::Readiness>(503),
+    Route::get(
+        "/health/readiness/details",
+        Permission::Administration,
+        |permission| guarded(permission, readiness::details),
+    )
+    .about(
+        Tag::Health,
+        "Tells the same, with version, sizes and queues.",
+    )
+    .answers::<readiness::ReadinessDetails>()
+    .or::<readiness::ReadinessDetails>(503),
+    Route::get(
+        "/health/backlog",
+        Permission::Administration,
+        |permission| guarded(permission, backlog::backlog),
+    )
+    .about(Tag::Health, "Tells how many upstream calls are under way.")
+    .answers::<backlog::Backlog>(),
+    Route::get("/test", Permission::Public, |permission| {
+        guarded(permission, echo)
+    })
+    .about(Tag::Health, "Answers with its own path.")
+    .answers::<Echo>(),
+];
+
+async fn liveliness(_: Call) -> Result<HttpResponse, ApiError> {
+    Ok(HttpResponse::Ok().json("I'm alive!"))
+}
+
+async fn options(_: Call) -> Result<HttpResponse, ApiError> {
+    Ok(HttpResponse::Ok()
+        .insert_header((ALLOW, "GET, OPTIONS"))
+        .json("I'm alive!"))
+}
+
+/// What was asked.
+#[derive(Serialize, ToSchema)]
+struct Echo {
+    route: String,
+}
+
+async fn echo(call: Call) -> Result<HttpResponse, ApiError> {
+    let route = call.request.path().to_owned();
+    Ok(HttpResponse::Ok().json(Echo { route }))
+}

@@ -1,0 +1,118 @@
+//! `GET /health/readiness` and its detailed twin.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use actix_web::HttpResponse;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::http::error::ApiError;
+use crate::http::route::Call;
+use crate::journey::Shared;
+use crate::limits::Report;
+use crate::router::Ping;
+use crate::store::{ask, messages};
+
+/// What does not answer within this time counts as stalled.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Whether requests can be served, and by what not.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Readiness {
+    /// `healthy` or `unhealthy`.
+    status: &'static str,
+    /// `connected`, `disconnected` or `stalled`.
+    db: &'static str,
+    /// `writable` or `failing`.
+    journal: &'static str,
+    /// The thread that decides about limits and routes: `running` or `stalled`.
+    control: &'static str,
+}
+
+impl Readiness {
+    async fn of(shared: &Shared) -> Self {
+        let database = tokio::time::timeout(PATIENCE, ask(&shared.store.auth, messages::Ping {}));
+        let control = tokio::time::timeout(PATIENCE, shared.control.router().send(Ping));
+        let (database, control) = futures_util::future::join(database, control).await;
+        let db = match database {
+            Ok(Ok(())) => "connected",
+            Ok(Err(_)) => "disconnected",
+            Err(_) => "stalled",
+        };
+        let control = match control {
+            Ok(Ok(())) => "running",
+            _ => "stalled",
+        };
+        let journal = if shared.journal.health().failing.load(Ordering::Relaxed) {
+            "failing"
+        } else {
+            "writable"
+        };
+        let is_healthy = (db, control, journal) == ("connected", "running", "writable");
+        Self {
+            status: if is_healthy { "healthy" } else { "unhealthy" },
+            db,
+            journal,
+            control,
+        }
+    }
+
+    fn response(&self, body: impl Serialize) -> HttpResponse {
+        if self.status == "healthy" {
+            HttpResponse::Ok().json(body)
+        } else {
+            HttpResponse::ServiceUnavailable().json(body)
+        }
+    }
+}
+
+pub async fn readiness(call: Call) -> Result<HttpResponse, ApiError> {
+    let readiness = Readiness::of(&call.worker.shared).await;
+    Ok(readiness.response(&readiness))
+}
+
+/// The same, and what an operator wants to know beside it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ReadinessDetails {
+    #[serde(flatten)]
+    readiness: Readiness,
+    /// The version under LiteLLM's name of the field.
+    litellm_version: &'static str,
+    log_level: &'static str,
+    model_groups: usize,
+    deployments: usize,
+    in_flight_requests: u64,
+    /// Requests whose reservations are open.
+    open_holds: u64,
+    journal_bytes: u64,
+    /// Rows that are not in the database yet.
+    queued_rows: u64,
+    /// Age of the oldest of them, in seconds.
+    ledger_lag_seconds: f64,
+}
+
+pub async fn details(call: Call) -> Result<HttpResponse, ApiError> {
+    let shared = &call.worker.shared;
+    let table = call.worker.table();
+    let readiness = Readiness::of(shared).await;
+    let limits = shared
+        .control
+        .gatekeeper()
+        .send(Report { entity: None })
+        .await
+        .unwrap_or_default();
+    let details = ReadinessDetails {
+        litellm_version: env!("CARGO_PKG_VERSION"),
+        log_level: log::max_level().as_str(),
+        model_groups: table.groups.len(),
+        deployments: table.deployments.len(),
+        in_flight_requests: super::backlog::in_flight(&call),
+        open_holds: limits.open_holds as u64,
+        journal_bytes: shared.journal.health().bytes.load(Ordering::Relaxed),
+        queued_rows: shared.ledger.queue_depth.load(Ordering::Relaxed),
+        ledger_lag_seconds: shared.ledger.lag_seconds(),
+        readiness,
+    };
+    Ok(details.readiness.response(&details))
+}
