@@ -29,7 +29,8 @@ pub struct Timed {
     cpu: Cpu,
 }
 
-/// Runs a load; the clock stops when the target has nothing more to do for it.
+/// Runs a load. What the target has still to do when the load ends counts as if it were done at once, on its one core; that
+/// it waits for its next batch before does not.
 pub async fn timed(
     target: &Target,
     load: impl Future<Output = io::Result<Done>>,
@@ -38,11 +39,14 @@ pub async fn timed(
     let before = target.cpu();
     let begun = Instant::now();
     let done = load.await.map_err(|why| why.to_string())?;
+    let loaded = begun.elapsed().as_secs_f64();
+    let at_end = target.cpu();
     target.drained(mark, done.requests).await?;
+    let after = target.cpu();
     Ok(Timed {
         done,
-        seconds: begun.elapsed().as_secs_f64(),
-        cpu: target.cpu().since(&before),
+        seconds: loaded + after.since(&at_end).micros() / 1e6,
+        cpu: after.since(&before),
     })
 }
 
