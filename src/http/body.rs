@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, web};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::StreamExt;
 
 use super::error::ApiError;
+use crate::journey::Buffers;
 
 /// A client that sends nothing of its body for so long is answered.
 const GAP: Duration = Duration::from_secs(60);
@@ -20,6 +21,7 @@ pub async fn read(
     request: &HttpRequest,
     mut payload: web::Payload,
     most: usize,
+    buffers: &Buffers,
 ) -> Result<Bytes, ApiError> {
     let announced = announced(request);
     if announced.is_some_and(|length| length > most as u64) {
@@ -35,8 +37,7 @@ pub async fn read(
         let whole = whole.get_or_insert_with(|| {
             let first = first.take().unwrap_or_default();
             let expected = announced.unwrap_or(0) as usize;
-            let mut buffer =
-                BytesMut::with_capacity(expected.max(first.len() + more.len()).min(most));
+            let mut buffer = buffers.take(expected.max(first.len() + more.len()).min(most));
             buffer.extend_from_slice(&first);
             buffer
         });

@@ -134,6 +134,7 @@ pub async fn attempt(
         });
     }
     if request.stream {
+        answer.forget_headers();
         let editor = StreamEditor::new(name_json.to_vec(), request.include_usage);
         let begun = first_content(&deployment, answer, editor, limit, began).await;
         charge.upstream_time = earlier + began.elapsed();

@@ -23,7 +23,7 @@ use crate::types::NanoUsd;
 pub async fn chat(
     worker: &Rc<Worker>,
     caller: &Caller,
-    incoming: Incoming,
+    incoming: &Incoming,
 ) -> Result<Reply, Refused> {
     let refused = |failure: Failure, key_spend: Option<NanoUsd>| Refused {
         failure,
@@ -43,7 +43,7 @@ pub async fn chat(
     let charge = Charge::new(
         worker,
         &caller.known,
-        &incoming,
+        incoming,
         request.user(),
         group,
         input_tokens,

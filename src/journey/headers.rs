@@ -2,10 +2,11 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::fmt::{self, Display};
+use std::fmt::{self, Display, Write};
 use std::time::Duration;
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use bytes::BytesMut;
 
 use super::charge::{Bill, Charge};
 use crate::limits::Standing;
@@ -84,14 +85,29 @@ fn prefixed(names: &mut Names, name: &awc::http::header::HeaderName) -> Option<H
     Some(prefixed)
 }
 
-/// Sets `name` to a text that is a header value; anything else leaves the header out.
-pub fn set(headers: &mut HeaderMap, name: HeaderName, value: impl Display) {
-    let text = value.to_string();
-    if text.is_empty() {
-        return;
+/// Adds headers whose values are written one after another into one buffer: an allocation a value costs more than the
+/// writing.
+struct Writer<'a> {
+    headers: &'a mut HeaderMap,
+    text: BytesMut,
+}
+
+impl<'a> Writer<'a> {
+    fn new(headers: &'a mut HeaderMap) -> Self {
+        Self {
+            headers,
+            text: BytesMut::with_capacity(512),
+        }
     }
-    if let Ok(value) = HeaderValue::try_from(text) {
-        headers.insert(name, value);
+
+    /// Sets `name`; a text that no header can hold, or an empty one, leaves it out.
+    fn set(&mut self, name: HeaderName, value: impl Display) {
+        if write!(self.text, "{value}").is_err() || self.text.is_empty() {
+            return;
+        }
+        if let Ok(value) = HeaderValue::from_maybe_shared(self.text.split().freeze()) {
+            self.headers.insert(name, value);
+        }
     }
 }
 
@@ -108,33 +124,28 @@ impl Display for Millis {
 /// What the gateway tells of every call of one deployment, made once.
 pub fn prepared(deployment: &Deployment) -> Vec<(HeaderName, HeaderValue)> {
     let mut headers = HeaderMap::new();
-    set(
-        &mut headers,
+    let mut tell = Writer::new(&mut headers);
+    tell.set(
         const { HeaderName::from_static("x-litellm-model-id") },
         &deployment.id,
     );
-    set(
-        &mut headers,
+    tell.set(
         const { HeaderName::from_static("x-litellm-model-group") },
         &deployment.group,
     );
-    set(
-        &mut headers,
+    tell.set(
         const { HeaderName::from_static("x-litellm-model-name") },
         &deployment.litellm_model,
     );
-    set(
-        &mut headers,
+    tell.set(
         const { HeaderName::from_static("x-litellm-model-api-base") },
         &deployment.api_base,
     );
-    set(
-        &mut headers,
+    tell.set(
         const { HeaderName::from_static("x-litellm-version") },
         env!("CARGO_PKG_VERSION"),
     );
-    set(
-        &mut headers,
+    tell.set(
         const { HeaderName::from_static("x-litellm-attempted-fallbacks") },
         0,
     );
@@ -148,61 +159,53 @@ pub fn describe(headers: &mut HeaderMap, charge: &Charge, bill: Option<Bill>) {
             headers.insert(name.clone(), value.clone());
         }
     }
-    set(
-        headers,
+    let mut tell = Writer::new(headers);
+    tell.set(
         const { HeaderName::from_static("x-litellm-call-id") },
         &charge.call_id,
     );
     let cost = bill.and_then(|bill| bill.cost).map(|cost| cost.total);
     if let Some(cost) = cost {
-        set(
-            headers,
+        tell.set(
             const { HeaderName::from_static("x-litellm-response-cost") },
             cost,
         );
     }
-    set(
-        headers,
+    tell.set(
         const { HeaderName::from_static("x-litellm-attempted-retries") },
         charge.retries,
     );
     let total = charge.arrived.elapsed();
     let overhead = total.saturating_sub(charge.upstream_time);
-    set(
-        headers,
+    tell.set(
         const { HeaderName::from_static("x-litellm-response-duration-ms") },
         Millis(total),
     );
-    set(
-        headers,
+    tell.set(
         const { HeaderName::from_static("x-litellm-overhead-duration-ms") },
         Millis(overhead),
     );
     let [key, user, team] = &charge.standings;
     if let Some(key) = key {
         let spent = NanoUsd(key.spent.0.saturating_add(cost.unwrap_or_default().0));
-        set(
-            headers,
+        tell.set(
             const { HeaderName::from_static("x-litellm-key-spend") },
             spent,
         );
         if let Some(budget) = key.limits.max_budget {
-            set(
-                headers,
+            tell.set(
                 const { HeaderName::from_static("x-litellm-key-max-budget") },
                 budget,
             );
         }
         if let Some(tpm) = key.limits.tpm {
-            set(
-                headers,
+            tell.set(
                 const { HeaderName::from_static("x-litellm-key-tpm-limit") },
                 tpm,
             );
         }
         if let Some(rpm) = key.limits.rpm {
-            set(
-                headers,
+            tell.set(
                 const { HeaderName::from_static("x-litellm-key-rpm-limit") },
                 rpm,
             );
@@ -210,13 +213,13 @@ pub fn describe(headers: &mut HeaderMap, charge: &Charge, bill: Option<Bill>) {
     }
     for (standing, names) in [(key, &KEY), (user, &USER), (team, &TEAM)] {
         if let Some(standing) = standing {
-            set_standing(headers, standing, names);
+            set_standing(&mut tell, standing, names);
         }
     }
 }
 
 /// Header names of one scope: limit and remaining of requests, tokens and parallel requests.
-pub type LimitNames = [HeaderName; 6];
+type LimitNames = [HeaderName; 6];
 
 static KEY: LimitNames = [
     HeaderName::from_static("x-ratelimit-api_key-limit-requests"),
@@ -244,7 +247,7 @@ static TEAM: LimitNames = [
 ];
 
 /// Tells what is left of one scope's limits.
-pub fn set_standing(headers: &mut HeaderMap, standing: &Standing, names: &LimitNames) {
+fn set_standing(tell: &mut Writer<'_>, standing: &Standing, names: &LimitNames) {
     let limits = &standing.limits;
     let pairs = [
         (limits.rpm, standing.requests_left()),
@@ -253,8 +256,8 @@ pub fn set_standing(headers: &mut HeaderMap, standing: &Standing, names: &LimitN
     ];
     for ((limit, left), names) in pairs.into_iter().zip(names.chunks_exact(2)) {
         if let (Some(limit), Some(left), [limit_name, left_name]) = (limit, left, names) {
-            set(headers, limit_name.clone(), limit);
-            set(headers, left_name.clone(), left);
+            tell.set(limit_name.clone(), limit);
+            tell.set(left_name.clone(), left);
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod admission;
 mod attempt;
+mod buffers;
 mod charge;
 mod chat;
 mod failure;
@@ -14,9 +15,9 @@ mod reply;
 mod stream;
 mod worker;
 
+pub use buffers::Buffers;
 pub use chat::chat;
 pub use failure::{Failure, Refused};
-pub use headers::set_standing;
 pub use reply::{Incoming, Reply};
 pub use stream::ChatStream;
 pub use worker::{Settings, Shared, Worker};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use tokio::sync::Semaphore;
 
+use super::buffers::Buffers;
 use super::headers::prepared;
 use crate::auth::{Caller, Directory, Epoch};
 use crate::limits::{Enroll, EntityIx};
@@ -50,6 +51,7 @@ pub struct Worker {
     pub desk: Desk,
     pub port: Port,
     pub client: Client,
+    pub buffers: Buffers,
     table: Arc<RoutingTable>,
     endpoints: Vec<Option<Endpoint>>,
     metrics: Vec<DeploymentMetrics>,
@@ -80,6 +82,7 @@ impl Worker {
             metrics: table.deployments.iter().map(series).collect(),
             headers: table.deployments.iter().map(|d| prepared(d)).collect(),
             client,
+            buffers: Buffers::default(),
             table,
             directory,
             desk,

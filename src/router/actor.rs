@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use actix::{Actor, Addr, Context, Handler, Message, MessageResult};
 
@@ -41,10 +42,10 @@ impl Actor for RouterActor {
     }
 }
 
-impl Handler<Turn> for RouterActor {
-    type Result = MessageResult<Turn>;
+impl Handler<Arc<Turn>> for RouterActor {
+    type Result = MessageResult<Arc<Turn>>;
 
-    fn handle(&mut self, turn: Turn, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, turn: Arc<Turn>, _: &mut Self::Context) -> Self::Result {
         MessageResult(self.state.borrow_mut().turn(&turn))
     }
 }

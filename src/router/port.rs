@@ -79,41 +79,46 @@ impl Port {
     }
 
     async fn pump(self, control: Arc<ControlHandle>) {
+        let mut spare = Gathering::default();
         loop {
             // Woken by the first entry, this task runs after the tasks that are ready now: their entries come along.
             self.wake.notified().await;
             loop {
                 let Gathering {
                     turn,
-                    next_waiters,
-                    begin_waiters,
-                } = self.gathering.take();
+                    mut next_waiters,
+                    mut begin_waiters,
+                } = self.gathering.replace(std::mem::take(&mut spare));
                 if turn.is_empty() {
                     break;
                 }
-                let groups = turn
-                    .begins
-                    .iter()
-                    .map(|begin| begin.group)
-                    .collect::<Vec<_>>();
-                let answer = ask(&control, turn).await;
-                for (waiter, answer) in next_waiters.into_iter().zip(answer.nexts) {
-                    // The request's own guard still holds the hold; the new lease must not be lost with its waiter.
-                    self.deliver(waiter, answer, None);
+                let turn = Arc::new(turn);
+                let mut answer = ask(&control, &turn).await;
+                // The request's own guard still holds the hold; the new lease must not be lost with its waiter.
+                for (waiter, answer) in next_waiters.drain(..).zip(answer.nexts.drain(..)) {
+                    self.deliver(waiter, answer, 0);
                 }
-                for ((waiter, answer), group) in
-                    begin_waiters.into_iter().zip(answer.begins).zip(groups)
-                {
-                    self.deliver(waiter, answer, Some(group));
+                let begins = begin_waiters.drain(..).zip(answer.begins.drain(..));
+                for ((waiter, answer), begin) in begins.zip(&turn.begins) {
+                    self.deliver(waiter, answer, begin.group);
+                }
+                // What was allocated serves again, unless the control thread still looks at it.
+                if let Ok(mut turn) = Arc::try_unwrap(turn) {
+                    turn.clear();
+                    spare = Gathering {
+                        turn,
+                        next_waiters,
+                        begin_waiters,
+                    };
                 }
             }
         }
     }
 
     /// Hands an answer to its waiter; gives the ticket back when nobody waits any more.
-    fn deliver(&self, waiter: Waiter, answer: Answer, group: Option<u32>) {
+    fn deliver(&self, waiter: Waiter, answer: Answer, group: u32) {
         if let Err(Ok(ticket)) = waiter.send(answer) {
-            self.give_back(ticket, group.unwrap_or_default());
+            self.give_back(ticket, group);
         }
     }
 
@@ -144,7 +149,7 @@ impl Drop for Waiting<'_> {
     }
 }
 
-async fn ask(control: &Arc<ControlHandle>, turn: Turn) -> TurnAnswer {
+async fn ask(control: &Arc<ControlHandle>, turn: &Arc<Turn>) -> TurnAnswer {
     for _ in 0..2 {
         match control.router().send(turn.clone()).await {
             Ok(answer) => return answer,

@@ -111,6 +111,13 @@ impl Turn {
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty() && self.nexts.is_empty() && self.begins.is_empty()
     }
+
+    /// Empties it; what was allocated stays.
+    pub fn clear(&mut self) {
+        self.ends.clear();
+        self.nexts.clear();
+        self.begins.clear();
+    }
 }
 
 /// The answers, each in the order of its questions.

@@ -23,6 +23,9 @@ pub enum ReadError {
 
 /// See the module.
 pub struct Answer {
+    status: StatusCode,
+    /// Kept apart from the response, so that a stream need not hold them to its end.
+    headers: HeaderMap,
     response: ClientResponse,
     /// Polling again after the end would touch a connection that has gone back to the pool.
     ended: bool,
@@ -30,18 +33,30 @@ pub struct Answer {
 
 impl Answer {
     pub(super) fn new(response: ClientResponse) -> Self {
+        let mut headers = HeaderMap::new();
+        let response = response.map_body(|head, body| {
+            headers = std::mem::take(&mut head.headers);
+            body
+        });
         Self {
+            status: response.status(),
+            headers,
             response,
             ended: false,
         }
     }
 
     pub fn status(&self) -> StatusCode {
-        self.response.status()
+        self.status
     }
 
     pub fn headers(&self) -> &HeaderMap {
-        self.response.headers()
+        &self.headers
+    }
+
+    /// Frees what the head took, some 10 KB: streams are open for long, and many at a time.
+    pub fn forget_headers(&mut self) {
+        self.headers = HeaderMap::new();
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {

@@ -76,7 +76,13 @@ pub struct GenerateKeyRequest {
 
 pub async fn generate(call: Call) -> Result<HttpResponse, ApiError> {
     let caller = call.caller()?.clone();
-    let bytes = body::read(&call.request, call.payload, MOST_BYTES).await?;
+    let bytes = body::read(
+        &call.request,
+        call.payload,
+        MOST_BYTES,
+        &call.worker.buffers,
+    )
+    .await?;
     let wanted = wanted(&bytes)?;
     let text = key_text(wanted.key.as_deref())?;
     let row = row(&caller, &wanted, &text)?;

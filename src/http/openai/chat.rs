@@ -16,7 +16,8 @@ pub async fn create(call: Call) -> Result<HttpResponse, ApiError> {
     let settings = &call.worker.shared.settings;
     let started_at = now_micros();
     let call_id = call_id(call.request.headers());
-    let body = body::read(&call.request, call.payload, settings.most_request_bytes)
+    let (most, buffers) = (settings.most_request_bytes, &call.worker.buffers);
+    let body = body::read(&call.request, call.payload, most, buffers)
         .await
         .map_err(|error| error.header("x-litellm-call-id", &call_id))?;
     let client_ip = call
@@ -30,7 +31,9 @@ pub async fn create(call: Call) -> Result<HttpResponse, ApiError> {
         call_id,
         client_ip,
     };
-    match chat(&call.worker, &caller, incoming).await {
+    let served = chat(&call.worker, &caller, &incoming).await;
+    buffers.give_back(incoming.body);
+    match served {
         Ok(Reply::Whole { headers, body }) => {
             let mut response = HttpResponse::Ok().body(body);
             *response.headers_mut() = headers;
