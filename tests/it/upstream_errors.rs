@@ -1,5 +1,7 @@
 //! What an upstream refuses becomes the error that LiteLLM's clients know: status, type and the class in the message.
 
+mod by_provider;
+
 use crate::harness::{Config, Gateway, PROVIDER_KEY, Value, chat_with, json, streamed};
 use crate::simulator::Simulator;
 
@@ -192,18 +194,29 @@ fn every_class_streamed_or_not() {
     );
 }
 
-/// SDKs wait as long as a rate-limited upstream asked for.
+/// SDKs wait as long as an upstream asked for, to the millisecond where it said so.
 #[test]
-fn retry_after_is_handed_on() {
+fn the_wait_is_handed_on() {
     let simulator = Simulator::start();
     let gateway = gateway(&simulator);
-    let simulate = json!({"simulate": {"status": 429, "headers": {"retry-after": "7"}}});
-    let reply = gateway
-        .master()
-        .chat(&chat_with("m", simulate))
-        .with_status(429);
-    assert_eq!(reply.must("llm_provider-retry-after"), "7");
-    assert_eq!(reply.must("retry-after"), "7");
+    for (status, headers, seconds, milliseconds) in [
+        (429, json!({"retry-after": "7"}), "7", "7000"),
+        (
+            503,
+            json!({"retry-after": "1", "retry-after-ms": "250"}),
+            "1",
+            "250",
+        ),
+    ] {
+        let how = json!({"simulate": {"status": status, "headers": headers}});
+        let reply = gateway
+            .master()
+            .chat(&chat_with("m", how))
+            .with_status(status);
+        assert_eq!(reply.must("llm_provider-retry-after"), seconds);
+        assert_eq!(reply.must("retry-after"), seconds);
+        assert_eq!(reply.must("retry-after-ms"), milliseconds);
+    }
 }
 
 /// What the upstream says of the parameter at fault reaches the client.

@@ -171,8 +171,10 @@ fn upstream(failure: &upstream_error::Failure) -> ApiError {
         failure.param.clone(),
     );
     match failure.retry_after {
-        // The SDKs' own retry loops look for the bare header.
-        Some(wait) => error.header("retry-after", wait.as_millis().div_ceil(1000).to_string()),
+        // The SDKs' own retry loops look for these two, and for the finer one first.
+        Some(wait) => error
+            .header("retry-after", wait.as_millis().div_ceil(1000).to_string())
+            .header("retry-after-ms", wait.as_millis().to_string()),
         None => error,
     }
 }

@@ -15,10 +15,14 @@ pub(super) fn judge(provider: &str, said: &Said<'_>) -> Verdict {
     } else if context_exceeded(said) {
         Some(Verdict::plain(ContextWindowExceededError))
     } else {
-        let of_provider = PHRASES
+        let by_code = CODES
+            .iter()
+            .find(|(who, code, _)| *who == provider && said.code.as_deref() == Some(code));
+        let by_phrase = PHRASES
             .iter()
             .find(|(who, phrase, _)| *who == provider && said.says(phrase));
-        of_provider
+        by_code
+            .or(by_phrase)
             .map(|(_, _, class)| Verdict::plain(*class))
             .or_else(|| {
                 RULES
@@ -87,6 +91,21 @@ const RULES: &[Rule] = &[
         |said| said.has("Mistral API raised a streaming error"),
         APIError,
     ),
+];
+
+/// Numbers of single hosts that say more than their statuses; MiniMax sends them with 200.
+const CODES: &[(&str, &str, ErrorClass)] = &[
+    ("minimax", "1002", RateLimitError),
+    ("minimax", "1004", AuthenticationError),
+    ("minimax", "1008", PaymentRequiredError),
+    ("minimax", "1026", ContentPolicyViolationError),
+    ("minimax", "1027", ContentPolicyViolationError),
+    ("minimax", "1039", ContextWindowExceededError),
+    ("minimax", "1041", RateLimitError),
+    ("minimax", "2013", BadRequestError),
+    ("minimax", "2049", AuthenticationError),
+    ("zai", "1261", ContextWindowExceededError),
+    ("zai", "1301", ContentPolicyViolationError),
 ];
 
 /// Words of single hosts, compared in any case.

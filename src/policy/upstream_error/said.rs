@@ -19,7 +19,7 @@ pub(super) struct Said<'a> {
     /// `error.type`.
     pub error_type: Option<String>,
     pub param: Option<String>,
-    /// `error.code` as text, be it a word or a number.
+    /// `error.code` (MiniMax: `status_code`) as text, be it a word or a number.
     pub code: Option<String>,
     /// Google's `RetryInfo`.
     pub retry_delay: Option<Duration>,
@@ -46,7 +46,7 @@ impl<'a> Said<'a> {
         let message = error
             .and_then(message_in)
             .or_else(|| root.and_then(message_in));
-        let code = text_of("code");
+        let code = text_of("code").or_else(|| text_of("status_code"));
         let status = status.or_else(|| {
             code.as_deref()?
                 .parse()
@@ -124,19 +124,49 @@ fn scalar(value: &Value) -> Option<String> {
     }
 }
 
-/// The message of `{"message"}`, `{"detail"}`, `{"Message"}`, `{"error": "text"}` and the like.
+/// The message of `{"message"}`, `{"detail"}`, `{"Message"}`, `{"error": "text"}` and the like, or of what is nested in them:
+/// `{"fault": {"faultstring"}}` (Fireworks), `{"errors": [{"message"}]}` (Cloudflare), `{"detail": [{"loc", "msg"}]}` (Mistral).
 fn message_in(error: &Value) -> Option<String> {
+    const OWN: [&str; 7] = [
+        "message",
+        "Message",
+        "detail",
+        "error",
+        "err_msg",
+        "status_msg",
+        "faultstring",
+    ];
+    const NESTED: [&str; 4] = ["detail", "message", "errors", "fault"];
     let text = |value: &Value| {
         value
             .as_str()
             .filter(|text| !text.trim().is_empty())
             .map(str::to_owned)
     };
-    text(error).or_else(|| {
-        ["message", "Message", "detail", "error", "err_msg"]
-            .iter()
-            .find_map(|key| text(error.get(key)?))
-    })
+    let own = |value: &Value| OWN.iter().find_map(|key| text(value.get(key)?));
+    let inner = |value: &Value| {
+        let first = value.get(0).unwrap_or(value);
+        own(first).or_else(|| refused_field(first))
+    };
+    let nested = |key: &str| {
+        let nested = error.get(key)?;
+        inner(nested).or_else(|| inner(nested.get("detail")?))
+    };
+    text(error)
+        .or_else(|| own(error))
+        .or_else(|| NESTED.into_iter().find_map(nested))
+}
+
+/// FastAPI's `{"loc": ["body", "x"], "msg": "Field required"}`.
+fn refused_field(refusal: &Value) -> Option<String> {
+    let message = refusal.get("msg")?.as_str()?;
+    let place: Vec<String> = refusal
+        .get("loc")?
+        .as_array()?
+        .iter()
+        .filter_map(scalar)
+        .collect();
+    Some(format!("{message} ({})", place.join(".")))
 }
 
 fn retry_delay(error: &Value) -> Option<Duration> {

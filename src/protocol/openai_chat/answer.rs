@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use serde::Deserialize;
+
 use crate::protocol::json::{self, scan_object};
 
 /// Where the few fields of interest lie in an answer.
@@ -14,7 +16,7 @@ pub struct AnswerSpans {
     pub service_tier: Option<Range<usize>>,
     /// `choices`: what a cost is estimated from when the provider tells no usage.
     pub choices: Option<Range<usize>>,
-    /// A non-null `error` in an answer whose status says success.
+    /// A non-null `error` in an answer whose status says success; MiniMax's `base_resp` when its `status_code` is not 0.
     pub error: Option<Range<usize>>,
 }
 
@@ -22,6 +24,7 @@ impl AnswerSpans {
     /// Reads an answer; `None` when it is no JSON object or was cut short.
     pub fn read(body: &[u8]) -> Option<Self> {
         let mut spans = Self::default();
+        let mut base_resp = None;
         scan_object(body, |field| {
             if field.key_is_escaped || &body[field.value.clone()] == b"null" {
                 return;
@@ -33,11 +36,15 @@ impl AnswerSpans {
                 b"service_tier" => &mut spans.service_tier,
                 b"choices" => &mut spans.choices,
                 b"error" => &mut spans.error,
+                b"base_resp" => &mut base_resp,
                 _ => return,
             };
             *place = Some(field.value);
         })
         .ok()?;
+        spans.error = spans
+            .error
+            .or(base_resp.filter(|span| fails(&body[span.clone()])));
         Some(spans)
     }
 
@@ -60,6 +67,14 @@ impl AnswerSpans {
     }
 }
 
+fn fails(base_resp: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct BaseResp {
+        status_code: i64,
+    }
+    serde_json::from_slice(base_resp).is_ok_and(|BaseResp { status_code }| status_code != 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,6 +93,26 @@ mod tests {
             edited,
             String::from_utf8_lossy(body).replace("\"gpt-4o-2024\"", "\"mine\"")
         );
+    }
+
+    #[test]
+    fn errors_that_come_with_success() {
+        for (body, error) in [
+            (r#"{"error":{"code":429}}"#, Some(r#"{"code":429}"#)),
+            (r#"{"error":null,"id":"c-1"}"#, None),
+            (
+                r#"{"choices":null,"base_resp":{"status_code":1004}}"#,
+                Some(r#"{"status_code":1004}"#),
+            ),
+            (
+                r#"{"choices":[],"base_resp":{"status_code":0,"status_msg":""}}"#,
+                None,
+            ),
+            (r#"{"base_resp":"?"}"#, None),
+        ] {
+            let spans = AnswerSpans::read(body.as_bytes()).unwrap();
+            assert_eq!(spans.error.map(|span| &body[span]), error, "{body}");
+        }
     }
 
     #[test]
