@@ -20,6 +20,7 @@ mod headers;
 mod key_generate;
 mod limits;
 mod model_access;
+mod mutations;
 mod openai_client;
 mod openapi;
 mod pass_through;

@@ -1,0 +1,45 @@
+//! Requests as clients send them.
+
+use crate::harness::{Request, Value, json};
+
+pub fn requests() -> Vec<Request> {
+    let tools = json!([{"type": "function", "function": {
+        "name": "weather", "description": "d", "strict": true,
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    }}]);
+    let messages = json!([
+        {"role": "system", "content": "Be short."},
+        {"role": "user", "name": "a", "content": [
+            {"type": "text", "text": "What is on it? 🚂"},
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo=", "detail": "low"}},
+            {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}},
+        ]},
+        {"role": "assistant", "content": null, "tool_calls": [
+            {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": "{\"city\":\"Köln\"}"}},
+        ]},
+        {"role": "tool", "tool_call_id": "call_1", "content": "rain"},
+    ]);
+    let chat = json!({
+        "model": "m", "messages": messages, "temperature": 0.5, "top_p": 1, "n": 1, "max_tokens": 20, "stop": ["\n"],
+        "presence_penalty": 0, "frequency_penalty": -1.5, "logit_bias": {"50256": -100}, "logprobs": true, "top_logprobs": 2,
+        "seed": 7, "user": "u-1", "tools": tools, "tool_choice": "auto", "parallel_tool_calls": true,
+        "response_format": {"type": "json_schema", "json_schema": {"name": "s", "schema": {"type": "object"}}},
+        "metadata": {"tags": ["a"], "trace": "b"}, "service_tier": "auto", "reasoning_effort": "low",
+    });
+    let stream = json!({
+        "model": "m", "messages": [{"role": "user", "content": "Hi"}], "stream": true,
+        "stream_options": {"include_usage": true}, "max_completion_tokens": 10, "timeout": 20, "num_retries": 1, "tags": ["t"],
+    });
+    let key = json!({
+        "models": ["m"], "max_budget": 10.5, "duration": "1h", "rpm_limit": 100, "tpm_limit": 10000,
+        "max_parallel_requests": 5, "metadata": {"team": "blue"}, "key_alias": null,
+    });
+    let post = |path: &str, body: &Value| Request::post(path, body.to_string());
+    vec![
+        post("/v1/chat/completions", &chat),
+        post("/v1/chat/completions", &stream),
+        post("/key/generate", &key),
+        Request::get("/v1/models"),
+        Request::get("/spend/logs?start_date=2026-01-01&end_date=2026-02-01&summarize=false"),
+    ]
+}
