@@ -3,6 +3,8 @@
 pub mod types;
 
 pub mod catalog;
+pub mod providers;
+
 pub mod protocol;
 
 pub mod policy;

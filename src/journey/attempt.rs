@@ -13,6 +13,7 @@ use crate::protocol::openai_chat::request::ChatRequest;
 use crate::protocol::openai_chat::stream::{StreamEditor, StreamFault};
 use crate::protocol::openai_chat::usage::parse_usage;
 use crate::router::Deployment;
+use crate::types::Operation;
 use crate::upstream::{Answer, CallError, ReadError};
 
 /// Largest error body that is read.
@@ -65,7 +66,7 @@ impl Failed {
             .unwrap_or_default()
             .as_millis() as i64;
         let mut failure = classify(&deployment.provider, upstream, now);
-        let headers_sent = deployment.extra_headers.iter().map(|(_, value)| value);
+        let headers_sent = deployment.headers.iter().map(|(_, value)| value);
         for secret in deployment.api_key.iter().chain(headers_sent) {
             failure.redact(secret.expose());
         }
@@ -88,7 +89,7 @@ pub async fn attempt(
     let worker = charge.worker.clone();
     let deployment = charge.deployment().clone();
     let fail = |upstream: &Upstream<'_>| Failed::of(&deployment, upstream, HeaderMap::new());
-    let Some(endpoint) = worker.endpoint(charge.deployment_index()) else {
+    let Some(endpoint) = worker.endpoint(charge.deployment_index(), Operation::Chat) else {
         return Err(fail(&Upstream::ConnectFailed(ConnectProblem::Other)));
     };
     let limit = if request.stream {

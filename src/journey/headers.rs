@@ -139,7 +139,8 @@ pub fn prepared(deployment: &Deployment) -> Vec<(HeaderName, HeaderValue)> {
     );
     tell.set(
         const { HeaderName::from_static("x-litellm-model-api-base") },
-        &deployment.api_base,
+        // A query may hold a key.
+        deployment.api_base.split('?').next().unwrap_or_default(),
     );
     tell.set(
         const { HeaderName::from_static("x-litellm-version") },

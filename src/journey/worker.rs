@@ -14,6 +14,7 @@ use crate::metrics::{DeploymentMetrics, Metrics};
 use crate::router::{ControlHandle, Deployment, Port, RoutingTable};
 use crate::spend::{self, Desk};
 use crate::store::Store;
+use crate::types::Operation;
 use crate::upstream::{Client, Endpoint};
 
 /// Figures of the configuration that the way of a request needs.
@@ -53,7 +54,7 @@ pub struct Worker {
     pub client: Client,
     pub buffers: Buffers,
     table: Arc<RoutingTable>,
-    endpoints: Vec<Option<Endpoint>>,
+    endpoints: Vec<[Option<Endpoint>; Operation::ALL.len()]>,
     metrics: Vec<DeploymentMetrics>,
     headers: Vec<Vec<(HeaderName, HeaderValue)>>,
 }
@@ -63,14 +64,16 @@ impl Worker {
     pub fn new(shared: Arc<Shared>, directory: Directory, desk: Desk, port: Port) -> Rc<Self> {
         let client = Client::new();
         let table = shared.control.table().clone();
-        let endpoint = |deployment: &Arc<Deployment>| {
-            let url = format!("{}/chat/completions", deployment.api_base);
-            client
-                .endpoint(&url, deployment.api_key.as_ref(), &deployment.extra_headers)
-                .inspect_err(|error| {
-                    log::error!("deployment {} cannot be called: {error}", deployment.id)
-                })
-                .ok()
+        let endpoints = |deployment: &Arc<Deployment>| {
+            Operation::ALL.map(|operation| {
+                let url = deployment.urls[operation.index()].as_deref()?;
+                client
+                    .endpoint(url, &deployment.headers)
+                    .inspect_err(|error| {
+                        log::error!("deployment {} cannot be called: {error}", deployment.id)
+                    })
+                    .ok()
+            })
         };
         let series = |d: &Arc<Deployment>| {
             shared
@@ -78,7 +81,7 @@ impl Worker {
                 .deployment(&d.group, &d.model, &d.id, &d.provider)
         };
         Rc::new(Self {
-            endpoints: table.deployments.iter().map(endpoint).collect(),
+            endpoints: table.deployments.iter().map(endpoints).collect(),
             metrics: table.deployments.iter().map(series).collect(),
             headers: table.deployments.iter().map(|d| prepared(d)).collect(),
             client,
@@ -99,8 +102,9 @@ impl Worker {
         self.table.deployments.get(index as usize)
     }
 
-    pub fn endpoint(&self, index: u32) -> Option<&Endpoint> {
-        self.endpoints.get(index as usize)?.as_ref()
+    /// Where a deployment serves an operation.
+    pub fn endpoint(&self, index: u32, operation: Operation) -> Option<&Endpoint> {
+        self.endpoints.get(index as usize)?[operation.index()].as_ref()
     }
 
     pub fn metrics(&self, index: u32) -> Option<&DeploymentMetrics> {

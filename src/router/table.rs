@@ -10,7 +10,8 @@ use crate::config::{Config, ModelEntry, PriceField};
 use crate::policy::cost::{Expected, OffPeak, Residency, Tariff};
 use crate::policy::strategies::{Member, StrategyName};
 use crate::protocol::json;
-use crate::types::{DeploymentId, NanoUsd, Secret};
+use crate::providers::{self, Provider};
+use crate::types::{DeploymentId, NanoUsd, Operation, Secret};
 
 /// LiteLLM's time limit for a chat call that sets none.
 const TIMEOUT: Duration = Duration::from_secs(600);
@@ -32,7 +33,10 @@ pub struct Deployment {
     /// Without a slash at the end.
     pub api_base: Arc<str>,
     pub api_key: Option<Secret>,
-    pub extra_headers: Vec<(String, Secret)>,
+    /// Where each operation is called, by [`Operation::index`]; `None`: the provider does not serve it.
+    pub urls: [Option<String>; Operation::ALL.len()],
+    /// What every call carries: the key as the provider wants it, then what the configuration adds or replaces.
+    pub headers: Vec<(String, Secret)>,
     /// For a whole answer.
     pub timeout: Duration,
     /// For the head of a stream, and between its pieces.
@@ -322,14 +326,11 @@ fn deployment(config: &Config, entry: &ModelEntry, tariff: Arc<Tariff>) -> Deplo
         .or(router.timeout)
         .or(config.litellm_settings.request_timeout)
         .unwrap_or(TIMEOUT);
-    let mut extra_headers = params.headers.clone();
-    extra_headers.extend(params.extra_headers.iter().cloned());
-    if let Some(organization) = &params.organization {
-        extra_headers.push((
-            "openai-organization".to_owned(),
-            Secret::new(organization.as_str()),
-        ));
-    }
+    let provider = providers::or_generic(&entry.provider);
+    let url = |operation| {
+        let version = params.api_version.as_deref();
+        provider.url(operation, &entry.api_base, &entry.upstream_model, version)
+    };
     Deployment {
         id: entry.id.clone(),
         group: entry.model_name.as_str().into(),
@@ -339,7 +340,8 @@ fn deployment(config: &Config, entry: &ModelEntry, tariff: Arc<Tariff>) -> Deplo
         litellm_model: params.model.as_str().into(),
         api_base: entry.api_base.as_str().into(),
         api_key: entry.api_key.clone(),
-        extra_headers,
+        urls: Operation::ALL.map(url),
+        headers: headers(provider, entry),
         timeout,
         stream_timeout: params
             .stream_timeout
@@ -354,6 +356,24 @@ fn deployment(config: &Config, entry: &ModelEntry, tariff: Arc<Tariff>) -> Deplo
         slots: slots(config, entry).map(|slots| u32::try_from(slots).unwrap_or(u32::MAX)),
         gauges: Arc::default(),
     }
+}
+
+/// What every call of an entry carries; of two headers of one name the later one counts.
+fn headers(provider: &Provider, entry: &ModelEntry) -> Vec<(String, Secret)> {
+    let params = &entry.litellm_params;
+    let key = entry.api_key.as_ref();
+    let auth = key.map_or_else(Vec::new, |key| provider.auth_headers(&entry.api_base, key));
+    let fixed = auth.into_iter().chain(entry.env_headers.iter().cloned());
+    let organization = params
+        .organization
+        .as_deref()
+        .map(|organization| ("openai-organization".to_owned(), Secret::new(organization)));
+    fixed
+        .map(|(name, value)| (name.to_owned(), value))
+        .chain(params.headers.iter().cloned())
+        .chain(params.extra_headers.iter().cloned())
+        .chain(organization)
+        .collect()
 }
 
 /// Calls at the same time, as LiteLLM derives them: `max_parallel_requests`, else `rpm`, else six a minute for each thousand

@@ -74,12 +74,11 @@ impl Client {
         Self { client, opened }
     }
 
-    /// Prepares an address for JSON requests. `key` is sent as a bearer token; `extra` replaces headers of the same name.
+    /// Prepares an address for JSON requests. Of two `headers` of the same name the later one counts.
     pub fn endpoint(
         &self,
         url: &str,
-        key: Option<&Secret>,
-        extra: &[(String, Secret)],
+        headers: &[(String, Secret)],
     ) -> Result<Endpoint, EndpointError> {
         let unusable = || EndpointError::Url(url.to_owned());
         let uri: awc::http::Uri = url.parse().map_err(|_| unusable())?;
@@ -104,12 +103,7 @@ impl Client {
                 concat!("pointsman/", env!("CARGO_PKG_VERSION")),
             ))
             .no_decompress();
-        if let Some(key) = key {
-            let value =
-                bearer(key).ok_or_else(|| EndpointError::Header("authorization".to_owned()))?;
-            request = request.insert_header((header::AUTHORIZATION, value));
-        }
-        for (name, value) in extra {
+        for (name, value) in headers {
             let wrong = || EndpointError::Header(name.clone());
             let header: header::HeaderName = name.parse().map_err(|_| wrong())?;
             let mut value = header::HeaderValue::from_str(value.expose()).map_err(|_| wrong())?;
@@ -158,12 +152,6 @@ impl Default for Client {
     fn default() -> Self {
         Self::new()
     }
-}
-
-fn bearer(key: &Secret) -> Option<header::HeaderValue> {
-    let mut value = header::HeaderValue::from_str(&format!("Bearer {}", key.expose())).ok()?;
-    value.set_sensitive(true);
-    Some(value)
 }
 
 /// The connection ended while sending or before anything came back.

@@ -58,6 +58,7 @@ pub const GROUPS: &[Group] = &[
             "api_key",
             "api_base",
             "base_url",
+            "api_version",
             "rpm",
             "tpm",
             "weight",
@@ -83,7 +84,6 @@ pub const GROUPS: &[Group] = &[
     not_yet(
         1,
         &[
-            "api_version",
             "drop_params",
             "additional_drop_params",
             "allowed_openai_params",

@@ -5,12 +5,12 @@ use crate::config::fields::Place;
 use crate::config::read::Section;
 use crate::config::review::review;
 use crate::config::yaml::{Node, Value};
+use crate::providers::{self, Address, AddressError, Given, Protocol};
 use crate::types::{DeploymentId, Secret};
 
 use super::id;
 use super::info::{self, ModelInfo};
 use super::params::{self, LitellmParams};
-use super::provider::{self, ProviderError};
 
 /// One entry of `model_list`, ready to be called.
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ pub struct ModelEntry {
     pub api_base: String,
     /// The key that goes there.
     pub api_key: Option<Secret>,
+    /// Headers of the provider whose values the environment holds (OpenAI's organisation and project).
+    pub env_headers: Vec<(&'static str, Secret)>,
     pub litellm_params: LitellmParams,
     pub model_info: ModelInfo,
     /// Line of the entry in its file, from 1.
@@ -98,6 +100,7 @@ pub fn read(
         upstream_model,
         api_base,
         api_key,
+        env_headers,
     } = target;
     let line = node.pos.line;
     let one = ModelEntry {
@@ -107,6 +110,7 @@ pub fn read(
         upstream_model,
         api_base,
         api_key,
+        env_headers,
         litellm_params,
         model_info,
         line,
@@ -141,6 +145,7 @@ struct Target {
     upstream_model: String,
     api_base: String,
     api_key: Option<Secret>,
+    env_headers: Vec<(&'static str, Secret)>,
 }
 
 /// `None`, with a warning, when there is nobody who can be called.
@@ -181,39 +186,64 @@ fn target(
         params.custom_llm_provider.as_deref(),
         params.api_base.as_deref(),
     );
-    let found = provider::split(&params.model, custom, base.is_some()).and_then(
-        |(provider, upstream_model)| {
-            let (api_base, api_key) =
-                provider::address(&provider, base, params.api_key.clone(), env)?;
-            Ok(Target {
-                provider,
-                upstream_model,
-                api_base,
-                api_key,
-            })
-        },
-    );
-    match found {
-        Ok(target) => {
-            if target.api_key.is_none() {
-                let message = "no `api_key`: calls are sent without one; \
-                               give `api_key: os.environ/NAME` if the server wants one";
-                section
-                    .sink
-                    .note(section.node.pos, section.path.clone(), message);
+    let target = match providers::resolve(&params.model, custom, base) {
+        Ok(target) => target,
+        Err(error) => {
+            let key = custom.map_or("model", |_| "custom_llm_provider");
+            skip(section, Some(key), &error.to_string());
+            return None;
+        }
+    };
+    let look_up = |name: &str| match name {
+        _ if name.bytes().any(|byte| byte.is_ascii_lowercase()) => section.text(name),
+        _ => env(name),
+    };
+    let given = Given {
+        base,
+        key: params.api_key.clone(),
+        look_up: &look_up,
+    };
+    match target.provider.address(&target.name, &target.model, given) {
+        Ok(address) => {
+            if address.key.is_none() && !target.provider.key_optional {
+                section.sink.note(
+                    section.node.pos,
+                    section.path.clone(),
+                    without_key(&address),
+                );
             }
-            Some(target)
+            if target.provider.protocol == Protocol::Azure && params.api_version.is_none() {
+                params.api_version = env("AZURE_API_VERSION").filter(|version| !version.is_empty());
+            }
+            Some(Target {
+                provider: target.name,
+                upstream_model: target.model,
+                api_base: address.base,
+                api_key: address.key,
+                env_headers: address.headers,
+            })
         }
         Err(error) => {
             let key = match error {
-                ProviderError::BadBase if section.value("api_base").is_some() => "api_base",
-                ProviderError::BadBase => "base_url",
+                AddressError::BadBase if section.value("api_base").is_some() => "api_base",
+                AddressError::BadBase => "base_url",
                 _ if custom.is_some() => "custom_llm_provider",
                 _ => "model",
             };
             skip(section, Some(key), &error.to_string());
             None
         }
+    }
+}
+
+fn without_key(address: &Address) -> String {
+    match address.withheld {
+        Some(variable) => format!(
+            "no `api_key`: calls are sent without one; {variable} is set, but belongs to another address; \
+             give `api_key: os.environ/{variable}` if it is meant for this one"
+        ),
+        None => "no `api_key`: calls are sent without one; give `api_key: os.environ/NAME` if the server wants one"
+            .to_owned(),
     }
 }
 

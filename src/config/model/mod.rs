@@ -7,11 +7,9 @@
 mod entry;
 mod id;
 mod info;
-mod known;
 mod list;
 mod params;
 mod price;
-mod provider;
 mod python;
 
 pub use entry::ModelEntry;

@@ -22,6 +22,8 @@ pub struct LitellmParams {
     /// `api_base`, else `base_url`.
     pub api_base: Option<String>,
     pub api_key: Option<Secret>,
+    /// Azure's; when the entry says none, what the environment says.
+    pub api_version: Option<String>,
     /// OpenAI's organisation; one entry stands for one, a list was expanded.
     pub organization: Option<String>,
     /// For the whole call.
@@ -57,6 +59,7 @@ pub fn read(section: &Section<'_>) -> (LitellmParams, Vec<String>) {
         custom_llm_provider: section.text("custom_llm_provider"),
         api_base: api_base.or(base_url),
         api_key: section.secret("api_key"),
+        api_version: section.text("api_version"),
         organization: None,
         timeout: section.timeout("timeout"),
         stream_timeout: section.timeout("stream_timeout"),

@@ -1,0 +1,162 @@
+//! One row of the table, and what it says about itself.
+
+use crate::types::{Operation, Secret};
+
+use super::origin::{self, Origin};
+
+/// Whose wire format a provider speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// OpenAI's, at paths of its own.
+    OpenAi,
+    /// OpenAI's, at Azure's addresses.
+    Azure,
+    /// Another one, not spoken yet.
+    Own,
+}
+
+/// How a key is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthWay {
+    /// `Authorization: <scheme> <key>`.
+    Scheme(&'static str),
+    /// `<name>: <key>`.
+    Header(&'static str),
+}
+
+/// A provider.
+#[derive(Debug)]
+pub struct Provider {
+    /// The prefix of its models: `groq` in `groq/llama-3.3-70b`.
+    pub name: &'static str,
+    /// For people.
+    pub title: &'static str,
+    pub protocol: Protocol,
+    /// Other prefixes that mean the same.
+    pub aliases: Vec<&'static str>,
+    /// The address when nothing else is given, without a slash at its end. `{A|B}` stands for the first of these that is
+    /// set: a name in capitals is an environment variable, another one a field of `litellm_params`.
+    pub base: Option<&'static str>,
+    /// Variables that may name the address, first one first.
+    pub base_variables: Vec<&'static str>,
+    /// Variables that may hold the key, first one first.
+    pub key_variables: Vec<&'static str>,
+    /// Ways in which the key is sent, all of them.
+    pub auth: Vec<AuthWay>,
+    /// A server that may run without a key.
+    pub key_optional: bool,
+    /// The path of each operation behind the base address; `None`: not served.
+    pub(super) paths: [Option<&'static str>; Operation::ALL.len()],
+    /// More hosts of the provider that its key may go to; `*.` in front stands for any name before the rest.
+    pub(super) hosts: Vec<&'static str>,
+    /// An end of a base address and what it has to be.
+    pub(super) base_rewrite: Option<(&'static str, &'static str)>,
+    /// A base address that holds this text is the address of the call itself.
+    pub(super) whole_mark: Option<&'static str>,
+    /// Headers whose values variables may hold.
+    pub header_variables: Vec<(&'static str, &'static str)>,
+    pub(super) model_form: ModelForm,
+    pub(super) is_azure_ai: bool,
+}
+
+/// How a provider spells its models.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ModelForm {
+    #[default]
+    AsWritten,
+    /// Names without a slash get this in front.
+    Prefixed(&'static str),
+    /// Clarifai: `user.app.model` is a page of theirs.
+    Clarifai,
+    /// Azure: hints in front that LiteLLM's users write are no part of the deployment's name.
+    AzureDeployment,
+    /// Baseten: eight letters and digits are a deployment with a host of its own.
+    Baseten,
+}
+
+impl Provider {
+    /// Whether it serves this operation.
+    pub fn serves(&self, operation: Operation) -> bool {
+        self.paths[operation.index()].is_some()
+    }
+
+    /// The headers that carry `key` to `base`.
+    pub fn auth_headers(&self, base: &str, key: &Secret) -> Vec<(&'static str, Secret)> {
+        let send = |way: &AuthWay| match way {
+            AuthWay::Scheme(scheme) => {
+                let value = format!("{scheme} {}", key.expose());
+                ("authorization", Secret::new(value))
+            }
+            AuthWay::Header(name) => (*name, key.clone()),
+        };
+        match self.auth_at(base) {
+            Some(way) => vec![send(&way)],
+            None => self.auth.iter().map(send).collect(),
+        }
+    }
+
+    /// A way that depends on the host.
+    fn auth_at(&self, base: &str) -> Option<AuthWay> {
+        let origin = Origin::of(base)?;
+        if self.is_azure_ai && super::azure::wants_key_header(&origin.host) {
+            return Some(AuthWay::Header("api-key"));
+        }
+        // Deployments of their own have a host and a scheme of their own.
+        let dedicated = self.model_form == ModelForm::Baseten
+            && origin::matches("*.api.baseten.co", &origin.host);
+        dedicated.then_some(AuthWay::Scheme("Api-Key"))
+    }
+
+    /// The name this provider is sent for `model`, which has no provider in front any more.
+    pub fn upstream_model(&self, model: &str) -> String {
+        match self.model_form {
+            ModelForm::Prefixed(prefix) if !model.contains('/') && model != "*" => {
+                format!("{prefix}{model}")
+            }
+            ModelForm::Clarifai => match *model.split('.').collect::<Vec<_>>() {
+                [user, app, ref rest @ ..] if !rest.is_empty() && !model.contains('/') => {
+                    format!(
+                        "https://clarifai.com/{user}/{app}/models/{}",
+                        rest.join(".")
+                    )
+                }
+                _ => model.to_owned(),
+            },
+            ModelForm::AzureDeployment => super::azure::deployment(model).to_owned(),
+            _ => model.to_owned(),
+        }
+    }
+
+    /// The address for `model` when nothing else is given, placeholders unfilled.
+    pub(super) fn base_for(&self, model: &str) -> Option<String> {
+        let dedicated = self.model_form == ModelForm::Baseten
+            && model.len() == 8
+            && model.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if dedicated {
+            return Some(format!(
+                "https://model-{model}.api.baseten.co/environments/production/sync/v1"
+            ));
+        }
+        self.base.map(str::to_owned)
+    }
+
+    /// Whether `origin` is one that the table gives this provider: its usual one, or one of its other hosts (by TLS).
+    pub(super) fn lives_at(&self, origin: &Origin) -> bool {
+        let usual = self
+            .base
+            .filter(|base| !base.contains('{'))
+            .and_then(Origin::of);
+        let other = |host: &&str| origin::matches(host, &origin.host);
+        usual.as_ref() == Some(origin) || (origin.is_usual_tls() && self.hosts.iter().any(other))
+    }
+
+    /// Software that its users run themselves, or a service with an address for each customer: there is no address of the
+    /// provider's own.
+    pub(super) fn has_no_home(&self) -> bool {
+        match self.base.map(Origin::of) {
+            Some(Some(origin)) => origin.is_loopback(),
+            Some(None) => false,
+            None => true,
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The embedded text, read once.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use crate::types::Operation;
+
+use super::provider::{AuthWay, ModelForm, Protocol, Provider};
+
+/// See the head of the room for the format.
+const TEXT: &str = include_str!("providers.tsv");
+
+/// Stands in for a name that is not in the table and has an `api_base`.
+const GENERIC: &str = "custom_openai";
+
+struct Table {
+    rows: Vec<Provider>,
+    by_name: HashMap<&'static str, usize>,
+}
+
+static TABLE: LazyLock<Table> = LazyLock::new(|| {
+    // A test reads every line; one that could not be read would be missing here.
+    let rows: Vec<Provider> = TEXT.lines().filter_map(|line| parse(line).ok()).collect();
+    let names = |(index, row): (usize, &Provider)| {
+        let own = std::iter::once(row.name).chain(row.aliases.iter().copied());
+        own.map(move |name| (name, index)).collect::<Vec<_>>()
+    };
+    let by_name = rows.iter().enumerate().flat_map(names).collect();
+    Table { rows, by_name }
+});
+
+/// Every provider, in the order of their names.
+pub fn all() -> impl Iterator<Item = &'static Provider> {
+    TABLE.rows.iter()
+}
+
+/// The provider of this name or alias.
+pub fn find(name: &str) -> Option<&'static Provider> {
+    TABLE.rows.get(*TABLE.by_name.get(name)?)
+}
+
+/// The provider of this name, or the one that stands for any OpenAI-compatible server.
+pub fn or_generic(name: &str) -> &'static Provider {
+    static UNKNOWN: LazyLock<Provider> = LazyLock::new(Provider::default);
+    find(name).or_else(|| find(GENERIC)).unwrap_or(&UNKNOWN)
+}
+
+impl Default for Provider {
+    /// Nobody, nowhere.
+    fn default() -> Self {
+        Self {
+            name: "",
+            title: "",
+            protocol: Protocol::Own,
+            aliases: Vec::new(),
+            base: None,
+            base_variables: Vec::new(),
+            key_variables: Vec::new(),
+            auth: Vec::new(),
+            key_optional: false,
+            paths: [None; Operation::ALL.len()],
+            hosts: Vec::new(),
+            base_rewrite: None,
+            whole_mark: None,
+            header_variables: Vec::new(),
+            model_form: ModelForm::AsWritten,
+            is_azure_ai: false,
+        }
+    }
+}
+
+/// What is wrong with a line, in words for whoever edits the file.
+type Wrong = String;
+
+fn parse(line: &'static str) -> Result<Provider, Wrong> {
+    let mut columns = line.split('\t');
+    let mut next = || columns.next().unwrap_or_default();
+    let (name, title, protocol) = (next(), next(), next());
+    let mut provider = Provider {
+        name,
+        title,
+        protocol: match protocol {
+            "openai" => Protocol::OpenAi,
+            "azure" => Protocol::Azure,
+            "own" => Protocol::Own,
+            other => return Err(format!("unknown protocol '{other}'")),
+        },
+        ..Provider::default()
+    };
+    if provider.protocol == Protocol::Azure {
+        provider.model_form = ModelForm::AzureDeployment;
+    }
+    provider.base = Some(next()).filter(|base| !base.is_empty());
+    provider.base_variables = list(next());
+    provider.key_variables = list(next());
+    for way in list(next()) {
+        auth(&mut provider, way)?;
+    }
+    for operation in list(next()) {
+        serve(&mut provider, operation)?;
+    }
+    next();
+    for quirk in next().split(' ').filter(|quirk| !quirk.is_empty()) {
+        read_quirk(&mut provider, quirk)?;
+    }
+    match columns.next() {
+        Some(more) => Err(format!("a column too many: '{more}'")),
+        None => Ok(provider),
+    }
+}
+
+fn list(text: &'static str) -> Vec<&'static str> {
+    text.split(',').filter(|item| !item.is_empty()).collect()
+}
+
+fn auth(provider: &mut Provider, way: &'static str) -> Result<(), Wrong> {
+    match way.split_once(':') {
+        None if way == "bearer" => provider.auth.push(AuthWay::Scheme("Bearer")),
+        None if way == "optional" => provider.key_optional = true,
+        Some(("scheme", scheme)) => provider.auth.push(AuthWay::Scheme(scheme)),
+        Some(("header", name)) => provider.auth.push(AuthWay::Header(name)),
+        _ => return Err(format!("unknown way to send a key '{way}'")),
+    }
+    Ok(())
+}
+
+fn serve(provider: &mut Provider, text: &'static str) -> Result<(), Wrong> {
+    let (name, path) = match text.split_once('=') {
+        Some((name, path)) => (name, Some(path)),
+        None => (text, None),
+    };
+    let operation = match name {
+        "chat" => Operation::Chat,
+        "completions" => Operation::Completion,
+        "embeddings" => Operation::Embedding,
+        _ => return Err(format!("unknown operation '{name}'")),
+    };
+    provider.paths[operation.index()] = Some(path.unwrap_or(operation.path()));
+    Ok(())
+}
+
+fn read_quirk(provider: &mut Provider, quirk: &'static str) -> Result<(), Wrong> {
+    let unknown = || format!("unknown quirk '{quirk}'");
+    match quirk.split_once('=') {
+        None => match quirk {
+            "dedicated" => provider.model_form = ModelForm::Baseten,
+            "azure_ai" => provider.is_azure_ai = true,
+            _ => return Err(unknown()),
+        },
+        Some(("alias", name)) => provider.aliases.push(name),
+        Some(("host", host)) => provider.hosts.push(host),
+        Some(("whole", mark)) => provider.whole_mark = Some(mark),
+        Some(("base", rewrite)) => {
+            provider.base_rewrite = Some(rewrite.split_once('>').ok_or_else(unknown)?);
+        }
+        Some(("header", header)) => {
+            provider
+                .header_variables
+                .push(header.split_once(':').ok_or_else(unknown)?);
+        }
+        Some(("model", "clarifai")) => provider.model_form = ModelForm::Clarifai,
+        Some(("model", prefix)) => provider.model_form = ModelForm::Prefixed(prefix),
+        _ => return Err(unknown()),
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
