@@ -25,7 +25,8 @@ pub const ROUTES: &[Route] = &[
         Tag::Keys,
         "Tells about a key: the caller's own, or the one named by `key`.",
     )
-    .query::<key_info::KeyInfoQuery>(),
+    .query::<key_info::KeyInfoQuery>()
+    .errors(&[404]),
     Route::get("/spend/logs", Permission::OwnSpend, |permission| {
         guarded(permission, spend_logs::logs)
     })
