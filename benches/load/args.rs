@@ -24,7 +24,7 @@ pub struct Args {
 pub const MEASUREMENTS: [&str; 6] = [
     "start", "memory", "requests", "bodies", "streams", "latency",
 ];
-pub const TARGETS: [&str; 3] = ["nginx", "bare", "pointsman"];
+pub const TARGETS: [&str; 4] = ["nginx", "bare", "pointsman", "pointsman-small"];
 
 // === impl Args ===
 

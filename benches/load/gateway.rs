@@ -1,5 +1,5 @@
-//! The gateway with everything on: virtual keys with limits and budgets on key, team and user, far from reached; 200
-//! deployments; spend in SQLite.
+//! The gateway with everything on: virtual keys with limits and budgets on key, team and user, far from reached; spend in
+//! SQLite; many deployments.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -13,8 +13,7 @@ use crate::target;
 const MASTER_KEY: &str = "sk-bench-master";
 const USER: &str = "bench-user";
 const TEAM: &str = "bench-team";
-/// All deployments: ten of the model that throughput is measured with, one of each other model, the rest never asked.
-const DEPLOYMENTS: usize = 200;
+/// Deployments of the model that throughput is measured with; there is one of each other model, the rest are never asked.
 const SMALL_DEPLOYMENTS: usize = 10;
 /// Never reached.
 const PLENTY: u64 = 1_000_000_000_000;
@@ -27,9 +26,17 @@ const OUTPUT_PRICE: f64 = 0.000_002;
 const BATCH: Duration = Duration::from_millis(1200);
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How much a gateway has to know.
+#[derive(Clone, Copy)]
+pub struct Size {
+    pub deployments: usize,
+    pub keys: usize,
+}
+
 /// The gateway's files, with its keys in the database.
 pub struct Gateway {
     folder: PathBuf,
+    deployments: usize,
     pub keys: Vec<String>,
 }
 
@@ -39,14 +46,20 @@ pub struct Ledger(PathBuf);
 // === impl Gateway ===
 
 impl Gateway {
-    /// Writes the configuration, and starts the gateway once to make a user, a team and `keys` keys.
-    pub async fn prepare(folder: &Path, upstream: SocketAddr, keys: usize) -> Result<Self, String> {
+    /// Writes the configuration into a folder of its own, and starts the gateway once to make a user, a team and the keys.
+    pub async fn prepare(
+        folder: PathBuf,
+        upstream: SocketAddr,
+        size: Size,
+    ) -> Result<Self, String> {
+        std::fs::create_dir_all(&folder).map_err(|why| why.to_string())?;
         let mut gateway = Self {
-            folder: folder.to_owned(),
+            deployments: size.deployments,
+            folder,
             keys: Vec::new(),
         };
         std::fs::write(
-            folder.join("pointsman.yaml"),
+            gateway.folder.join("pointsman.yaml"),
             gateway.configuration(upstream),
         )
         .map_err(|why| why.to_string())?;
@@ -56,7 +69,7 @@ impl Gateway {
         let alive = models::get(address, MASTER_KEY, "/health/liveliness");
         target::wait_for_answer(address, &alive, Some(&mut process)).await?;
         drop(process);
-        gateway.keys = provision(&folder.join("pointsman.db"), keys)?;
+        gateway.keys = provision(&gateway.folder.join("pointsman.db"), size.keys)?;
         Ok(gateway)
     }
 
@@ -86,7 +99,7 @@ impl Gateway {
         let others = (0..).map(|number| format!("other-{number}"));
         let deployments: String = named
             .chain(others)
-            .take(DEPLOYMENTS)
+            .take(self.deployments)
             .map(|name| {
                 format!(
                     "  - model_name: {name}\n    litellm_params:\n      model: openai/{name}\n      api_base: http://{upstream}/v1\n      \

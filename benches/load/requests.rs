@@ -67,13 +67,16 @@ async fn closed_loop(target: &Target, text_bytes: usize, duration: Duration) -> 
     let mut loops = Vec::new();
     let end = Instant::now() + duration;
     for index in 0..CONNECTIONS {
-        let request = target.request(index, models::SMALL, false, text_bytes);
+        let requests = target.requests(index, CONNECTIONS, models::SMALL, text_bytes);
         let address = target.address;
         loops.push(tokio::spawn(async move {
             let mut client = Client::connect(address).await?;
             let mut answered = 0;
-            while Instant::now() < end {
-                client.exchange(&request).await?;
+            for request in requests.iter().cycle() {
+                if Instant::now() >= end {
+                    break;
+                }
+                client.exchange(request).await?;
                 answered += 1;
             }
             Ok(Done {

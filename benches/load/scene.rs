@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use crate::args::Args;
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, Size};
 use crate::latency::{self, Latencies};
 use crate::machine::Usage;
 use crate::requests::{self, LARGE_TEXT, SMALL_TEXT};
@@ -73,6 +73,7 @@ impl<'a> Scene<'a> {
                     folder: folder.path().to_owned(),
                     upstream: simulator.address(),
                     gateway: None,
+                    small_gateway: None,
                 };
                 self.play(setup).await;
             }
@@ -95,20 +96,32 @@ impl<'a> Scene<'a> {
             .iter()
             .filter_map(|name| Kind::of(name))
             .collect();
-        if kinds.contains(&Kind::Pointsman) {
-            eprintln!("setting up pointsman");
-            let keys = self.args.pick(100, 10_000);
-            match Gateway::prepare(&setup.folder, setup.upstream, keys).await {
-                Ok(gateway) => setup.gateway = Some(gateway),
+        let large = Size {
+            deployments: 200,
+            keys: self.args.pick(100, 10_000),
+        };
+        let small = Size {
+            deployments: 20,
+            keys: 1,
+        };
+        for (kind, size) in [(Kind::Pointsman, large), (Kind::PointsmanSmall, small)] {
+            if !kinds.contains(&kind) {
+                continue;
+            }
+            eprintln!("setting up {}", kind.name());
+            let folder = setup.folder.join(kind.name());
+            match Gateway::prepare(folder, setup.upstream, size).await {
+                Ok(gateway) if kind == Kind::Pointsman => setup.gateway = Some(gateway),
+                Ok(gateway) => setup.small_gateway = Some(gateway),
                 Err(why) => {
-                    self.skip(Kind::Pointsman, &why);
-                    kinds.retain(|kind| *kind != Kind::Pointsman);
+                    self.skip(kind, &why);
+                    kinds.retain(|other| *other != kind);
                 }
             }
         }
         if self.args.measures("start") || self.args.measures("memory") {
             for _ in 0..self.args.pick(1, 3) {
-                for kind in &kinds {
+                for kind in kinds.iter().filter(|kind| **kind != Kind::PointsmanSmall) {
                     self.fresh(*kind, &setup).await;
                 }
             }
@@ -123,7 +136,9 @@ impl<'a> Scene<'a> {
         self.throughput(&targets).await;
         self.latency(&targets).await;
         if self.args.measures("memory") {
-            for target in targets.iter().filter(|target| target.kind != Kind::Direct) {
+            let whole =
+                |target: &&Target| !matches!(target.kind, Kind::Direct | Kind::PointsmanSmall);
+            for target in targets.iter().filter(whole) {
                 self.table.add(fresh::rss(target, AFTER));
             }
         }
@@ -165,10 +180,11 @@ impl<'a> Scene<'a> {
                 continue;
             }
             for round in 1..=self.args.pick(1, 3) {
-                for target in targets
-                    .iter()
-                    .filter(|target| target.kind != Kind::Direct || what == GAPS[0])
-                {
+                for target in targets.iter().filter(|target| match target.kind {
+                    Kind::Direct => what == GAPS[0],
+                    Kind::PointsmanSmall => what == REQUESTS,
+                    _ => true,
+                }) {
                     eprintln!("{what}: {} ({round})", target.name());
                     let one = |sample: Result<Sample, String>| sample.map(|sample| vec![sample]);
                     let samples = match what {
@@ -199,7 +215,10 @@ impl<'a> Scene<'a> {
             .pick(Duration::from_secs(2), Duration::from_secs(6));
         for round in 1..=self.args.pick(1, 5) {
             let mut direct: Option<Latencies> = None;
-            for target in targets {
+            for target in targets
+                .iter()
+                .filter(|target| target.kind != Kind::PointsmanSmall)
+            {
                 eprintln!("latency: {} ({round})", target.name());
                 let measured = match bounded(latency::measure(target, duration, round)).await {
                     Ok(measured) => measured,

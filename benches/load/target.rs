@@ -19,6 +19,8 @@ pub enum Kind {
     Nginx,
     Bare,
     Pointsman,
+    /// The gateway with little to know: what 200 deployments and 10,000 keys cost is the difference.
+    PointsmanSmall,
 }
 
 pub struct Target {
@@ -37,6 +39,7 @@ pub struct Setup {
     pub folder: PathBuf,
     pub upstream: SocketAddr,
     pub gateway: Option<Gateway>,
+    pub small_gateway: Option<Gateway>,
 }
 
 // === impl Kind ===
@@ -48,13 +51,19 @@ impl Kind {
             Self::Nginx => "nginx",
             Self::Bare => "bare",
             Self::Pointsman => "pointsman",
+            Self::PointsmanSmall => "pointsman-small",
         }
     }
 
     pub fn of(name: &str) -> Option<Self> {
-        [Self::Nginx, Self::Bare, Self::Pointsman]
-            .into_iter()
-            .find(|kind| kind.name() == name)
+        [
+            Self::Nginx,
+            Self::Bare,
+            Self::Pointsman,
+            Self::PointsmanSmall,
+        ]
+        .into_iter()
+        .find(|kind| kind.name() == name)
     }
 }
 
@@ -71,8 +80,12 @@ impl Target {
             Kind::Direct => None,
             Kind::Nginx => Some(nginx::start(&setup.folder, port, setup.upstream)?),
             Kind::Bare => Some(bare::start(&setup.folder, port, setup.upstream)?),
-            Kind::Pointsman => {
-                let gateway = setup.gateway.as_ref().ok_or("it was not set up")?;
+            Kind::Pointsman | Kind::PointsmanSmall => {
+                let gateway = match kind {
+                    Kind::Pointsman => setup.gateway.as_ref(),
+                    _ => setup.small_gateway.as_ref(),
+                };
+                let gateway = gateway.ok_or("it was not set up")?;
                 keys.clone_from(&gateway.keys);
                 ledger = Some(gateway.ledger());
                 Some(gateway.start(port)?)
@@ -101,7 +114,24 @@ impl Target {
         self.kind.name()
     }
 
-    /// The request that connection `index` sends.
+    /// The requests that connection `index` of `connections` sends by turns: one with each of its keys.
+    pub fn requests(
+        &self,
+        index: usize,
+        connections: usize,
+        model: &str,
+        text_bytes: usize,
+    ) -> Vec<Vec<u8>> {
+        // Large bodies would take gigabytes: they are sent with one key.
+        let most = (4 * 1024 * 1024 / text_bytes.max(1)).clamp(1, self.keys.len().max(1));
+        (index..self.keys.len().max(index + 1))
+            .step_by(connections)
+            .take(most)
+            .map(|key| self.request(key, model, false, text_bytes))
+            .collect()
+    }
+
+    /// A request with key number `index`, modulo their number.
     pub fn request(&self, index: usize, model: &str, stream: bool, text_bytes: usize) -> Vec<u8> {
         let key = self
             .keys
