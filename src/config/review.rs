@@ -12,7 +12,7 @@ pub fn review(place: Place, section: &Section<'_>) {
         match fields::find(place, &entry.key) {
             Some(field) => {
                 if field.status == Status::NotYet
-                    && asks_for_something(&entry.value, field.on_by_default)
+                    && asks_for_something(&entry.value, field.on_by_default())
                 {
                     let message = "not supported yet: it is ignored".to_owned();
                     let path = section.path_of(&entry.key);

@@ -1,15 +1,12 @@
-//! Every field name of the configuration and what this version does with it.
+//! Every field name of the configuration, what it means and what this version does with it.
 //!
-//! One table, a file per section. The loader draws its warnings from it ("unknown field", "not supported yet") and
-//! documentation can list it ([`known_fields`]). A feature that starts to obey a field moves its name to another group.
+//! One table, a file a section (`*.tsv`: name, status, tier, default, meaning). The loader draws its warnings from it
+//! ("unknown field", "not supported yet"), `docs/configuration.md` and `config/reference.yaml` are checked against it.
+//! A feature that begins to obey a field changes the word `not yet` of its line to `obeyed`. Nothing here reads a value.
 
-mod general_settings;
-mod litellm_params;
-mod litellm_settings;
-mod model_info;
-mod router_settings;
-mod top;
+mod table;
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use crate::catalog::PriceKey;
@@ -23,6 +20,17 @@ pub enum Status {
     NotYet,
     /// Has nothing to do here, without loss: matters of LiteLLM's own process.
     Accepted,
+}
+
+impl Status {
+    /// The word of the table.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Obeyed => "obeyed",
+            Self::NotYet => "not yet",
+            Self::Accepted => "accepted",
+        }
+    }
 }
 
 /// A map of the file.
@@ -77,62 +85,16 @@ impl Place {
         }
     }
 
-    const fn groups(self) -> &'static [Group] {
+    const fn text(self) -> &'static str {
         match self {
-            Self::Top => top::GROUPS,
-            Self::ModelEntry => top::ENTRY_GROUPS,
-            Self::LitellmParams => litellm_params::GROUPS,
-            Self::ModelInfo => model_info::GROUPS,
-            Self::LitellmSettings => litellm_settings::GROUPS,
-            Self::RouterSettings => router_settings::GROUPS,
-            Self::GeneralSettings => general_settings::GROUPS,
+            Self::Top => include_str!("top.tsv"),
+            Self::ModelEntry => include_str!("model_list.tsv"),
+            Self::LitellmParams => include_str!("litellm_params.tsv"),
+            Self::ModelInfo => include_str!("model_info.tsv"),
+            Self::LitellmSettings => include_str!("litellm_settings.tsv"),
+            Self::RouterSettings => include_str!("router_settings.tsv"),
+            Self::GeneralSettings => include_str!("general_settings.tsv"),
         }
-    }
-}
-
-/// Names that share their status. A name that ends in `*` stands for all that begin like it.
-struct Group {
-    status: Status,
-    /// 1 everyone uses it, 2 common, 3 rare.
-    tier: u8,
-    /// The fields are switches that are on unless the file says otherwise.
-    on_by_default: bool,
-    names: &'static [&'static str],
-}
-
-const fn obeyed(tier: u8, names: &'static [&'static str]) -> Group {
-    Group {
-        status: Status::Obeyed,
-        tier,
-        on_by_default: false,
-        names,
-    }
-}
-
-const fn not_yet(tier: u8, names: &'static [&'static str]) -> Group {
-    Group {
-        status: Status::NotYet,
-        tier,
-        on_by_default: false,
-        names,
-    }
-}
-
-const fn not_yet_on(tier: u8, names: &'static [&'static str]) -> Group {
-    Group {
-        status: Status::NotYet,
-        tier,
-        on_by_default: true,
-        names,
-    }
-}
-
-const fn accepted(tier: u8, names: &'static [&'static str]) -> Group {
-    Group {
-        status: Status::Accepted,
-        tier,
-        on_by_default: false,
-        names,
     }
 }
 
@@ -145,66 +107,76 @@ pub struct KnownField {
     pub status: Status,
     /// 1 everyone uses it, 2 common, 3 rare.
     pub tier: u8,
-    pub on_by_default: bool,
+    /// What counts when the field is absent; `None` when that is nothing, off or zero.
+    pub default: Option<&'static str>,
+    /// One sentence without a full stop.
+    pub meaning: &'static str,
 }
 
-fn rows(place: Place) -> impl Iterator<Item = KnownField> {
-    place.groups().iter().flat_map(move |group| {
-        let Group {
-            status,
-            tier,
-            on_by_default,
-            names,
-        } = *group;
-        names.iter().map(move |name| KnownField {
-            place,
-            name,
-            status,
-            tier,
-            on_by_default,
-        })
-    })
+impl KnownField {
+    /// A switch that is on unless the file says otherwise.
+    pub fn on_by_default(&self) -> bool {
+        self.default == Some("true")
+    }
 }
+
+struct Table {
+    all: Vec<KnownField>,
+    /// Places of `all`.
+    by_name: HashMap<(Place, &'static str), usize>,
+}
+
+static TABLE: LazyLock<Table> = LazyLock::new(|| {
+    let all: Vec<KnownField> = Place::ALL
+        .into_iter()
+        .flat_map(|place| table::rows(place, place.text()))
+        .collect();
+    let by_name = all
+        .iter()
+        .enumerate()
+        .map(|(index, field)| ((field.place, field.name), index))
+        .collect();
+    Table { all, by_name }
+});
+
+/// Prices have too many names for rows of their own.
+const PRICES: &str = "*_cost_per_*";
 
 /// The whole table.
 pub fn known_fields() -> impl Iterator<Item = KnownField> {
-    Place::ALL.into_iter().flat_map(rows)
+    TABLE.all.iter().copied()
 }
 
 /// The row of one field. Price fields are known wherever a model is described, under every name of [`is_price_field`].
 pub fn find(place: Place, name: &str) -> Option<KnownField> {
-    static EXACT: LazyLock<std::collections::HashMap<(Place, &'static str), KnownField>> =
-        LazyLock::new(|| {
-            known_fields()
-                .map(|field| ((field.place, field.name), field))
-                .collect()
-        });
-    if let Some(field) = EXACT.get(&(place, name)) {
-        return Some(*field);
+    if let Some(index) = TABLE.by_name.get(&(place, name)) {
+        return TABLE.all.get(*index).copied();
     }
     if matches!(place, Place::LitellmParams | Place::ModelInfo) && is_price_field(name) {
-        let (name, status) = ("*_cost_per_*", Status::Obeyed);
         return Some(KnownField {
             place,
-            name,
-            status,
+            name: PRICES,
+            status: Status::Obeyed,
             tier: 1,
-            on_by_default: false,
+            default: Some("the catalogue's"),
+            meaning: "A price in dollars a unit, any price field of the model catalogue",
         });
     }
-    rows(place).find(|field| {
-        field
-            .name
-            .strip_suffix('*')
-            .is_some_and(|start| name.starts_with(start))
-    })
+    known_fields()
+        .filter(|field| field.place == place)
+        .find(|field| {
+            field
+                .name
+                .strip_suffix('*')
+                .is_some_and(|start| name.starts_with(start))
+        })
 }
 
 /// The full names a field of `place` can have, without families.
 pub(super) fn names(place: Place) -> impl Iterator<Item = &'static str> {
-    rows(place)
+    known_fields()
+        .filter(move |field| field.place == place && !field.name.ends_with('*'))
         .map(|field| field.name)
-        .filter(|name| !name.ends_with('*'))
 }
 
 /// Whether this is a price of the model catalogue, or looks like one: dollars for one token, second, image, page, query …
@@ -231,6 +203,16 @@ mod tests {
             assert!((1..=3).contains(&field.tier), "{field:?}");
         }
         assert!(seen.len() > 300);
+    }
+
+    /// A line that cannot be read would be a field that nobody knows.
+    #[test]
+    fn every_line_is_a_row() {
+        for place in Place::ALL {
+            let lines = place.text().lines().count() - 1;
+            let rows = known_fields().filter(|field| field.place == place).count();
+            assert_eq!(rows, lines, "{place:?}");
+        }
     }
 
     #[test]
