@@ -2,8 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use pointsman::cli::Options;
+use pointsman::cli::{self, Cli, Command, MasterKey};
 use pointsman::run;
 
 #[global_allocator]
@@ -15,12 +14,26 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 static MALLOC_CONF: &[u8; 36] = b"dirty_decay_ms:50,muzzy_decay_ms:0\0\0";
 
 fn main() -> ExitCode {
-    let options = Options::parse();
+    cli::adopt();
+    let cli = Cli::read();
+    let env = |name: &str| std::env::var(name).ok();
     env_logger::Builder::from_env(
-        env_logger::Env::default().default_filter_or(options.log_filter()),
+        env_logger::Env::default().default_filter_or(cli.serve.log_filter(&env)),
     )
     .init();
-    match run::run(&options) {
+    let ended = match &cli.command {
+        Some(Command::Check(check)) => return run::check(&check.files, &env),
+        Some(Command::MasterKey(MasterKey::Rotate(place))) => {
+            run::rotate_master_key(&place.data_dir)
+        }
+        None => match &cli.serve.config {
+            Some(file) if cli.serve.validate_config => {
+                return run::check(std::slice::from_ref(file), &env);
+            }
+            _ => run::run(&cli.serve, &cli.without_effect),
+        },
+    };
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("pointsman: {error}");

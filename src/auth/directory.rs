@@ -23,6 +23,9 @@ const MOST_UNKNOWN: usize = 10_000;
 const AGAIN: Duration = Duration::from_secs(5);
 const UNKNOWN_TTL: Duration = Duration::from_secs(5);
 
+/// What logs call a caller without a key.
+const ANYBODY: &str = "no_master_key";
+
 /// Raised when a key is made: threads that remember it as unknown look again.
 #[derive(Debug, Default)]
 pub struct Epoch(AtomicU64);
@@ -48,36 +51,49 @@ impl Master {
     const ALIAS: &str = "litellm_proxy_master_key";
 
     pub fn new(key: &str) -> Self {
-        let logged = KeyHash::of(Self::ALIAS);
-        let unlimited = |id: &str| Scope {
-            id: id.into(),
-            limits: Limits::default(),
-            spend: NanoUsd(0),
-        };
+        Self::of_hash(KeyHash::of(key))
+    }
+
+    /// For a key whose text nobody has any more.
+    pub fn of_hash(hash: KeyHash) -> Self {
         let principal = Principal {
-            key_hash: logged,
-            key: unlimited(&logged.to_string()),
-            key_alias: Some(Self::ALIAS.into()),
-            key_name: None,
-            role: Role::ProxyAdmin,
             is_master: true,
-            blocked: false,
-            expires_at: None,
-            models: ModelAccess::default(),
-            user: Some(unlimited("default_user_id")),
-            user_models: ModelAccess::default(),
-            team: None,
-            team_models: ModelAccess::default(),
-            team_blocked: false,
+            ..unlimited(Self::ALIAS, Role::ProxyAdmin)
         };
         Self {
-            hash: KeyHash::of(key),
+            hash,
             principal: Arc::new(principal),
         }
     }
 
     fn is(&self, hash: &KeyHash) -> bool {
         self.hash.as_bytes().ct_eq(hash.as_bytes()).into()
+    }
+}
+
+/// A principal that no row describes: it has no limits, and `alias` stands where a key's hash and alias would.
+fn unlimited(alias: &str, role: Role) -> Principal {
+    let logged = KeyHash::of(alias);
+    let scope = |id: &str| Scope {
+        id: id.into(),
+        limits: Limits::default(),
+        spend: NanoUsd(0),
+    };
+    Principal {
+        key_hash: logged,
+        key: scope(&logged.to_string()),
+        key_alias: Some(alias.into()),
+        key_name: None,
+        role,
+        is_master: false,
+        blocked: false,
+        expires_at: None,
+        models: ModelAccess::default(),
+        user: Some(scope("default_user_id")),
+        user_models: ModelAccess::default(),
+        team: None,
+        team_models: ModelAccess::default(),
+        team_blocked: false,
     }
 }
 
@@ -93,6 +109,8 @@ pub struct Directory {
     store: Store,
     master: Option<Arc<Master>>,
     master_known: Option<Rc<Known>>,
+    /// Who everybody is while there is no master key.
+    anybody: Option<Rc<Known>>,
     epoch: Arc<Epoch>,
     ttl: Duration,
     default_parallel: Option<u64>,
@@ -109,15 +127,19 @@ impl Directory {
         ttl: Duration,
         default_parallel: Option<u64>,
     ) -> Self {
-        let known = |master: &Arc<Master>| {
+        let known = |principal: Arc<Principal>| {
             Rc::new(Known {
-                principal: master.principal.clone(),
+                principal,
                 places: Cell::new(None),
             })
         };
+        let anybody = || known(Arc::new(unlimited(ANYBODY, Role::InternalUser)));
         Self {
             store,
-            master_known: master.as_ref().map(known),
+            master_known: master
+                .as_ref()
+                .map(|master| known(master.principal.clone())),
+            anybody: master.is_none().then(anybody),
             master,
             epoch,
             ttl,
@@ -125,6 +147,12 @@ impl Directory {
             entries: RefCell::default(),
             unknown: Cell::new(0),
         }
+    }
+
+    /// The caller of every request while there is no master key, as in LiteLLM: a user, not an administrator.
+    pub fn anybody(&self) -> Option<Caller> {
+        let known = self.anybody.clone()?;
+        Some(Caller { known })
     }
 
     /// The caller with this key. Blocked keys and teams and expired keys are refused here, for every route.

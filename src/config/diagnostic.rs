@@ -68,16 +68,32 @@ impl fmt::Display for Diagnostic {
 
 /// Where readers leave their remarks. Shared by reference, so that nested readers can all write.
 pub(super) struct Sink {
-    file: Arc<str>,
-    list: RefCell<Vec<Diagnostic>>,
+    /// By the number in a [`Pos`].
+    files: RefCell<Vec<Arc<str>>>,
+    list: RefCell<Vec<(Pos, Diagnostic)>>,
 }
 
 impl Sink {
     pub fn new(file: &str) -> Self {
         Self {
-            file: file.into(),
+            files: RefCell::new(vec![file.into()]),
             list: RefCell::new(Vec::new()),
         }
+    }
+
+    /// Another file; its number.
+    pub fn add_file(&self, name: &str) -> u16 {
+        let mut files = self.files.borrow_mut();
+        let number = u16::try_from(files.len()).unwrap_or(u16::MAX);
+        files.push(name.into());
+        number
+    }
+
+    /// The name of the file that a place is in.
+    pub fn file(&self, pos: Pos) -> Arc<str> {
+        let files = self.files.borrow();
+        let name = files.get(usize::from(pos.file));
+        name.cloned().unwrap_or_else(|| Arc::from("?"))
     }
 
     pub fn error(&self, pos: Pos, path: impl Into<String>, message: impl Into<String>) {
@@ -101,32 +117,25 @@ impl Sink {
         suggestion: Option<String>,
     ) {
         let mut list = self.list.borrow_mut();
-        let Pos { line, column } = pos;
-        let file = Arc::clone(&self.file);
-        if list.len() < MAX_DIAGNOSTICS {
-            list.push(Diagnostic {
-                severity,
-                file,
-                line,
-                column,
-                path,
-                message,
-                suggestion,
-            });
-        } else if list.len() == MAX_DIAGNOSTICS {
-            // An error, because what is left out may be one.
-            let message = format!("more than {MAX_DIAGNOSTICS} problems, the rest is not shown");
-            let (severity, path) = (Severity::Error, String::new());
-            list.push(Diagnostic {
-                severity,
-                file,
-                line,
-                column,
-                path,
-                message,
-                suggestion: None,
-            });
-        }
+        let (severity, path, message, suggestion) = match list.len() {
+            0..MAX_DIAGNOSTICS => (severity, path, message, suggestion),
+            MAX_DIAGNOSTICS => {
+                // An error, because what is left out may be one.
+                let text = format!("more than {MAX_DIAGNOSTICS} problems, the rest is not shown");
+                (Severity::Error, String::new(), text, None)
+            }
+            _ => return,
+        };
+        let diagnostic = Diagnostic {
+            severity,
+            file: self.file(pos),
+            line: pos.line,
+            column: pos.column,
+            path,
+            message,
+            suggestion,
+        };
+        list.push((pos, diagnostic));
     }
 
     /// Whether further remarks are dropped.
@@ -134,11 +143,11 @@ impl Sink {
         self.list.borrow().len() > MAX_DIAGNOSTICS
     }
 
-    /// All remarks in the order of the file.
+    /// All remarks in the order of the files.
     pub fn into_diagnostics(self) -> Vec<Diagnostic> {
         let mut list = self.list.into_inner();
-        list.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
-        list
+        list.sort_by_key(|(pos, _)| *pos);
+        list.into_iter().map(|(_, diagnostic)| diagnostic).collect()
     }
 }
 
@@ -151,6 +160,7 @@ mod tests {
         let sink = Sink::new("config.yaml");
         sink.error(
             Pos {
+                file: 0,
                 line: 12,
                 column: 7,
             },
@@ -159,7 +169,10 @@ mod tests {
         );
         sink.push(
             Severity::Warning,
-            Pos { line: 2, column: 1 },
+            Pos {
+                line: 2,
+                ..Pos::START
+            },
             String::new(),
             "unknown".into(),
             Some("did you mean `a`?".into()),
@@ -182,7 +195,8 @@ mod tests {
     fn floods_are_cut_off() {
         let sink = Sink::new("f");
         for line in 1..5_000 {
-            sink.warning(Pos { line, column: 1 }, "", "m");
+            let pos = Pos { line, ..Pos::START };
+            sink.warning(pos, "", "m");
         }
         let list = sink.into_diagnostics();
         assert_eq!(list.len(), MAX_DIAGNOSTICS + 1);

@@ -1,25 +1,22 @@
-//! The whole file.
+//! The whole configuration.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::types::Secret;
 
 use super::diagnostic::{Diagnostic, Severity, Sink};
 use super::fields::Place;
 use super::general_settings::{self, GeneralSettings};
+use super::include;
 use super::litellm_settings::{self, LitellmSettings};
 use super::model::{self, ModelEntry};
 use super::read::Section;
 use super::resolve::resolve;
 use super::review::review;
 use super::router_settings::{self, RouterSettings};
+use super::source::{self, LoadError};
 use super::variables;
-use super::yaml::{self, Node, Pos, Value};
-
-/// A larger file is refused: 16 MiB.
-pub const MAX_FILE_BYTES: u64 = 16 << 20;
+use super::yaml::Node;
 
 /// A configuration; the default one is that of an empty file.
 #[derive(Clone, Debug, Default)]
@@ -50,85 +47,50 @@ impl Loaded {
     }
 }
 
-/// There is no document to look into.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    #[error("{}: cannot be read: {source}", file.display())]
-    Unreadable { file: PathBuf, source: io::Error },
-    #[error("{file}: is larger than 16 MiB, which is no configuration")]
-    TooLarge { file: String },
-    #[error("{file}: is not UTF-8 text")]
-    NotText { file: String },
-    #[error("{file}: is empty; expected at least `model_list:`")]
-    Empty { file: String },
-    /// Not YAML, or no map at the top.
-    #[error("{0}")]
-    Invalid(Diagnostic),
-}
-
 impl Config {
-    /// Reads the file at `path`. `env` answers what a variable of the environment holds.
-    pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, LoadError> {
-        let unreadable = |source| LoadError::Unreadable {
-            file: path.to_owned(),
-            source,
-        };
-        let file = path.display().to_string();
-        let mut bytes = Vec::new();
-        // One byte more than allowed tells a file that is too large from one that just fits.
-        File::open(path)
-            .and_then(|f| f.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes))
-            .map_err(unreadable)?;
-        match String::from_utf8(bytes) {
-            Ok(text) => Self::from_text(&file, &text, env),
-            Err(error) if error.as_bytes().len() as u64 > MAX_FILE_BYTES => {
-                Err(LoadError::TooLarge { file })
-            }
-            Err(_) => Err(LoadError::NotText { file }),
-        }
+    /// Reads the file at `path` and what it includes. `added`, a name and a text, is laid over it (the command line).
+    /// `env` answers what a variable of the environment holds.
+    pub fn load(
+        path: &Path,
+        added: Option<(&str, &str)>,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Loaded, LoadError> {
+        let name = path.display().to_string();
+        let text = source::read(path)?;
+        Self::from_source(&name, &text, Some(path), added, env)
     }
 
-    /// Reads `text`; `file_name` is what diagnostics call it.
+    /// Reads `text`, which can include no files; `file_name` is what diagnostics call it.
     pub fn from_text(
         file_name: &str,
         text: &str,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Loaded, LoadError> {
-        let file = || file_name.to_owned();
-        if text.len() as u64 > MAX_FILE_BYTES {
-            return Err(LoadError::TooLarge { file: file() });
-        }
-        let invalid = |Pos { line, column }: Pos, message: String| {
-            let (severity, path, file) = (Severity::Error, String::new(), file_name.into());
-            LoadError::Invalid(Diagnostic {
-                severity,
-                file,
-                line,
-                column,
-                path,
-                message,
-                suggestion: None,
-            })
-        };
-        let document = yaml::parse(text)
-            .map_err(|e| invalid(e.pos, format!("this is not valid YAML: {}", e.message)))?;
-        let mut root = match document.root {
-            None => return Err(LoadError::Empty { file: file() }),
-            Some(root) if root.is_null() => return Err(LoadError::Empty { file: file() }),
-            Some(root) if matches!(root.value, Value::Map(_)) => root,
-            Some(root) => {
-                let message = "expected sections (`model_list:`, `general_settings:` …), found something else";
-                return Err(invalid(root.pos, message.to_owned()));
-            }
-        };
-        let sink = Sink::new(file_name);
-        for repeated in &document.repeated {
-            let key = super::redact::key_in_path(&repeated.key);
-            let message = format!(
-                "the key stands twice in its map, first in line {}; the last one counts",
-                repeated.first_line
-            );
-            sink.warning(repeated.pos, key, message);
+        Self::from_text_with((file_name, text), None, env)
+    }
+
+    /// Reads a text, and lays another over it.
+    pub fn from_text_with(
+        (file_name, text): (&str, &str),
+        added: Option<(&str, &str)>,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Loaded, LoadError> {
+        Self::from_source(file_name, text, None, added, env)
+    }
+
+    fn from_source(
+        name: &str,
+        text: &str,
+        file: Option<&Path>,
+        added: Option<(&str, &str)>,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Loaded, LoadError> {
+        let sink = Sink::new(name);
+        let mut root = source::parse(text, 0, &sink)?;
+        include::expand(&mut root, file, &sink);
+        if let Some((name, text)) = added {
+            let number = sink.add_file(name);
+            include::lay_over(&mut root, source::parse(text, number, &sink)?);
         }
         resolve(&mut root, "", env, &sink);
         let config = read(&root, env, &sink);

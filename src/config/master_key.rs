@@ -7,21 +7,33 @@ const PUBLIC_SAMPLE: &str = "sk-1234";
 
 /// What is wrong with the master key. The text says how to put it right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}. {FIX}", self.what())]
 pub enum MasterKeyProblem {
-    #[error("no master key is set. {FIX}")]
     Unset,
-    #[error("the master key is empty. {FIX}")]
     Empty,
-    #[error("the master key is the public example `sk-1234`, which everybody knows. {FIX}")]
     PublicSample,
-    #[error("the master key does not start with `sk-`. {FIX}")]
     WrongPrefix,
+}
+
+impl MasterKeyProblem {
+    /// The problem without its remedy.
+    pub const fn what(self) -> &'static str {
+        match self {
+            Self::Unset => "no master key is set",
+            Self::Empty => "the master key is empty",
+            Self::PublicSample => {
+                "the master key is the public example `sk-1234`, which everybody knows"
+            }
+            Self::WrongPrefix => "the master key does not start with `sk-`",
+        }
+    }
 }
 
 const FIX: &str = "Set `general_settings.master_key` (best as `os.environ/LITELLM_MASTER_KEY`) or the environment \
                    variable LITELLM_MASTER_KEY to a secret that starts with `sk-`; `echo sk-$(openssl rand -hex 24)` makes one. \
-                   For a test without secrets set `general_settings.dangerously_permit_weak_or_unset_master_key: true` or \
-                   LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY=true";
+                   For a test without secrets give the flag --dangerously_permit_weak_or_unset_master_key, or set \
+                   `general_settings.dangerously_permit_weak_or_unset_master_key: true` or \
+                   LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY=true; then only this machine is served unless --host is given";
 
 impl GeneralSettings {
     /// What is wrong with the master key, whether or not the settings permit it.

@@ -4,13 +4,14 @@
 //! same deployment ids. `main` calls [`Config::load`] and prints what it reports; every later room reads the typed fields
 //! and never YAML. One pass reports every problem, each with file, line, column and path.
 //!
-//! This room reads one file and asks the environment only through the function it is given. It opens no connection, logs
-//! nothing, and no message of it ever contains a secret.
+//! This room reads the file and those it includes, and asks the environment only through the function it is given. It opens
+//! no connection, logs nothing, and no message of it ever contains a secret.
 
 mod cost_adjustments;
 mod diagnostic;
 pub mod fields;
 mod general_settings;
+mod include;
 mod litellm_settings;
 mod load;
 mod master_key;
@@ -20,6 +21,7 @@ mod redact;
 mod resolve;
 mod review;
 mod router_settings;
+mod source;
 mod suggest;
 #[cfg(test)]
 mod tests;
@@ -29,7 +31,8 @@ mod yaml;
 pub use diagnostic::{Diagnostic, Severity};
 pub use general_settings::{BudgetEnforcement, GeneralSettings};
 pub use litellm_settings::LitellmSettings;
-pub use load::{Config, LoadError, Loaded, MAX_FILE_BYTES};
+pub use load::{Config, Loaded};
 pub use master_key::MasterKeyProblem;
 pub use model::{LitellmParams, ModelEntry, ModelInfo, PriceField};
 pub use router_settings::{GroupAlias, RouterSettings, RoutingStrategy};
+pub use source::{LoadError, MAX_FILE_BYTES};

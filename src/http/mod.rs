@@ -12,11 +12,13 @@ mod error;
 mod health;
 mod metrics;
 mod openai;
+mod root_path;
 mod route;
 mod server;
 
 pub use about::{About, Answer, Tag};
 pub use docs::DocsSettings;
 pub use error::ApiError;
+pub use root_path::{RootPath, RootPathError};
 pub use route::{Route, routes};
 pub use server::{Running, ServeError, serve};

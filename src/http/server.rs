@@ -12,6 +12,7 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use serde_json::json;
 
 use super::docs::{self, DocsSettings, Site};
+use super::root_path::RootPath;
 use super::route::{Route, guarded, routes};
 use crate::auth::{Directory, Master, Permission};
 use crate::journey::{Shared, Worker};
@@ -42,6 +43,9 @@ pub struct Running {
     pub address: (String, u16),
     pub workers: usize,
     pub docs: DocsSettings,
+    /// How long an idle connection of a client is kept, when not as usual.
+    pub keep_alive: Option<Duration>,
+    pub root_path: RootPath,
 }
 
 /// The server could not listen.
@@ -74,6 +78,8 @@ pub fn serve(
         address,
         workers,
         docs,
+        keep_alive,
+        root_path,
     } = running;
     let site = Arc::new(Site::new(docs));
     let worker = move || {
@@ -101,13 +107,13 @@ pub fn serve(
         App::new()
             .app_data(worker)
             .app_data(site.clone())
-            .configure(|config| mount(config, &site))
+            .configure(|config| mount_below(&root_path, config, &site))
             .default_service(web::to(not_found))
     };
     let (host, port) = address;
     let server = HttpServer::new(app)
         .workers(workers)
-        .keep_alive(KEEP_ALIVE)
+        .keep_alive(keep_alive.unwrap_or(KEEP_ALIVE))
         .client_request_timeout(HEAD_TIME)
         .max_connections(MOST_CONNECTIONS)
         .shutdown_timeout(GRACE_SECONDS)
@@ -125,6 +131,14 @@ pub fn serve(
     let server = server.run();
     let handle = server.handle();
     Ok((server, handle, addresses))
+}
+
+/// All routes below the prefix, and without it too: a proxy may or may not take it off, and probes come directly.
+fn mount_below(root_path: &RootPath, config: &mut web::ServiceConfig, site: &Site) {
+    if !root_path.as_str().is_empty() {
+        config.service(web::scope(root_path.as_str()).configure(|config| mount(config, site)));
+    }
+    mount(config, site);
 }
 
 fn mount(config: &mut web::ServiceConfig, site: &Site) {

@@ -33,14 +33,69 @@ fn a_weak_master_key_is_refused() {
 #[test]
 fn a_weak_master_key_can_be_permitted() {
     let simulator = Simulator::start();
-    let setup = Setup::new(&Config::single(&simulator, "m")).env("LITELLM_MASTER_KEY", "sk-1234");
+    const VARIABLE: &str = "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY";
+    const SETTING: &str = "dangerously_permit_weak_or_unset_master_key";
+    let config = || Config::single(&simulator, "m");
+    let weak = |config: &Config| Setup::new(config).env("LITELLM_MASTER_KEY", "sk-1234");
+    for setup in [
+        weak(&config()).env(VARIABLE, "true"),
+        weak(&config().general(SETTING, true)),
+        weak(&config()).flag("--dangerously_permit_weak_or_unset_master_key"),
+    ] {
+        let gateway = setup.start();
+        gateway.client("sk-1234").chat(&chat("m")).with_status(200);
+        gateway.client("sk-4321").chat(&chat("m")).with_status(401);
+        assert!(
+            gateway.log().contains("everybody knows"),
+            "{}",
+            gateway.log()
+        );
+    }
+}
+
+/// As LiteLLM without a master key: everybody is a user, nobody an administrator.
+#[test]
+fn without_any_master_key_everybody_may_call() {
+    let simulator = Simulator::start();
+    let setup = Setup::new(&Config::single(&simulator, "m")).without_env("LITELLM_MASTER_KEY");
     let gateway = setup
-        .env(
-            "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY",
-            "true",
-        )
+        .flag("--dangerously_permit_weak_or_unset_master_key")
         .start();
-    gateway.client("sk-1234").chat(&chat("m")).with_status(200);
+    gateway.anonymous().chat(&chat("m")).with_status(200);
+    gateway
+        .client("sk-anything")
+        .chat(&chat("m"))
+        .with_status(200);
+    gateway.anonymous().get("/v1/models").with_status(200);
+    let rows = gateway.rows_when(2);
+    assert!(
+        rows.iter()
+            .all(|row| row.user_id.as_deref() == Some("default_user_id")),
+        "{rows:?}"
+    );
+    gateway.books_agree();
+}
+
+/// Whose key everybody knows is for this machine alone, unless somebody says otherwise.
+#[test]
+fn a_permitted_weak_key_serves_this_machine_only() {
+    for (key, host, expected) in [
+        ("sk-1234", None, "127.0.0.1"),
+        ("sk-1234", Some("0.0.0.0"), "0.0.0.0"),
+        ("sk-5c9e1f", None, "0.0.0.0"),
+    ] {
+        let setup = Setup::of_text("model_list: []\n")
+            .env("LITELLM_MASTER_KEY", key)
+            .flag("--dangerously_permit_weak_or_unset_master_key")
+            .host(host);
+        let gateway = setup.start();
+        let line = format!("listening on http://{expected}:");
+        assert!(
+            gateway.log().contains(&line),
+            "{key} {host:?}: {}",
+            gateway.log()
+        );
+    }
 }
 
 #[test]

@@ -36,7 +36,7 @@ fn shown(loaded: &Loaded) -> Vec<String> {
 fn the_examples_load_without_a_remark() {
     for name in ["quickstart.yaml", "two-deployments.yaml"] {
         let path = Path::new(EXAMPLES).join(name);
-        let loaded = Config::load(&path, &env).unwrap_or_else(|error| panic!("{error}"));
+        let loaded = Config::load(&path, None, &env).unwrap_or_else(|error| panic!("{error}"));
         assert!(loaded.diagnostics.is_empty(), "{:?}", shown(&loaded));
         assert_eq!(loaded.config.model_list.len(), 2);
         assert_eq!(loaded.config.general_settings.master_key_problem(), None);
@@ -319,7 +319,7 @@ include: [more.yaml]
             "c.yaml:23:15: error: router_settings.model_list: does not belong here but under the top level",
             "c.yaml:24:26: error: router_settings.model_group_alias.x: expected the name of a model group, or a map with `model` and `hidden`, found a list",
             "c.yaml:25:19: error: litellm_settings: expected a map (`key: value` lines), found a list",
-            "c.yaml:26:1: warning: include: not supported yet: it is ignored",
+            "c.yaml:26:10: error: include: only a file can include others; this text is none",
         ]
     );
     assert!(loaded.has_errors());
@@ -396,7 +396,7 @@ fn files_that_are_no_configuration() {
         Err(LoadError::TooLarge { .. })
     ));
     assert!(matches!(
-        Config::load(Path::new("/nonexistent"), &env),
+        Config::load(Path::new("/nonexistent"), None, &env),
         Err(LoadError::Unreadable { .. })
     ));
 }

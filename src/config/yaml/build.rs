@@ -28,16 +28,22 @@ pub struct Repeated {
     pub first_line: u32,
 }
 
-/// Reads one document.
+/// Reads one document that is a file's whole text.
+#[cfg(test)]
 pub fn parse(text: &str) -> Result<Document, SyntaxError> {
+    parse_file(text, 0)
+}
+
+/// Reads one document; `file` goes into the place of every node.
+pub fn parse_file(text: &str, file: u16) -> Result<Document, SyntaxError> {
     let mut builder = Builder::default();
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| SyntaxError {
-            pos: place(error.marker()),
+            pos: place(error.marker(), file),
             message: error.info().to_owned(),
         })?;
-        builder.take(event, place(&span.start))?;
+        builder.take(event, place(&span.start, file))?;
     }
     Ok(Document {
         root: builder.root,
@@ -45,9 +51,10 @@ pub fn parse(text: &str) -> Result<Document, SyntaxError> {
     })
 }
 
-fn place(marker: &Marker) -> Pos {
+fn place(marker: &Marker, file: u16) -> Pos {
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     Pos {
+        file,
         line: count(marker.line()).max(1),
         column: count(marker.col()).saturating_add(1),
     }
@@ -373,7 +380,18 @@ mod tests {
             .and_then(|entry| entry.value.get("b"));
         assert_eq!(
             entry.map(|entry| (entry.key_pos, entry.value.pos)),
-            Some((Pos { line: 3, column: 3 }, Pos { line: 3, column: 6 }))
+            Some((
+                Pos {
+                    file: 0,
+                    line: 3,
+                    column: 3
+                },
+                Pos {
+                    file: 0,
+                    line: 3,
+                    column: 6
+                }
+            ))
         );
         let repeated = document.map(|d| d.repeated).unwrap_or_default();
         assert_eq!(

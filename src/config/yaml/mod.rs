@@ -10,6 +10,8 @@ mod node;
 mod scalar;
 mod tag;
 
+#[cfg(test)]
 pub use build::parse;
+pub use build::parse_file;
 pub use node::{Entry, Node, Pos, Value};
 pub use scalar::is_decimal;

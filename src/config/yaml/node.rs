@@ -1,14 +1,25 @@
 //! The tree.
 
-/// A place in the text; line and column from 1, the column in characters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A place in the text of a file; line and column from 1, the column in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Pos {
+    /// Which of the files that make up a configuration, from 0.
+    pub file: u16,
     pub line: u32,
     pub column: u32,
 }
 
 impl Pos {
-    pub const START: Self = Self { line: 1, column: 1 };
+    pub const START: Self = Self::first_of(0);
+
+    /// The beginning of a file.
+    pub const fn first_of(file: u16) -> Self {
+        Self {
+            file,
+            line: 1,
+            column: 1,
+        }
+    }
 }
 
 /// A value and where it stands. Has no `Debug`: it may hold a secret.

@@ -25,6 +25,8 @@ pub struct Setup {
     env: Vec<(String, String)>,
     workers: usize,
     log: &'static str,
+    flags: Vec<String>,
+    host: Option<&'static str>,
 }
 
 /// A running gateway, stopped when it is dropped. Its data live as long as this value, over restarts.
@@ -62,6 +64,8 @@ impl Setup {
             env: vec![("LITELLM_MASTER_KEY".into(), MASTER_KEY.into())],
             workers: 2,
             log: "debug",
+            flags: Vec::new(),
+            host: Some("127.0.0.1"),
         }
     }
 
@@ -85,6 +89,18 @@ impl Setup {
     /// `RUST_LOG`.
     pub fn log(mut self, filter: &'static str) -> Self {
         self.log = filter;
+        self
+    }
+
+    /// A further argument of the command line.
+    pub fn flag(mut self, flag: &str) -> Self {
+        self.flags.push(flag.to_owned());
+        self
+    }
+
+    /// `--host`, or none.
+    pub fn host(mut self, host: Option<&'static str>) -> Self {
+        self.host = host;
         self
     }
 
@@ -129,7 +145,9 @@ impl Setup {
             .envs(self.env.iter().cloned())
             .arg("--config")
             .arg(config)
-            .args(["--host", "127.0.0.1", "--port", "0", "--num_workers"])
+            .args(self.host.iter().flat_map(|host| ["--host", host]))
+            .args(&self.flags)
+            .args(["--port", "0", "--num_workers"])
             .arg(self.workers.to_string())
             .arg("--data-dir")
             .arg(data)
@@ -174,6 +192,7 @@ impl Gateway {
                 .next()?
                 .parse()
                 .ok()
+                .map(reachable)
         });
         until("the gateway is ready", SOON, || {
             self.must_live();
@@ -369,6 +388,15 @@ impl Drop for Gateway {
         if let Err(panic) = found {
             std::panic::resume_unwind(panic);
         }
+    }
+}
+
+/// This machine's address for one that stands for all.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        ([127, 0, 0, 1], address.port()).into()
+    } else {
+        address
     }
 }
 

@@ -1,6 +1,16 @@
 //! From options to a running server, and from its end to a tidy exit.
+//!
+//! `main` calls [`run`], [`check`] or [`rotate_master_key`]. `data_dir` takes the data directory and keeps its secret files,
+//! `master_key` and `salt_key` decide which keys count, `greeting` says what a first start says, `check` looks a file over.
+//! What is decided about a request is decided elsewhere.
 
-use std::fs::{self, File, TryLockError};
+mod check;
+mod data_dir;
+mod greeting;
+mod master_key;
+mod salt_key;
+
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,10 +20,12 @@ use actix::{Actor, Arbiter};
 use actix_rt::signal::unix;
 use tokio::sync::Semaphore;
 
-use crate::auth::{Epoch, Master};
-use crate::cli::Options;
-use crate::config::{BudgetEnforcement, Config, LoadError, Loaded, MasterKeyProblem, Severity};
-use crate::http::{DocsSettings, Running, ServeError, serve};
+use crate::auth::Epoch;
+use crate::cli::{self, Flag, Lack, ModelsError, Options};
+use crate::config::{
+    BudgetEnforcement, Config, GeneralSettings, LoadError, Loaded, MasterKeyProblem, Severity,
+};
+use crate::http::{DocsSettings, RootPath, RootPathError, Running, ServeError, serve};
 use crate::journey::{Settings, Shared};
 use crate::metrics::Metrics;
 use crate::router::{self, RoutingTable};
@@ -22,9 +34,17 @@ use crate::spend::{Flush, Gauges, RecoveryError, SpendLogger, book_settled, reco
 use crate::store::{Pools, Store, StoreError};
 use crate::types::DatabaseUrl;
 
+use data_dir::DataDir;
+use greeting::Greeting;
+use master_key::MasterKey;
+
+pub use check::check;
+pub use master_key::rotate as rotate_master_key;
+
 /// The embedded database's file inside the data directory.
 const DATABASE_FILE: &str = "pointsman.db";
-const LOCK_FILE: &str = "lock";
+/// What is served when nothing was asked for; a file that people can copy.
+const DEMO: (&str, &str) = ("(built in)", include_str!("../../config/demo.yaml"));
 /// New calls are refused while so many bytes wait in the journals.
 const MOST_JOURNAL_BYTES: u64 = 1024 * 1024 * 1024;
 /// Largest request body when `max_request_size_mb` is not set.
@@ -48,7 +68,20 @@ pub enum RunError {
     #[error("the configuration has errors (above); nothing was started")]
     ConfigHasErrors,
     #[error("{0}")]
+    Models(#[from] ModelsError),
+    #[error("--{name} is not obeyed: {why}")]
+    Flag {
+        name: &'static str,
+        why: &'static str,
+    },
+    #[error("SERVER_ROOT_PATH: {0}")]
+    RootPath(#[from] RootPathError),
+    #[error("{0}")]
     MasterKey(MasterKeyProblem),
+    #[error(
+        "{} does not hold what was written there; remove it to have another key made at the next start", .0.display()
+    )]
+    BadKeyFile(PathBuf),
     #[error("{WINDOW_VARIABLE} must be a whole number of seconds from 1 to 86400")]
     Window,
     #[error("the data directory {} cannot be used: {error}", .path.display())]
@@ -68,31 +101,76 @@ pub enum RunError {
     Other(String),
 }
 
-/// Runs the gateway until it is told to stop.
-pub fn run(options: &Options) -> Result<(), RunError> {
-    let config = load(options)?;
-    let window = window()?;
-    if let Some(problem) = config.general_settings.master_key_refusal() {
-        return Err(RunError::MasterKey(problem));
+/// Runs the gateway until it is told to stop. `without_effect` are flags of LiteLLM that were given.
+pub fn run(options: &Options, without_effect: &[&'static Flag]) -> Result<(), RunError> {
+    for Flag { name, lack, .. } in without_effect {
+        match *lack {
+            Lack::Needless => log::info!("--{name} is not needed here; ignored"),
+            Lack::NotYet(why) => log::warn!("--{name} has no effect: {why}"),
+            Lack::Refused(why) => return Err(RunError::Flag { name, why }),
+        }
     }
-    for (name, value) in &config.environment_variables {
-        // SAFETY: no other thread has been started yet.
-        unsafe { std::env::set_var(name, value.expose()) };
+    let mut config = load(options)?;
+    config
+        .general_settings
+        .dangerously_permit_weak_or_unset_master_key |= options.permit_weak_master_key;
+    let window = window()?;
+    cli::export(&config.environment_variables);
+    let root_path = RootPath::new(&env("SERVER_ROOT_PATH").unwrap_or_default())?;
+    // Before anything is made on disk.
+    if options.config.is_some()
+        && let Some(problem) = config.general_settings.master_key_refusal()
+    {
+        return Err(RunError::MasterKey(problem));
     }
     // Fails only when a provider is installed already, and then there is one.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let _lock = data_dir(&options.data_dir)?;
-    actix_web::rt::System::new().block_on(start(options, &config, window))
+    let data_dir = DataDir::open(&options.data_dir)?;
+    let master_key = MasterKey::choose(
+        &config.general_settings,
+        options.config.is_some(),
+        &data_dir,
+    )?;
+    let start = Start {
+        options,
+        config: &config,
+        window,
+        docs: DocsSettings::from_env(root_path.as_str(), &env),
+        root_path,
+        data_dir: &data_dir,
+        master_key,
+    };
+    actix_web::rt::System::new().block_on(start_up(start))
+}
+
+/// Everything that was decided before the first thread.
+struct Start<'a> {
+    options: &'a Options,
+    config: &'a Config,
+    /// Length of limit windows.
+    window: Duration,
+    root_path: RootPath,
+    docs: DocsSettings,
+    data_dir: &'a DataDir,
+    master_key: MasterKey,
+}
+
+fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 fn load(options: &Options) -> Result<Config, RunError> {
-    let env = |name: &str| std::env::var(name).ok();
+    let models = options.models.as_config()?;
+    let named = models.as_deref().map(|text| (cli::COMMAND_LINE, text));
     let Loaded {
         config,
         diagnostics,
-    } = match &options.config {
-        Some(path) => Config::load(path, &env)?,
-        None => Config::from_text("(no configuration file)", "{}", &env)?,
+    } = match (&options.config, named) {
+        (Some(path), named) => Config::load(path, named, &env)?,
+        (None, Some((name, text))) if !options.models.models.is_empty() => {
+            Config::from_text(name, text, &env)?
+        }
+        (None, named) => Config::from_text_with(DEMO, named, &env)?,
     };
     let mut refused = false;
     for diagnostic in &diagnostics {
@@ -122,27 +200,16 @@ fn window() -> Result<Duration, RunError> {
     }
 }
 
-/// Makes the data directory and takes it for this process.
-fn data_dir(path: &Path) -> Result<File, RunError> {
-    let wrong = |error| RunError::DataDir {
-        path: path.to_owned(),
-        error,
-    };
-    fs::create_dir_all(path.join(FOLDER)).map_err(wrong)?;
-    let lock = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path.join(LOCK_FILE))
-        .map_err(wrong)?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(RunError::Locked(path.to_owned())),
-        Err(TryLockError::Error(error)) => Err(wrong(error)),
-    }
-}
-
-async fn start(options: &Options, config: &Config, window: Duration) -> Result<(), RunError> {
+async fn start_up(start: Start<'_>) -> Result<(), RunError> {
+    let Start {
+        options,
+        config,
+        window,
+        root_path,
+        docs,
+        data_dir,
+        master_key,
+    } = start;
     let general = &config.general_settings;
     let embedded = || {
         Ok(DatabaseUrl::Sqlite(std::path::absolute(
@@ -159,6 +226,10 @@ async fn start(options: &Options, config: &Config, window: Duration) -> Result<(
         .map_or_else(embedded, Ok)
         .map_err(wrong)?;
     let store = Store::open(&url, Pools::default())?;
+    if options.skip_server_startup {
+        log::info!("the database is up to date: {url}");
+        return Ok(());
+    }
     let recovered = recover(&store, &options.data_dir).await?;
     if recovered > 0 {
         log::info!("ledger: {recovered} rows of an earlier process were booked from its journal");
@@ -192,24 +263,26 @@ async fn start(options: &Options, config: &Config, window: Duration) -> Result<(
         journal: syncer.clone(),
         counts: Arc::new(Semaphore::new(COUNTS)),
     });
-    let master = general
-        .master_key
-        .as_ref()
-        .map(|key| Arc::new(Master::new(key.expose())));
+    // Before anybody can know that it runs, and stop it.
+    let told = told_to_stop().map_err(|error| RunError::Other(error.to_string()))?;
     let (server, handle, addresses) = serve(Running {
         shared,
-        master,
+        master: master_key.master().map(Arc::new),
         key_ttl: general.user_api_key_cache_ttl,
         default_parallel: general.max_parallel_requests,
         journal_folder: options.data_dir.join(FOLDER),
         most_journal_bytes: MOST_JOURNAL_BYTES,
         logger: logger.clone(),
-        address: (options.host.clone(), options.port),
+        address: (host(options, general), options.port),
         workers: options.workers(),
-        docs: DocsSettings::from_env("", &|name| std::env::var(name).ok()),
+        docs: docs.clone(),
+        keep_alive: options.keepalive_timeout.map(Duration::from_secs),
+        root_path: root_path.clone(),
     })?;
-    for address in addresses {
-        log::info!("listening on http://{address}");
+    // A key that was never shown must not be the one that counts at the next start.
+    master_key.keep(data_dir)?;
+    for address in &addresses {
+        log::info!("listening on http://{address}{root_path}");
     }
     log::info!(
         "{} deployments in {} model groups; data in {}",
@@ -217,7 +290,20 @@ async fn start(options: &Options, config: &Config, window: Duration) -> Result<(
         table.groups.len(),
         url
     );
-    let told = told_to_stop().map_err(|error| RunError::Other(error.to_string()))?;
+    if let (None, Some(address)) = (&options.config, addresses.first()) {
+        greet(
+            &Start {
+                options,
+                config,
+                window,
+                root_path,
+                docs,
+                data_dir,
+                master_key,
+            },
+            *address,
+        )?;
+    }
     actix_rt::spawn(async move {
         told.await;
         handle.stop(true).await;
@@ -226,6 +312,37 @@ async fn start(options: &Options, config: &Config, window: Duration) -> Result<(
         .await
         .map_err(|error| RunError::Other(error.to_string()))?;
     finish(&store, &options.data_dir, &logger, &syncer).await
+}
+
+/// Where to listen. A gateway whose key everybody knows is for this machine, unless somebody says otherwise.
+fn host(options: &Options, general: &GeneralSettings) -> String {
+    let generates_a_key = options.config.is_none() && general.master_key.is_none();
+    let usual = if generates_a_key || general.master_key_problem().is_none() {
+        "0.0.0.0"
+    } else {
+        "127.0.0.1"
+    };
+    options.host.clone().unwrap_or_else(|| usual.to_owned())
+}
+
+/// Tells a person who started without a file what there is and what to try.
+fn greet(start: &Start<'_>, address: SocketAddr) -> Result<(), RunError> {
+    let salt_key = salt_key::ensure(start.data_dir, &env)?;
+    let model = start.config.model_list.first();
+    greeting::say(
+        &Greeting {
+            address,
+            root_path: start.root_path.as_str(),
+            master_key: &start.master_key,
+            data_dir: start.data_dir.path(),
+            salt_key: salt_key.as_deref(),
+            model: model.map_or("gpt-4o", |model| &model.model_name),
+            is_demo: start.options.models.models.is_empty(),
+            docs_path: start.docs.page.as_deref(),
+        }
+        .text(),
+    );
+    Ok(())
 }
 
 /// Resolves at SIGTERM or SIGINT.

@@ -1,0 +1,111 @@
+//! The command line: what may be written there, and nothing of what it does.
+//!
+//! `pointsman` alone serves; `check` looks a configuration over; `master-key rotate` makes another administrator's key.
+//! LiteLLM's spellings of flags work, with underscores or dashes; those without a meaning here are listed in `litellm`.
+//! `main` reads a [`Cli`] and hands it on. Reads arguments and the environment, never a file.
+
+mod environment;
+mod litellm;
+mod models;
+mod options;
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+pub use environment::{adopt, export};
+pub use litellm::{Flag, Lack};
+pub use models::{ModelOptions, ModelsError, SOURCE as COMMAND_LINE};
+pub use options::Options;
+
+/// An LLM gateway: one OpenAI-compatible address in front of many providers, with keys, limits and spend.
+#[derive(Debug, Parser)]
+#[command(name = "pointsman", version, about, long_about = None, after_help = EXAMPLES)]
+#[command(args_conflicts_with_subcommands = true, disable_version_flag = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    #[command(flatten)]
+    pub serve: Options,
+
+    /// Print the version.
+    #[arg(short = 'v', short_alias = 'V', long, action = ArgAction::Version)]
+    version: Option<bool>,
+
+    /// LiteLLM's flags that were given and do not have LiteLLM's effect.
+    #[arg(skip)]
+    pub without_effect: Vec<&'static Flag>,
+}
+
+/// What else than serving there is to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Look a configuration over: every problem with its line, what was expected and what was probably meant.
+    Check(Check),
+    /// The administrator's key of a data directory.
+    #[command(subcommand, name = "master-key", alias = "master_key")]
+    MasterKey(MasterKey),
+}
+
+/// `check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Configuration files; `-` is the standard input.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+}
+
+/// `master-key`.
+#[derive(Debug, Subcommand)]
+pub enum MasterKey {
+    /// Make another key and print it; the one before is void from the next start on.
+    Rotate(Place),
+}
+
+/// Which data directory is meant.
+#[derive(Debug, Args)]
+pub struct Place {
+    /// The data directory.
+    #[arg(
+        long = "data-dir",
+        alias = "data_dir",
+        env = options::DATA_DIR_VARIABLE,
+        default_value = options::DATA_DIR,
+        value_name = "DIR"
+    )]
+    pub data_dir: PathBuf,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  pointsman                                 # a demo model, SQLite, a new master key: nothing to set up
+  OPENAI_API_KEY=... pointsman --model openai/gpt-4o
+  pointsman check config.yaml
+  pointsman --config config.yaml
+";
+
+impl Cli {
+    /// Reads the process's arguments; help, version and mistakes end the process here.
+    pub fn read() -> Self {
+        let mut matches = litellm::add(Self::command()).get_matches();
+        let without_effect = litellm::given(&matches);
+        match Self::from_arg_matches_mut(&mut matches) {
+            Ok(cli) => Self {
+                without_effect,
+                ..cli
+            },
+            Err(error) => error.exit(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        litellm::add(Cli::command()).debug_assert();
+    }
+}
