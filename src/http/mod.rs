@@ -11,6 +11,7 @@ mod docs;
 mod error;
 mod health;
 mod metrics;
+mod missing;
 mod openai;
 mod root_path;
 mod route;

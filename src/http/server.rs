@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use actix::Addr;
 use actix_web::dev::ServerHandle;
-use actix_web::{App, HttpResponse, HttpServer, web};
-use serde_json::json;
+use actix_web::{App, HttpServer, web};
 
 use super::docs::{self, DocsSettings, Site};
+use super::missing::{not_found, wrong_method};
 use super::root_path::RootPath;
 use super::route::{Route, guarded, routes};
 use crate::auth::{Directory, Master, Permission};
@@ -159,14 +159,4 @@ fn mount(config: &mut web::ServiceConfig, site: &Site) {
         let page = guarded(Permission::Public, docs::page).method(actix_web::http::Method::GET);
         config.service(web::resource(path).route(page));
     }
-}
-
-async fn not_found(payload: web::Payload) -> HttpResponse {
-    super::body::discard(payload).await;
-    HttpResponse::NotFound().json(json!({"detail": "Not Found"}))
-}
-
-async fn wrong_method(payload: web::Payload) -> HttpResponse {
-    super::body::discard(payload).await;
-    HttpResponse::MethodNotAllowed().json(json!({"detail": "Method Not Allowed"}))
 }

@@ -179,4 +179,6 @@ fn what_is_not_there_is_said_as_litellm_says_it() {
         .with_status(405)
         .json();
     assert_eq!(wrong.to_string(), r#"{"detail":"Method Not Allowed"}"#);
+    let slash = client.get("/key/info/?key=k").with_status(307);
+    assert_eq!(slash.must("location"), "/key/info?key=k");
 }

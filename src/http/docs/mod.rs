@@ -64,6 +64,11 @@ impl Site {
         }
     }
 
+    /// What every path begins with: empty, or `/prefix`.
+    pub fn root(&self) -> &str {
+        &self.settings.root
+    }
+
     /// The path of Swagger UI, when it is not `/`.
     pub fn page_elsewhere(&self) -> Option<&str> {
         self.settings.page.as_deref().filter(|page| *page != "/")

@@ -1,0 +1,76 @@
+//! What is answered when no route is meant: LiteLLM's 404 and 405, and the way to a path without its last slash.
+
+use std::sync::{Arc, OnceLock};
+
+use actix_web::dev::ResourceDef;
+use actix_web::http::header::LOCATION;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::json;
+
+use super::body;
+use super::docs::Site;
+use super::route::routes;
+
+/// 404; or 307, when there is a route of this path without the slash at its end.
+pub async fn not_found(request: HttpRequest, payload: web::Payload) -> HttpResponse {
+    body::discard(payload).await;
+    let root = request
+        .app_data::<Arc<Site>>()
+        .map_or("", |site| site.root());
+    match without_slash(request.path(), root) {
+        Some(path) => {
+            let query = request.query_string();
+            let mark = if query.is_empty() { "" } else { "?" };
+            HttpResponse::TemporaryRedirect()
+                .insert_header((LOCATION, format!("{path}{mark}{query}")))
+                .finish()
+        }
+        None => HttpResponse::NotFound().json(json!({"detail": "Not Found"})),
+    }
+}
+
+/// 405: the path is there, the method is not.
+pub async fn wrong_method(payload: web::Payload) -> HttpResponse {
+    body::discard(payload).await;
+    HttpResponse::MethodNotAllowed().json(json!({"detail": "Method Not Allowed"}))
+}
+
+/// The path without the slash at its end, if a route has it, below `root` or not. Two slashes in front would lead to another
+/// host.
+fn without_slash<'a>(path: &'a str, root: &str) -> Option<&'a str> {
+    static PATHS: OnceLock<Vec<ResourceDef>> = OnceLock::new();
+    let path = path.strip_suffix('/')?;
+    if path.starts_with("//") {
+        return None;
+    }
+    let paths = PATHS.get_or_init(|| routes().map(|route| ResourceDef::new(route.path)).collect());
+    let is_route = |path: &str| paths.iter().any(|pattern| pattern.is_match(path));
+    let below = path.strip_prefix(root).unwrap_or(path);
+    (is_route(path) || is_route(below)).then_some(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slash_too_much_leads_to_the_route() {
+        assert_eq!(without_slash("/key/info/", ""), Some("/key/info"));
+        assert_eq!(without_slash("/v1/models/", "/llm"), Some("/v1/models"));
+        assert_eq!(
+            without_slash("/llm/v1/models/", "/llm"),
+            Some("/llm/v1/models")
+        );
+        for path in [
+            "/",
+            "/key/info",
+            "/key/info//",
+            "//key/info/",
+            "/no/such/",
+            "",
+        ] {
+            assert_eq!(without_slash(path, ""), None, "{path}");
+        }
+        assert_eq!(without_slash("/other/key/info/", "/llm"), None);
+    }
+}
