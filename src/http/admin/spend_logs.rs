@@ -26,8 +26,10 @@ pub struct SpendLogsQuery {
     user_id: Option<String>,
     request_id: Option<String>,
     /// First day, `YYYY-MM-DD` in UTC; with `end_date`.
+    #[param(format = Date)]
     start_date: Option<String>,
     /// Last day, included.
+    #[param(format = Date)]
     end_date: Option<String>,
     /// Sums by day, when days are given and nothing else is; true when absent.
     summarize: Option<String>,
