@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use pointsman::cli::{self, Cli, Command, MasterKey};
+use pointsman::cli::{self, Cli, Command, DotEnv, MasterKey};
 use pointsman::run;
 
 #[global_allocator]
@@ -14,13 +14,18 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 static MALLOC_CONF: &[u8; 36] = b"dirty_decay_ms:50,muzzy_decay_ms:0\0\0";
 
 fn main() -> ExitCode {
-    cli::adopt();
+    let dot_env = cli::adopt();
     let cli = Cli::read();
     let env = |name: &str| std::env::var(name).ok();
     env_logger::Builder::from_env(
         env_logger::Env::default().default_filter_or(cli.serve.log_filter(&env)),
     )
     .init();
+    match dot_env {
+        DotEnv::Absent => {}
+        DotEnv::Read(count) => log::info!("{count} variables were read from .env"),
+        DotEnv::Broken(why) => log::warn!(".env is ignored: {why}"),
+    }
     let ended = match &cli.command {
         Some(Command::Check(check)) => return run::check(&check.files, &env),
         Some(Command::MasterKey(MasterKey::Rotate(place))) => {

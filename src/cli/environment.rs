@@ -13,8 +13,57 @@ pub(super) const ALIASES: [(&str, &str); 6] = [
     ("POINTSMAN_ROOT_PATH", "SERVER_ROOT_PATH"),
 ];
 
-/// Gives variables with a name of ours the name that is read; ours wins. Call it first in `main`, on its only thread.
-pub fn adopt() {
+/// LiteLLM reads this file of the working directory as well.
+const DOT_ENV: &str = ".env";
+
+/// What [`adopt`] found.
+#[derive(Debug, PartialEq, Eq)]
+pub enum DotEnv {
+    /// There is none, or it is not wanted (`LITELLM_MODE=PRODUCTION`).
+    Absent,
+    /// So many variables were taken from it.
+    Read(usize),
+    /// It cannot be read; why. Nothing was taken from it.
+    Broken(String),
+}
+
+/// Reads `.env`, whose variables never replace others, and gives variables with a name of ours the name that is read; ours
+/// wins. Call it first in `main`, on its only thread.
+pub fn adopt() -> DotEnv {
+    let read = dot_env();
+    rename();
+    read
+}
+
+fn dot_env() -> DotEnv {
+    let in_production =
+        std::env::var("LITELLM_MODE").is_ok_and(|mode| mode.eq_ignore_ascii_case("PRODUCTION"));
+    if in_production || !std::path::Path::new(DOT_ENV).is_file() {
+        return DotEnv::Absent;
+    }
+    let read = dotenvy::from_filename_iter(DOT_ENV)
+        .and_then(|variables| variables.collect::<Result<Vec<_>, _>>());
+    match read {
+        Ok(variables) => {
+            let mut count = 0;
+            for (name, value) in variables {
+                if std::env::var_os(&name).is_none() {
+                    // SAFETY: no other thread has been started yet.
+                    unsafe { std::env::set_var(name, value) };
+                    count += 1;
+                }
+            }
+            DotEnv::Read(count)
+        }
+        // The line is not shown: it may hold a secret.
+        Err(dotenvy::Error::LineParse(_, column)) => {
+            DotEnv::Broken(format!("a line is not `NAME=value`, at its byte {column}"))
+        }
+        Err(error) => DotEnv::Broken(error.to_string()),
+    }
+}
+
+fn rename() {
     for (ours, read) in ALIASES {
         if let Some(value) = std::env::var_os(ours) {
             // SAFETY: no other thread has been started yet.

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-pub use environment::{adopt, export};
+pub use environment::{DotEnv, adopt, export};
 pub use litellm::{Flag, Lack};
 pub use models::{ModelOptions, ModelsError, SOURCE as COMMAND_LINE};
 pub use options::Options;

@@ -15,7 +15,7 @@ pub const SOURCE: &str = "(command line)";
 pub struct ModelOptions {
     /// Serve this model, `provider/model`; may be given several times. The provider's key is read from its variable.
     #[arg(short, long = "model", value_name = "PROVIDER/MODEL")]
-    pub models: Vec<String>,
+    models: Vec<String>,
 
     /// The name clients ask for instead of `--model`'s.
     #[arg(long, requires = "models")]
@@ -85,6 +85,11 @@ pub enum ModelsError {
 }
 
 impl ModelOptions {
+    /// Whether a model was named.
+    pub fn is_any(&self) -> bool {
+        !self.models.is_empty()
+    }
+
     /// The configuration these options stand for, as JSON, which is YAML too; `None` when none was given. It is added to
     /// the one of the file.
     pub fn as_config(&self) -> Result<Option<String>, ModelsError> {

@@ -46,6 +46,8 @@ pub struct Diagnostic {
     pub message: String,
     /// What would be right, when that is known.
     pub suggestion: Option<String>,
+    /// All there is to say is that a known field has no effect in this version.
+    pub not_yet: bool,
 }
 
 impl fmt::Display for Diagnostic {
@@ -108,6 +110,12 @@ impl Sink {
         self.push(Severity::Note, pos, path.into(), message.into(), None);
     }
 
+    /// A known field that has no effect in this version.
+    pub fn not_yet(&self, pos: Pos, path: String) {
+        let message = "not supported yet: it is ignored".to_owned();
+        self.add(Severity::Warning, pos, path, message, None, true);
+    }
+
     pub fn push(
         &self,
         severity: Severity,
@@ -115,6 +123,18 @@ impl Sink {
         path: String,
         message: String,
         suggestion: Option<String>,
+    ) {
+        self.add(severity, pos, path, message, suggestion, false);
+    }
+
+    fn add(
+        &self,
+        severity: Severity,
+        pos: Pos,
+        path: String,
+        message: String,
+        suggestion: Option<String>,
+        not_yet: bool,
     ) {
         let mut list = self.list.borrow_mut();
         let (severity, path, message, suggestion) = match list.len() {
@@ -134,6 +154,7 @@ impl Sink {
             path,
             message,
             suggestion,
+            not_yet,
         };
         list.push((pos, diagnostic));
     }

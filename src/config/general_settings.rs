@@ -26,8 +26,10 @@ pub struct GeneralSettings {
     pub master_key: Option<Secret>,
     /// The file's, else `DATABASE_URL`.
     pub database_url: Option<DatabaseUrl>,
-    /// Connections at most, from 1; 10 unless set.
-    pub database_connection_pool_limit: u32,
+    /// Connections at most, from 1.
+    pub database_connection_pool_limit: Option<u32>,
+    /// How long a query waits for a connection.
+    pub database_connection_timeout: Option<Duration>,
     /// Time between two writes of spend.
     pub proxy_batch_write_at: Option<Duration>,
     /// How long a key that was read from the database is believed; 60 s unless set.
@@ -49,7 +51,8 @@ impl Default for GeneralSettings {
         Self {
             master_key: None,
             database_url: None,
-            database_connection_pool_limit: 10,
+            database_connection_pool_limit: None,
+            database_connection_timeout: None,
             proxy_batch_write_at: None,
             user_api_key_cache_ttl: Duration::from_secs(60),
             max_parallel_requests: None,
@@ -87,8 +90,8 @@ pub fn read(
             .secret("master_key")
             .or_else(|| env("LITELLM_MASTER_KEY").map(Secret::new)),
         database_url: database_url(&section, env),
-        database_connection_pool_limit: pool_limit(&section)
-            .unwrap_or(default.database_connection_pool_limit),
+        database_connection_pool_limit: pool_limit(&section),
+        database_connection_timeout: section.timeout("database_connection_timeout"),
         proxy_batch_write_at: section.timeout("proxy_batch_write_at"),
         user_api_key_cache_ttl: section
             .seconds("user_api_key_cache_ttl")
@@ -112,11 +115,12 @@ fn database_url(
 ) -> Option<DatabaseUrl> {
     const KEY: &str = "database_url";
     let given = section.text(KEY).filter(|url| !url.is_empty());
-    let (text, from) = match given {
-        Some(text) => (text, ""),
-        None => (
-            env("DATABASE_URL").filter(|url| !url.is_empty())?,
-            " (the environment variable DATABASE_URL)",
+    let (text, from) = match (given, env("DATABASE_URL").filter(|url| !url.is_empty())) {
+        (Some(text), _) => (text, ""),
+        (None, Some(text)) => (text, " (the environment variable DATABASE_URL)"),
+        (None, None) => (
+            super::database_parts::url(env)?,
+            " (put together from DATABASE_HOST and its like)",
         ),
     };
     match text.parse() {

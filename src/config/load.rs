@@ -4,6 +4,8 @@ use std::path::Path;
 
 use crate::types::Secret;
 
+use super::credentials::Credentials;
+use super::crosscheck;
 use super::diagnostic::{Diagnostic, Severity, Sink};
 use super::fields::Place;
 use super::general_settings::{self, GeneralSettings};
@@ -119,10 +121,14 @@ fn read(root: &Node, env: &dyn Fn(&str) -> Option<String>, sink: &Sink) -> Confi
         own.map(|(_, value)| value.expose().to_owned())
             .or_else(|| env(name))
     };
-    Config {
+    let credentials = top
+        .value("credential_list")
+        .map(|node| Credentials::read(node, sink))
+        .unwrap_or_default();
+    let config = Config {
         model_list: top
             .value("model_list")
-            .map(|node| model::read(node, &exported, sink))
+            .map(|node| model::read(node, &credentials, &exported, sink))
             .unwrap_or_default(),
         router_settings: top
             .value("router_settings")
@@ -134,5 +140,16 @@ fn read(root: &Node, env: &dyn Fn(&str) -> Option<String>, sink: &Sink) -> Confi
             .unwrap_or_default(),
         general_settings: general_settings::read(top.value("general_settings"), &exported, sink),
         environment_variables,
-    }
+    };
+    let alias_node = top
+        .value("router_settings")
+        .and_then(|node| node.get("model_group_alias"))
+        .map(|entry| &entry.value);
+    crosscheck::aliases(
+        alias_node,
+        &config.router_settings.model_group_alias,
+        &config.model_list,
+        sink,
+    );
+    config
 }

@@ -8,6 +8,9 @@
 //! no connection, logs nothing, and no message of it ever contains a secret.
 
 mod cost_adjustments;
+mod credentials;
+mod crosscheck;
+mod database_parts;
 mod diagnostic;
 pub mod fields;
 mod general_settings;

@@ -22,6 +22,11 @@ pub fn resolve(node: &mut Node, path: &str, env: &dyn Fn(&str) -> Option<String>
         }
         Value::List(items) => {
             for (index, item) in items.iter_mut().enumerate() {
+                if matches!(&item.value, Value::Text(text) if text.starts_with(PREFIX)) {
+                    let message =
+                        "not looked up: LiteLLM does not do it for a text in a list either";
+                    sink.warning(item.pos, format!("{path}[{index}]"), message);
+                }
                 resolve(item, &format!("{path}[{index}]"), env, sink);
             }
         }
@@ -91,6 +96,7 @@ mod tests {
         assert_eq!(
             shown,
             [
+                "f:2:5: warning: b[0]: not looked up: LiteLLM does not do it for a text in a list either",
                 "f:3:4: note: d: the environment variable NONE is not set; the field counts as not given"
             ]
         );

@@ -14,11 +14,9 @@ pub fn review(place: Place, section: &Section<'_>) {
                 if field.status == Status::NotYet
                     && asks_for_something(&entry.value, field.on_by_default())
                 {
-                    let message = "not supported yet: it is ignored".to_owned();
-                    let path = section.path_of(&entry.key);
                     section
                         .sink
-                        .push(Severity::Warning, entry.key_pos, path, message, None);
+                        .not_yet(entry.key_pos, section.path_of(&entry.key));
                 }
             }
             None => unknown(place, section, entry),

@@ -59,6 +59,7 @@ pub fn parse(text: &str, number: u16, sink: &Sink) -> Result<Node, LoadError> {
             path: String::new(),
             message,
             suggestion: None,
+            not_yet: false,
         })
     };
     let document = yaml::parse_file(text, number)

@@ -1,10 +1,11 @@
 //! From options to a running server, and from its end to a tidy exit.
 //!
 //! `main` calls [`run`], [`check`] or [`rotate_master_key`]. `data_dir` takes the data directory and keeps its secret files,
-//! `master_key` and `salt_key` decide which keys count, `greeting` says what a first start says, `check` looks a file over.
+//! `configuration` reads and reports, `master_key` and `salt_key` decide which keys count, `greeting` says what a first start says, `check` looks a file over.
 //! What is decided about a request is decided elsewhere.
 
 mod check;
+mod configuration;
 mod data_dir;
 mod greeting;
 mod master_key;
@@ -22,15 +23,15 @@ use tokio::sync::Semaphore;
 
 use crate::auth::Epoch;
 use crate::cli::{self, Flag, Lack, ModelsError, Options};
-use crate::config::{
-    BudgetEnforcement, Config, GeneralSettings, LoadError, Loaded, MasterKeyProblem, Severity,
-};
+use crate::config::{BudgetEnforcement, Config, GeneralSettings, LoadError, MasterKeyProblem};
 use crate::http::{DocsSettings, RootPath, RootPathError, Running, ServeError, serve};
 use crate::journey::{Settings, Shared};
 use crate::metrics::Metrics;
 use crate::router::{self, RoutingTable};
 use crate::spend::journal::{FOLDER, Syncer};
-use crate::spend::{Flush, Gauges, RecoveryError, SpendLogger, book_settled, recover};
+use crate::spend::{
+    Flush, Gauges, RecoveryError, SpendLogger, WRITE_INTERVAL, book_settled, recover,
+};
 use crate::store::{Pools, Store, StoreError};
 use crate::types::DatabaseUrl;
 
@@ -55,6 +56,9 @@ const MOST_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 const COUNTS: usize = 4;
 /// LiteLLM's variable for the length of limit windows, in seconds.
 const WINDOW_VARIABLE: &str = "LITELLM_RATE_LIMIT_WINDOW_SIZE";
+/// Spend is written no more and no less often, whatever `proxy_batch_write_at` says.
+const SHORTEST_WRITE: Duration = Duration::from_millis(100);
+const LONGEST_WRITE: Duration = Duration::from_secs(3600);
 /// How long worker threads are waited for after their server has ended.
 const LAST_WRITES: Duration = Duration::from_millis(200);
 /// How long the last rows may take to be booked at exit; what is left is booked at the next start.
@@ -110,7 +114,7 @@ pub fn run(options: &Options, without_effect: &[&'static Flag]) -> Result<(), Ru
             Lack::Refused(why) => return Err(RunError::Flag { name, why }),
         }
     }
-    let mut config = load(options)?;
+    let mut config = configuration::load(options)?;
     config
         .general_settings
         .dangerously_permit_weak_or_unset_master_key |= options.permit_weak_master_key;
@@ -159,37 +163,6 @@ fn env(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-fn load(options: &Options) -> Result<Config, RunError> {
-    let models = options.models.as_config()?;
-    let named = models.as_deref().map(|text| (cli::COMMAND_LINE, text));
-    let Loaded {
-        config,
-        diagnostics,
-    } = match (&options.config, named) {
-        (Some(path), named) => Config::load(path, named, &env)?,
-        (None, Some((name, text))) if !options.models.models.is_empty() => {
-            Config::from_text(name, text, &env)?
-        }
-        (None, named) => Config::from_text_with(DEMO, named, &env)?,
-    };
-    let mut refused = false;
-    for diagnostic in &diagnostics {
-        match diagnostic.severity {
-            Severity::Note => log::info!("{diagnostic}"),
-            Severity::Warning => log::warn!("{diagnostic}"),
-            Severity::Error => {
-                refused = true;
-                log::error!("{diagnostic}");
-            }
-        }
-    }
-    if refused {
-        Err(RunError::ConfigHasErrors)
-    } else {
-        Ok(config)
-    }
-}
-
 fn window() -> Result<Duration, RunError> {
     let Ok(text) = std::env::var(WINDOW_VARIABLE) else {
         return Ok(Duration::from_secs(60));
@@ -225,7 +198,13 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
         .clone()
         .map_or_else(embedded, Ok)
         .map_err(wrong)?;
-    let store = Store::open(&url, Pools::default())?;
+    let store = Store::open(
+        &url,
+        Pools::new(
+            general.database_connection_pool_limit,
+            general.database_connection_timeout,
+        ),
+    )?;
     if options.skip_server_startup {
         log::info!("the database is up to date: {url}");
         return Ok(());
@@ -248,9 +227,12 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
             syncer.clone(),
             ledger.clone(),
         );
+        let write_interval = general.proxy_batch_write_at.map_or(WRITE_INTERVAL, |time| {
+            time.clamp(SHORTEST_WRITE, LONGEST_WRITE)
+        });
         let arbiter = Arbiter::new();
         SpendLogger::start_in_arbiter(&arbiter.handle(), move |_| {
-            SpendLogger::new(store, dir, syncer, gauges)
+            SpendLogger::new(store, dir, syncer, gauges, write_interval)
         })
     };
     let shared = Arc::new(Shared {
@@ -337,7 +319,7 @@ fn greet(start: &Start<'_>, address: SocketAddr) -> Result<(), RunError> {
             data_dir: start.data_dir.path(),
             salt_key: salt_key.as_deref(),
             model: model.map_or("gpt-4o", |model| &model.model_name),
-            is_demo: start.options.models.models.is_empty(),
+            is_demo: !start.options.models.is_any(),
             docs_path: start.docs.page.as_deref(),
         }
         .text(),

@@ -16,8 +16,8 @@ use crate::store::{FlushBatch, FlushItem, FlushReport, Store, StoreError, ask};
 
 /// Rows of one transaction at most.
 const BATCH: usize = 1_000;
-/// Rows wait this long at most while the database is there.
-const INTERVAL: Duration = Duration::from_secs(1);
+/// Rows wait this long at most while the database is there, unless `proxy_batch_write_at` says otherwise.
+pub const INTERVAL: Duration = Duration::from_secs(1);
 /// Between two tries while it is away.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -59,6 +59,7 @@ pub struct SpendLogger {
     /// The batch that is under way or must be tried again, whole: a commit whose answer was lost is told by the checkpoint.
     in_hand: Option<Arc<FlushBatch>>,
     busy: bool,
+    interval: Duration,
     pause: Duration,
     waiting: Vec<oneshot::Sender<()>>,
     gauges: Arc<Gauges>,
@@ -70,6 +71,7 @@ impl SpendLogger {
         data_dir: std::path::PathBuf,
         syncer: Arc<Syncer>,
         gauges: Arc<Gauges>,
+        interval: Duration,
     ) -> Self {
         Self {
             backlog: Backlog::new(data_dir.join(FOLDER)),
@@ -78,6 +80,7 @@ impl SpendLogger {
             syncer,
             in_hand: None,
             busy: false,
+            interval,
             pause: FIRST_PAUSE,
             waiting: Vec::new(),
             gauges,
@@ -205,7 +208,7 @@ impl Actor for SpendLogger {
     fn started(&mut self, context: &mut Self::Context) {
         let _ = rustix::thread::set_name(c"spend-logger");
         context.set_mailbox_capacity(4096);
-        context.run_interval(INTERVAL, |logger, context| {
+        context.run_interval(self.interval, |logger, context| {
             if logger.in_hand.is_none() {
                 logger.flush(context);
             }

@@ -11,5 +11,5 @@ mod logger;
 mod recovery;
 
 pub use desk::Desk;
-pub use logger::{Flush, Gauges, Record, SpendLogger};
+pub use logger::{Flush, Gauges, INTERVAL as WRITE_INTERVAL, Record, SpendLogger};
 pub use recovery::{RecoveryError, book_settled, recover};

@@ -11,8 +11,10 @@ use crate::types::DatabaseUrl;
 
 /// A batch every second must not hold up the workers of a busy core; 10 or more would starve the ledger.
 const LEDGER_NICE: i32 = 5;
-/// How long a query waits for a connection.
+/// How long a query waits for a connection, unless it is said.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(2);
+/// More threads that read keys would only wait for the database's processors.
+const MOST_AUTH: u32 = 16;
 
 /// SQLite's own default.
 const READ_CACHE_KIB: u32 = 2_000;
@@ -28,6 +30,8 @@ pub struct Pools {
     pub admin: u32,
     /// One: several would only wait for each other's locks.
     pub ledger: u32,
+    /// How long a query waits for a connection.
+    pub wait: Duration,
 }
 
 impl Default for Pools {
@@ -36,6 +40,22 @@ impl Default for Pools {
             auth: 2,
             admin: 1,
             ledger: 1,
+            wait: CONNECTION_TIMEOUT,
+        }
+    }
+}
+
+impl Pools {
+    /// At most `connections` in all, but one for each kind of work; `None` leaves what is usual.
+    pub fn new(connections: Option<u32>, wait: Option<Duration>) -> Self {
+        let usual = Self::default();
+        let others = usual.admin + usual.ledger;
+        Self {
+            auth: connections.map_or(usual.auth, |all| {
+                all.saturating_sub(others).clamp(1, MOST_AUTH)
+            }),
+            wait: wait.unwrap_or(usual.wait),
+            ..usual
         }
     }
 }
@@ -56,11 +76,12 @@ impl Store {
     pub fn open(url: &DatabaseUrl, pools: Pools) -> Result<Self, StoreError> {
         migrate::migrate(&mut AnyConnection::open(url)?)?;
         Ok(Self {
-            auth: start(url, pools.auth, READ_CACHE_KIB, c"db-auth", 0)?,
-            admin: start(url, pools.admin, READ_CACHE_KIB, c"db-admin", 0)?,
+            auth: start(url, pools.auth, pools.wait, READ_CACHE_KIB, c"db-auth", 0)?,
+            admin: start(url, pools.admin, pools.wait, READ_CACHE_KIB, c"db-admin", 0)?,
             ledger: start(
                 url,
                 pools.ledger,
+                pools.wait,
                 LEDGER_CACHE_KIB,
                 c"db-ledger",
                 LEDGER_NICE,
@@ -72,6 +93,7 @@ impl Store {
 fn start(
     url: &DatabaseUrl,
     threads: u32,
+    wait: Duration,
     page_cache_kib: u32,
     name: &'static CStr,
     nice: i32,
@@ -81,7 +103,7 @@ fn start(
     let pool = r2d2::Pool::builder()
         .max_size(threads)
         .min_idle(Some(0))
-        .connection_timeout(CONNECTION_TIMEOUT)
+        .connection_timeout(wait)
         // A file does not go away, a server does: there a dead connection is found before it is used.
         .test_on_check_out(!local)
         .idle_timeout(None)
@@ -105,4 +127,29 @@ fn start(
         }
         DbExecutor::new(pool.clone())
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_shared_among_the_kinds_of_work() {
+        for (limit, auth) in [
+            (None, 2),
+            (Some(1), 1),
+            (Some(3), 1),
+            (Some(10), 8),
+            (Some(100), 16),
+        ] {
+            let pools = Pools::new(limit, None);
+            assert_eq!(
+                (pools.auth, pools.admin, pools.ledger),
+                (auth, 1, 1),
+                "{limit:?}"
+            );
+        }
+        let wait = Duration::from_secs(5);
+        assert_eq!(Pools::new(None, Some(wait)).wait, wait);
+    }
 }

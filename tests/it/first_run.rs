@@ -351,3 +351,36 @@ fn flags_of_litellm() {
         );
     }
 }
+
+/// As LiteLLM: `.env` of the working directory is read, it replaces nothing, and production does without.
+#[test]
+fn a_dot_env_is_read() {
+    let bare = Bare::new();
+    let file = bare.folder.path().join(".env");
+    let key = "sk-from-the-file-of-the-test";
+    fs::write(&file, format!("# comment\nLITELLM_MASTER_KEY=\"{key}\"\n")).unwrap();
+    let started = bare.start(&[], &[]);
+    started.client(key).get("/v1/models").with_status(200);
+    let log = started.stop();
+    assert!(
+        log.contains("1 variables were read from .env") && !log.contains(key),
+        "{log}"
+    );
+    let started = bare.start(&[], &[("LITELLM_MASTER_KEY", "sk-set-outside-of-it")]);
+    started.client(key).get("/v1/models").with_status(401);
+    started
+        .client("sk-set-outside-of-it")
+        .get("/v1/models")
+        .with_status(200);
+    drop(started);
+    let started = bare.start(&[], &[("LITELLM_MODE", "PRODUCTION")]);
+    started.client(key).get("/v1/models").with_status(401);
+    drop(started);
+    fs::write(&file, format!("this is {key} no line\n")).unwrap();
+    let started = bare.start(&[], &[]);
+    let log = started.stop();
+    assert!(
+        log.contains(".env is ignored") && !log.contains(key),
+        "{log}"
+    );
+}

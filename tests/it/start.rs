@@ -1,6 +1,8 @@
 //! What a configuration does at the start: refusals that say why, warnings that help, and the examples that are shipped.
 
-use crate::harness::{Config, Deployment, Gateway, MASTER_KEY, PROVIDER_KEY, Setup, chat, json};
+use crate::harness::{
+    Config, Deployment, Gateway, MASTER_KEY, PROVIDER_KEY, SOON, Setup, chat, json, until,
+};
 use crate::simulator::Simulator;
 
 #[test]
@@ -274,4 +276,67 @@ fn help_and_version() {
             "{flag}"
         );
     }
+}
+
+/// A credential by name reaches the provider.
+#[test]
+fn a_named_credential_is_used() {
+    let simulator = Simulator::start();
+    simulator.expect_key(Some("sk-named-credential-PLANTED"));
+    let config = json!({
+        "credential_list": [{
+            "credential_name": "shared",
+            "credential_values": {"api_key": "os.environ/SHARED", "api_base": simulator.base_url()},
+        }],
+        "model_list": [{
+            "model_name": "m",
+            "litellm_params": {"model": "openai/m", "litellm_credential_name": "shared"},
+        }],
+    });
+    let gateway = Setup::of_text(config.to_string())
+        .env("SHARED", "sk-named-credential-PLANTED")
+        .start();
+    gateway.plant("sk-named-credential-PLANTED");
+    gateway.master().chat(&chat("m")).with_status(200);
+}
+
+/// Everything without effect is told in one block.
+#[test]
+fn what_has_no_effect_yet_is_told_once() {
+    let simulator = Simulator::start();
+    let config = Config::single(&simulator, "m")
+        .general("alerting", json!(["slack"]))
+        .litellm("cache", true);
+    let gateway = Setup::new(&config).env("REDIS_HOST", "redis").start();
+    let log = gateway.log();
+    let block = "3 settings have no effect in this version yet:";
+    assert_eq!(log.matches(block).count(), 1, "{log}");
+    for name in [
+        "general_settings.alerting",
+        "litellm_settings.cache",
+        "REDIS_HOST",
+    ] {
+        assert_eq!(log.matches(name).count(), 1, "{name}: {log}");
+    }
+}
+
+/// Spend is written as often as it is told.
+#[test]
+fn spend_is_written_at_its_interval() {
+    let simulator = Simulator::start();
+    let config = Config::single(&simulator, "m").general("proxy_batch_write_at", 3600);
+    let mut gateway = Gateway::of(&config);
+    gateway.master().chat(&chat("m")).with_status(200);
+    // Longer than the usual second; what is not in the database is in the journal, and booked at the end.
+    until("the row has waited", SOON, || {
+        let lag = gateway.metric("pointsman_journal_lag_seconds");
+        lag.is_some_and(|seconds| seconds > 1.5)
+    });
+    assert!(gateway.rows().is_empty());
+    gateway.terminate();
+    assert_eq!(gateway.rows().len(), 1);
+    let config = Config::single(&simulator, "m").general("proxy_batch_write_at", 0.1);
+    let gateway = Gateway::of(&config);
+    gateway.master().chat(&chat("m")).with_status(200);
+    gateway.rows_when(1);
 }

@@ -6,6 +6,8 @@
 
 mod table;
 
+pub use table::Row as Variable;
+
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -114,10 +116,35 @@ pub struct KnownField {
 }
 
 impl KnownField {
+    fn new(place: Place, row: table::Row) -> Self {
+        let table::Row {
+            name,
+            status,
+            tier,
+            default,
+            meaning,
+        } = row;
+        Self {
+            place,
+            name,
+            status,
+            tier,
+            default,
+            meaning,
+        }
+    }
+
     /// A switch that is on unless the file says otherwise.
     pub fn on_by_default(&self) -> bool {
         self.default == Some("true")
     }
+}
+
+const ENVIRONMENT: &str = include_str!("environment.tsv");
+
+/// Variables of the environment: ours, and LiteLLM's that people set. Those of providers are not among them.
+pub fn known_variables() -> impl Iterator<Item = Variable> {
+    table::rows(ENVIRONMENT)
 }
 
 struct Table {
@@ -129,7 +156,7 @@ struct Table {
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     let all: Vec<KnownField> = Place::ALL
         .into_iter()
-        .flat_map(|place| table::rows(place, place.text()))
+        .flat_map(|place| table::rows(place.text()).map(move |row| KnownField::new(place, row)))
         .collect();
     let by_name = all
         .iter()
@@ -213,6 +240,13 @@ mod tests {
             let rows = known_fields().filter(|field| field.place == place).count();
             assert_eq!(rows, lines, "{place:?}");
         }
+    }
+
+    #[test]
+    fn every_line_is_a_variable() {
+        assert_eq!(known_variables().count(), ENVIRONMENT.lines().count() - 1);
+        let names: std::collections::HashSet<_> = known_variables().map(|v| v.name).collect();
+        assert_eq!(names.len(), known_variables().count());
     }
 
     #[test]

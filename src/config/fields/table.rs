@@ -1,15 +1,23 @@
 //! Lines of the table's files to rows.
 
-use super::{KnownField, Place, Status};
+use super::Status;
 
-/// The rows of one file; its first line names the columns. A dash is an empty cell.
-pub fn rows(place: Place, text: &'static str) -> impl Iterator<Item = KnownField> {
-    text.lines()
-        .skip(1)
-        .filter_map(move |line| row(place, line))
+/// One line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    pub name: &'static str,
+    pub status: Status,
+    pub tier: u8,
+    pub default: Option<&'static str>,
+    pub meaning: &'static str,
 }
 
-fn row(place: Place, line: &'static str) -> Option<KnownField> {
+/// The rows of one file; its first line names the columns. A dash is an empty cell.
+pub fn rows(text: &'static str) -> impl Iterator<Item = Row> {
+    text.lines().skip(1).filter_map(row)
+}
+
+fn row(line: &'static str) -> Option<Row> {
     let mut cells = line.split('\t');
     let name = cells.next()?;
     let status = match cells.next()? {
@@ -21,8 +29,7 @@ fn row(place: Place, line: &'static str) -> Option<KnownField> {
     let tier = cells.next()?.parse().ok()?;
     let default = Some(cells.next()?).filter(|cell| *cell != "–");
     let meaning = cells.next()?;
-    cells.next().is_none().then_some(KnownField {
-        place,
+    cells.next().is_none().then_some(Row {
         name,
         status,
         tier,

@@ -1,5 +1,6 @@
 //! One deployment.
 
+use crate::config::credentials::Credentials;
 use crate::config::diagnostic::{Severity, Sink};
 use crate::config::fields::Place;
 use crate::config::read::Section;
@@ -49,6 +50,7 @@ impl ModelEntry {
 pub fn read(
     node: &Node,
     path: &str,
+    credentials: &Credentials,
     env: &dyn Fn(&str) -> Option<String>,
     sink: &Sink,
 ) -> Vec<ModelEntry> {
@@ -83,6 +85,27 @@ pub fn read(
         return Vec::new();
     };
     review(Place::LitellmParams, &section);
+    let filled = match credentials.fill(params_node) {
+        Ok(filled) => filled,
+        Err(error) => {
+            skip(
+                &section,
+                Some("litellm_credential_name"),
+                &error.to_string(),
+            );
+            return Vec::new();
+        }
+    };
+    let section = match &filled {
+        None => section,
+        Some(filled) => {
+            let path = section.path;
+            match Section::open(filled, path, sink, Severity::Warning) {
+                Some(section) => section,
+                None => return Vec::new(),
+            }
+        }
+    };
     let (mut litellm_params, organizations) = params::read(&section);
     litellm_params.rpm = litellm_params.rpm.or(rpm);
     litellm_params.tpm = litellm_params.tpm.or(tpm);

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::config::credentials::Credentials;
 use crate::config::diagnostic::Sink;
 use crate::config::redact::found;
 use crate::config::yaml::{Node, Value};
@@ -11,7 +12,12 @@ use super::ModelEntry;
 use super::entry;
 
 /// Reads `model_list`. `env` also knows what the file's `environment_variables` set.
-pub fn read(node: &Node, env: &dyn Fn(&str) -> Option<String>, sink: &Sink) -> Vec<ModelEntry> {
+pub fn read(
+    node: &Node,
+    credentials: &Credentials,
+    env: &dyn Fn(&str) -> Option<String>,
+    sink: &Sink,
+) -> Vec<ModelEntry> {
     let items = match &node.value {
         Value::List(items) => items,
         Value::Null => return Vec::new(),
@@ -28,7 +34,7 @@ pub fn read(node: &Node, env: &dyn Fn(&str) -> Option<String>, sink: &Sink) -> V
     let mut owners: HashMap<DeploymentId, usize> = HashMap::new();
     for (index, item) in items.iter().enumerate() {
         let path = format!("model_list[{index}]");
-        let new = entry::read(item, &path, env, sink);
+        let new = entry::read(item, &path, credentials, env, sink);
         if let Some(first) = new.first() {
             let given = first.model_info.id.is_some();
             match owners.get(&first.id) {

@@ -1,0 +1,100 @@
+//! The configuration of this start, and what is said about it.
+
+use std::fmt::Write;
+
+use super::{DEMO, RunError, env};
+use crate::cli::{self, Options};
+use crate::config::fields::{Status, known_variables};
+use crate::config::{Config, Diagnostic, Loaded, Severity};
+
+/// Reads the file, the models of the command line or the demo, and reports each problem; fails when one is an error.
+pub fn load(options: &Options) -> Result<Config, RunError> {
+    let models = options.models.as_config()?;
+    let named = models.as_deref().map(|text| (cli::COMMAND_LINE, text));
+    let Loaded {
+        config,
+        diagnostics,
+    } = match (&options.config, named) {
+        (Some(path), named) => Config::load(path, named, &env)?,
+        (None, Some((name, text))) if options.models.is_any() => {
+            Config::from_text(name, text, &env)?
+        }
+        (None, named) => Config::from_text_with(DEMO, named, &env)?,
+    };
+    let (not_yet, others): (Vec<_>, Vec<_>) = diagnostics
+        .into_iter()
+        .partition(|diagnostic| diagnostic.not_yet);
+    let mut refused = false;
+    for diagnostic in &others {
+        match diagnostic.severity {
+            Severity::Note => log::info!("{diagnostic}"),
+            Severity::Warning => log::warn!("{diagnostic}"),
+            Severity::Error => {
+                refused = true;
+                log::error!("{diagnostic}");
+            }
+        }
+    }
+    if let Some(text) = without_effect(&not_yet, &env) {
+        log::warn!("{text}");
+    }
+    if refused {
+        Err(RunError::ConfigHasErrors)
+    } else {
+        Ok(config)
+    }
+}
+
+/// One block about all that was asked for and has no effect in this version.
+fn without_effect(not_yet: &[Diagnostic], env: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    let asks_for_something =
+        |value: &str| !["", "false", "0"].contains(&&*value.trim().to_ascii_lowercase());
+    let variables: Vec<&str> = known_variables()
+        .filter(|variable| variable.status == Status::NotYet)
+        .map(|variable| variable.name)
+        .filter(|name| env(name).is_some_and(|value| asks_for_something(&value)))
+        .collect();
+    let count = not_yet.len() + variables.len();
+    if count == 0 {
+        return None;
+    }
+    let mut text = match count {
+        1 => "1 setting has no effect in this version yet:".to_owned(),
+        _ => format!("{count} settings have no effect in this version yet:"),
+    };
+    for Diagnostic {
+        file, line, path, ..
+    } in not_yet
+    {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\n  {path} ({file}:{line})");
+    }
+    for name in variables {
+        let _ = write!(text, "\n  {name} (environment)");
+    }
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_block_tells_what_has_no_effect() {
+        let file =
+            "general_settings: {alerting: [slack], store_model_in_db: false}\nguardrails: [a]\n";
+        let loaded = Config::from_text("c.yaml", file, &|_| None).unwrap();
+        let env = |name: &str| match name {
+            "REDIS_HOST" => Some("redis".to_owned()),
+            "STORE_MODEL_IN_DB" => Some("False".to_owned()),
+            _ => None,
+        };
+        assert_eq!(
+            without_effect(&loaded.diagnostics, &env).as_deref(),
+            Some(
+                "3 settings have no effect in this version yet:\n  general_settings.alerting (c.yaml:1)\n  guardrails (c.yaml:2)\n  REDIS_HOST (environment)"
+            )
+        );
+        assert_eq!(without_effect(&[], &|_| None), None);
+    }
+}
