@@ -12,9 +12,9 @@ use pointsman::catalog;
 use pointsman::config::Config;
 use pointsman::limits::{Gatekeeper, ScopeKind, Settlement};
 use pointsman::policy::cost::{Adjustment, CallFacts, Tariff};
-use pointsman::protocol::openai_chat::answer::AnswerSpans;
-use pointsman::protocol::openai_chat::request::ChatRequest;
-use pointsman::protocol::openai_chat::stream::StreamEditor;
+use pointsman::protocol::openai::answer::AnswerSpans;
+use pointsman::protocol::openai::request::Request;
+use pointsman::protocol::openai::stream::StreamEditor;
 use pointsman::router::{Begin, Control, End, Outcome, RoutingTable, Turn};
 use pointsman::spend::journal::{JournalWriter, Opened, Syncer};
 use pointsman::store::{AnyConnection, FlushBatch, FlushItem, NameCache, queries};
@@ -120,7 +120,7 @@ fn request_read_and_edited(bencher: Bencher, content: usize) {
     bencher
         .counter(divan::counter::BytesCount::of_slice(&body[..]))
         .bench_local(|| {
-            let request = ChatRequest::read(black_box(&body)).expect("a chat request");
+            let request = Request::read(black_box(&body)).expect("a chat request");
             request.upstream_body(b"\"gpt-4o-2024-11-20\"")
         });
 }

@@ -11,7 +11,7 @@ use crate::auth::Caller;
 use crate::catalog::ServiceTier;
 use crate::limits::{Limited, Refusal};
 use crate::policy::{access, token_count};
-use crate::protocol::openai_chat::request::ChatRequest;
+use crate::protocol::openai::request::Request;
 use crate::router::{Begin, Denied, Ticket};
 
 /// An admitted call.
@@ -26,7 +26,7 @@ pub struct Admitted {
 pub async fn admit(
     worker: &Rc<Worker>,
     caller: &Caller,
-    request: &ChatRequest<'_>,
+    request: &Request<'_>,
 ) -> Result<Admitted, Failure> {
     let Some(model) = request.model() else {
         return Err(Failure::UnknownModel(None));
@@ -85,14 +85,14 @@ pub async fn admit(
 }
 
 /// Whether any prompt at all could fit: a limit that is used up needs no counting.
-fn may_still_fit(refusal: &Refusal, request: &ChatRequest<'_>) -> bool {
+fn may_still_fit(refusal: &Refusal, request: &Request<'_>) -> bool {
     match refusal.limited {
         Limited::Tokens { remaining, .. } => remaining > request.max_tokens.unwrap_or(0),
         _ => true,
     }
 }
 
-async fn count(worker: &Rc<Worker>, group: u32, request: &ChatRequest<'_>) -> Option<u64> {
+async fn count(worker: &Rc<Worker>, group: u32, request: &Request<'_>) -> Option<u64> {
     // All counters busy: the guess stands, rather than a queue of large bodies.
     let _turn = worker.shared.counts.try_acquire().ok()?;
     let member = worker.table().groups.get(group as usize)?.members.first()?;

@@ -8,10 +8,10 @@ use bytes::{Bytes, BytesMut};
 use super::charge::{Charge, Told};
 use super::headers::to_server;
 use crate::policy::upstream_error::{ConnectProblem, Failure, Headers, Stage, Upstream, classify};
-use crate::protocol::openai_chat::answer::AnswerSpans;
-use crate::protocol::openai_chat::request::ChatRequest;
-use crate::protocol::openai_chat::stream::{StreamEditor, StreamFault};
-use crate::protocol::openai_chat::usage::parse_usage;
+use crate::protocol::openai::answer::AnswerSpans;
+use crate::protocol::openai::request::Request;
+use crate::protocol::openai::stream::{StreamEditor, StreamFault};
+use crate::protocol::openai::usage::parse_usage;
 use crate::router::Deployment;
 use crate::types::Operation;
 use crate::upstream::{Answer, CallError, ReadError};
@@ -81,7 +81,7 @@ impl Failed {
 /// Calls the deployment that `charge` has leased.
 pub async fn attempt(
     charge: &mut Charge,
-    request: &ChatRequest<'_>,
+    request: &Request<'_>,
     name_json: &[u8],
 ) -> Result<Came, Failed> {
     let began = Instant::now();

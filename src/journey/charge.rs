@@ -11,7 +11,7 @@ use crate::catalog::ServiceTier;
 use crate::limits::{HoldId, Settlement, Standing};
 use crate::policy::cost::{CallFacts, Cost, Units};
 use crate::policy::upstream_error::Failure;
-use crate::protocol::openai_chat::usage::ParsedUsage;
+use crate::protocol::openai::usage::ParsedUsage;
 use crate::router::{Deployment, End, Lease, Outcome, Ticket};
 use crate::spend::journal::{Appended, Opened};
 use crate::types::{CallStatus, LedgerId, NanoUsd, SpendRow, Usage};

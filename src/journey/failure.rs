@@ -7,7 +7,7 @@ use actix_web::http::header::HeaderMap;
 use crate::limits::Refusal;
 use crate::policy::access::DeniedBy;
 use crate::policy::upstream_error;
-use crate::protocol::openai_chat::request::RequestError;
+use crate::protocol::openai::request::RequestError;
 use crate::types::NanoUsd;
 
 /// Why.

@@ -1,6 +1,6 @@
 //! One request's way: read, admit, call, retry, stream, settle.
 //!
-//! `chat` is the sentence; the other files are its words. A [`Worker`] is what one thread has for it. A `Charge` owns what a
+//! `inference` is the sentence; the other files are its words. A [`Worker`] is what one thread has for it. A `Charge` owns what a
 //! request has reserved and settles it exactly once, also when the client leaves or something panics. This room knows HTTP
 //! only as headers and bytes; how an error looks to a client is the door's business.
 
@@ -8,16 +8,17 @@ mod admission;
 mod attempt;
 mod buffers;
 mod charge;
-mod chat;
 mod failure;
 mod headers;
+mod inference;
 mod reply;
 mod stream;
 mod worker;
 
 pub use buffers::Buffers;
-pub use chat::chat;
+
 pub use failure::{Failure, Refused};
+pub use inference::infer;
 pub use reply::{Incoming, Reply};
-pub use stream::ChatStream;
+pub use stream::EventStream;
 pub use worker::{Settings, Shared, Worker};

@@ -6,7 +6,7 @@ use std::time::Instant;
 use actix_web::http::header::HeaderMap;
 use bytes::Bytes;
 
-use super::stream::ChatStream;
+use super::stream::EventStream;
 
 /// A request as the door hands it over.
 pub struct Incoming {
@@ -27,6 +27,6 @@ pub enum Reply {
     },
     Stream {
         headers: HeaderMap,
-        body: Box<ChatStream>,
+        body: Box<EventStream>,
     },
 }

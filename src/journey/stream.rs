@@ -8,7 +8,7 @@ use serde_json::json;
 use super::attempt::{Begun, Failed, read_failure};
 use super::charge::{Charge, Told};
 use crate::policy::upstream_error::{Failure, Upstream};
-use crate::protocol::openai_chat::stream::{StreamEditor, StreamFacts, StreamFault};
+use crate::protocol::openai::stream::{StreamEditor, StreamFacts, StreamFault};
 use crate::upstream::{Answer, ReadError};
 
 /// How long an upstream is given for what may follow the last content (usage, `[DONE]`), and to end its body, so that its
@@ -16,7 +16,7 @@ use crate::upstream::{Answer, ReadError};
 const TAIL: Duration = Duration::from_secs(5);
 
 /// A stream under way. Dropped before its end, it ends the upstream call and settles what was delivered.
-pub struct ChatStream {
+pub struct EventStream {
     charge: Charge,
     answer: Option<Answer>,
     editor: StreamEditor,
@@ -26,7 +26,7 @@ pub struct ChatStream {
     ended: bool,
 }
 
-impl ChatStream {
+impl EventStream {
     pub fn new(charge: Charge, begun: Begun) -> Self {
         let gap = charge.deployment().stream_timeout;
         Self {
@@ -142,7 +142,7 @@ impl ChatStream {
     }
 }
 
-impl Drop for ChatStream {
+impl Drop for EventStream {
     fn drop(&mut self) {
         // Does nothing when the stream has ended.
         self.charge.abandon(&told(&self.editor.facts));

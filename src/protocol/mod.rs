@@ -5,5 +5,5 @@
 //! fields that change, all other bytes go out as they came.
 
 pub mod json;
-pub mod openai_chat;
+pub mod openai;
 pub mod sse;

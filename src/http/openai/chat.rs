@@ -9,7 +9,7 @@ use crate::http::body;
 use crate::http::call_id::call_id;
 use crate::http::error::ApiError;
 use crate::http::route::{Call, now_micros};
-use crate::journey::{ChatStream, Failure, Incoming, Reply, chat};
+use crate::journey::{EventStream, Failure, Incoming, Reply, infer};
 
 pub async fn create(call: Call) -> Result<HttpResponse, ApiError> {
     let caller = call.caller()?.clone();
@@ -31,7 +31,7 @@ pub async fn create(call: Call) -> Result<HttpResponse, ApiError> {
         call_id,
         client_ip,
     };
-    let served = chat(&call.worker, &caller, &incoming).await;
+    let served = infer(&call.worker, &caller, &incoming).await;
     buffers.give_back(incoming.body);
     match served {
         Ok(Reply::Whole { headers, body }) => {
@@ -61,7 +61,7 @@ pub async fn create(call: Call) -> Result<HttpResponse, ApiError> {
     }
 }
 
-fn streamed(headers: HeaderMap, body: Box<ChatStream>) -> HttpResponse {
+fn streamed(headers: HeaderMap, body: Box<EventStream>) -> HttpResponse {
     let events = stream::unfold(body, |mut body| async move {
         let bytes = body.next().await?;
         Some((Ok::<_, std::convert::Infallible>(bytes), body))

@@ -9,7 +9,7 @@ use crate::http::error::ApiError;
 use crate::journey::{Failure, Refused};
 use crate::limits::{Limited, Refusal, ScopeKind};
 use crate::policy::upstream_error::{self, type_of_status};
-use crate::protocol::openai_chat::request::RequestError;
+use crate::protocol::openai::request::RequestError;
 use crate::types::Principal;
 
 /// The error for a refused request. `route` is the path without `/v1`.

@@ -1,6 +1,6 @@
-//! A chat request as bytes: what the gateway must know of it, and the body that goes upstream.
+//! A request as bytes: what the gateway must know of it, and the body that goes upstream.
 //!
-//! [`ChatRequest::read`] scans once. Bodies that cannot be edited by span (a doubled key, an escaped key, an escaped model
+//! [`Request::read`] scans once. Bodies that cannot be edited by span (a doubled key, an escaped key, an escaped model
 //! name) are first written anew in normal form, each key once and plain, so that there is one way to edit, not two: were
 //! the first of two `model` fields authorised here and the last one obeyed upstream, a key could reach any model.
 
@@ -32,7 +32,7 @@ const MOST_CHOICES: u64 = 1024;
 /// Most top-level fields accepted.
 const MAX_FIELDS: usize = 512;
 
-/// Why a body is not a chat request. Each names the field and what would be right.
+/// Why a body is not a request. Each names the field and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
     #[error("Invalid JSON payload: {0}")]
@@ -77,8 +77,8 @@ impl RequestError {
     }
 }
 
-/// A chat request, read but not copied.
-pub struct ChatRequest<'a> {
+/// A request, read but not copied.
+pub struct Request<'a> {
     body: Cow<'a, Bytes>,
     /// The offset of the closing brace.
     end: usize,
@@ -103,7 +103,7 @@ pub struct ChatRequest<'a> {
     service_tier: Option<Range<usize>>,
 }
 
-impl<'a> ChatRequest<'a> {
+impl<'a> Request<'a> {
     /// Reads `body`.
     pub fn read(body: &'a Bytes) -> Result<Self, RequestError> {
         if std::str::from_utf8(body).is_err() {
@@ -255,10 +255,10 @@ impl<'a> ChatRequest<'a> {
     }
 }
 
-impl fmt::Debug for ChatRequest<'_> {
+impl fmt::Debug for Request<'_> {
     /// Never the content.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ChatRequest")
+        f.debug_struct("Request")
             .field("model", &self.model())
             .field("stream", &self.stream)
             .field("bytes", &self.body.len())

@@ -1,4 +1,4 @@
-//! The way of a chat request.
+//! The way of a request that a model answers.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -9,18 +9,18 @@ use super::charge::Charge;
 use super::failure::{Failure, Refused};
 use super::headers::describe;
 use super::reply::{Incoming, Reply};
-use super::stream::ChatStream;
+use super::stream::EventStream;
 use super::worker::Worker;
 use crate::auth::Caller;
 use crate::catalog::ServiceTier;
 use crate::policy::retry::{Attempt, Decision, RetryPolicy, decide};
 use crate::protocol::json;
-use crate::protocol::openai_chat::request::ChatRequest;
+use crate::protocol::openai::request::Request;
 use crate::router::Next;
 use crate::types::NanoUsd;
 
-/// Serves a chat request: an answer, or the reason why there is none.
-pub async fn chat(
+/// Serves a request: an answer, or the reason why there is none.
+pub async fn infer(
     worker: &Rc<Worker>,
     caller: &Caller,
     incoming: &Incoming,
@@ -30,8 +30,8 @@ pub async fn chat(
         call_id: incoming.call_id.clone(),
         key_spend,
     };
-    let request = ChatRequest::read(&incoming.body)
-        .map_err(|error| refused(Failure::Request(error), None))?;
+    let request =
+        Request::read(&incoming.body).map_err(|error| refused(Failure::Request(error), None))?;
     let admitted = admit(worker, caller, &request)
         .await
         .map_err(|failure| refused(failure, None))?;
@@ -58,7 +58,7 @@ pub async fn chat(
 }
 
 /// Calls deployments until one answers or the retry policy gives up.
-async fn serve(mut charge: Charge, request: &ChatRequest<'_>) -> Result<Reply, Failure> {
+async fn serve(mut charge: Charge, request: &Request<'_>) -> Result<Reply, Failure> {
     let worker = charge.worker.clone();
     let Some(group) = worker.table().groups.get(charge.group as usize) else {
         return Err(Failure::ControlFailed);
@@ -159,7 +159,7 @@ async fn reply(mut charge: Charge, came: Came) -> Reply {
             describe(&mut headers, &charge, None);
             Reply::Stream {
                 headers,
-                body: Box::new(ChatStream::new(charge, *begun)),
+                body: Box::new(EventStream::new(charge, *begun)),
             }
         }
     }

@@ -11,7 +11,7 @@ fn bytes(text: &str) -> Bytes {
 
 fn upstream(body: &str) -> Value {
     let source = bytes(body);
-    let request = ChatRequest::read(&source).unwrap();
+    let request = Request::read(&source).unwrap();
     serde_json::from_slice(&request.upstream_body(b"\"up\"").to_bytes()).unwrap()
 }
 
@@ -25,7 +25,7 @@ fn lists_are_sorted_for_the_search() {
 fn what_is_read() {
     let body = r#"{"model":"m","stream":true,"n":2,"max_tokens":5,"max_completion_tokens":7.0,"user":"u","messages":[1]}"#;
     let source = bytes(body);
-    let request = ChatRequest::read(&source).unwrap();
+    let request = Request::read(&source).unwrap();
     assert_eq!(request.model(), Some("m"));
     assert!(request.stream);
     assert!(!request.include_usage);
@@ -38,7 +38,7 @@ fn what_is_read() {
 fn only_the_named_bytes_change() {
     let body = "{ \"model\" : \"a\",\n \"messages\":[ {\"x\": 1.00} ], \"big\": 12345678901234567890123, \"e\":\"\\u00e9\" }";
     let source = bytes(body);
-    let request = ChatRequest::read(&source).unwrap();
+    let request = Request::read(&source).unwrap();
     let sent = String::from_utf8(request.upstream_body(b"\"bb\"").to_bytes().into()).unwrap();
     assert_eq!(sent, body.replace("\"a\"", "\"bb\"").trim_end());
 }
@@ -102,7 +102,7 @@ fn doubled_and_escaped_keys_cannot_smuggle_a_model() {
         r#"{"mod\u0065l":"cheap","messages":[],"model":"d\u0065ar"}"#,
     ] {
         let source = bytes(body);
-        let request = ChatRequest::read(&source).unwrap();
+        let request = Request::read(&source).unwrap();
         assert_eq!(request.model(), Some("dear"), "{body}");
         let sent: Value =
             serde_json::from_slice(&request.upstream_body(b"\"up\"").to_bytes()).unwrap();
@@ -141,12 +141,10 @@ fn bad_bodies_are_named() {
         (&deep, "nested deeper"),
     ];
     for (body, text) in cases {
-        let message = ChatRequest::read(&bytes(body)).unwrap_err().to_string();
+        let message = Request::read(&bytes(body)).unwrap_err().to_string();
         assert!(message.contains(text), "{body}: {message}");
     }
-    assert!(
-        ChatRequest::read(&Bytes::from_static(b"{\"model\":\"\xff\",\"messages\":[]}")).is_err()
-    );
+    assert!(Request::read(&Bytes::from_static(b"{\"model\":\"\xff\",\"messages\":[]}")).is_err());
 }
 
 #[test]
@@ -154,7 +152,7 @@ fn a_flood_of_fields_is_refused_before_it_costs() {
     let many: String = (0..100_000).map(|n| format!(",\"k{n}\":0")).collect();
     let body = format!("{{\"a\":0,\"a\":0{many},\"messages\":[]}}");
     assert_eq!(
-        ChatRequest::read(&bytes(&body)).unwrap_err(),
+        Request::read(&bytes(&body)).unwrap_err(),
         RequestError::TooManyFields
     );
 }
@@ -163,7 +161,7 @@ proptest! {
     #[test]
     fn any_bytes_are_read_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let bytes = Bytes::from(bytes);
-        if let Ok(request) = ChatRequest::read(&bytes) {
+        if let Ok(request) = Request::read(&bytes) {
             request.upstream_body(b"\"m\"");
         }
     }
@@ -195,7 +193,7 @@ proptest! {
         };
         let read = |text: &str| -> Value {
             let source = bytes(text);
-            serde_json::from_slice(&ChatRequest::read(&source).unwrap().upstream_body(b"\"up\"").to_bytes()).unwrap()
+            serde_json::from_slice(&Request::read(&source).unwrap().upstream_body(b"\"up\"").to_bytes()).unwrap()
         };
         prop_assert_eq!(read(&text(false)), read(&text(true)));
     }
