@@ -87,6 +87,8 @@ pub struct Behaviour {
     /// A stream ends without `data: [DONE]`.
     pub no_done: bool,
     pub framing: Option<Framing>,
+    /// The body is compressed, frame by frame in a stream, and the head says so.
+    pub gzip: bool,
     /// Announced in place of the real length, which makes the framing `length`.
     pub content_length: Option<usize>,
 }

@@ -106,11 +106,11 @@ pub fn no_model() -> Refusal {
     Refusal::invalid(400, "you must provide a model parameter", None, None)
 }
 
-pub fn no_messages() -> Refusal {
+pub fn missing(field: &str) -> Refusal {
     Refusal::invalid(
         400,
-        "Missing required parameter: 'messages'.",
-        Some("messages"),
+        &format!("Missing required parameter: '{field}'."),
+        Some(field),
         Some("missing_required_parameter"),
     )
 }

@@ -27,8 +27,16 @@ impl Stamp {
         }
     }
 
+    /// The id of a text completion: the same without `chat`.
+    pub fn text_completion(&self) -> &str {
+        self.completion
+            .strip_prefix("chat")
+            .unwrap_or(&self.completion)
+    }
+
     fn texts(&self) -> [&str; 3] {
-        [&self.completion, &self.request, &self.created]
+        // The shorter id is a part of the longer one.
+        [self.text_completion(), &self.request, &self.created]
     }
 }
 

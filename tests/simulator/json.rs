@@ -58,13 +58,13 @@ pub struct Part<'a> {
 
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Usage<'a> {
+pub enum Usage<'a> {
     Given(&'a RawValue),
     Counted(Counted),
 }
 
 #[derive(Serialize)]
-struct Counted {
+pub struct Counted {
     prompt_tokens: usize,
     completion_tokens: usize,
     total_tokens: usize,
@@ -146,7 +146,8 @@ fn chunk_with(
     serde_json::to_string(&chunk).unwrap_or_default()
 }
 
-fn usage<'a>(ask: &Ask, behaviour: &'a Behaviour) -> Usage<'a> {
+/// What an answer says it took.
+pub fn usage<'a>(ask: &Ask, behaviour: &'a Behaviour) -> Usage<'a> {
     if let Some(given) = &behaviour.usage {
         return Usage::Given(given);
     }

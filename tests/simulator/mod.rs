@@ -13,7 +13,9 @@
 
 mod behaviour;
 mod clock;
+mod completions;
 mod connection;
+mod embeddings;
 mod errors;
 mod head;
 mod ids;

@@ -6,15 +6,17 @@ use std::time::Duration;
 use super::errors;
 use super::head::Head;
 use super::ids::Stamp;
-use super::request::Ask;
+use super::request::{Ask, Kind};
 use super::script::{self, Cue, Script};
-use super::{Behaviour, CutWith, Framing, Garbage, Hang, Level, json, sse};
+use super::{
+    Behaviour, CutWith, Framing, Garbage, Hang, Level, completions, embeddings, json, sse,
+};
 
 const JSON: &str = "application/json";
 const STREAM: &str = "text/event-stream; charset=utf-8";
 const PAGE: &str = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n";
 
-/// The script of an answer to a chat completion.
+/// The script of an answer.
 pub fn answer(ask: &Ask, behaviour: &Behaviour, stamp: &Stamp) -> Script {
     let mut cues = Vec::new();
     if behaviour.hold {
@@ -97,7 +99,7 @@ fn body(ask: &Ask, behaviour: &Behaviour, stamp: &Stamp) -> Body {
     match behaviour.garbage {
         Some(Garbage::Html) => return whole("text/html", PAGE.into()),
         Some(Garbage::NotJson) if !ask.stream => {
-            let mut broken = json::completion(ask, behaviour, stamp);
+            let mut broken = object(ask, behaviour, stamp);
             broken.truncate(broken.len() / 2);
             return whole(JSON, broken);
         }
@@ -110,12 +112,26 @@ fn body(ask: &Ask, behaviour: &Behaviour, stamp: &Stamp) -> Body {
             cues: sse::cues(ask, behaviour, stamp),
         }
     } else {
-        whole(JSON, json::completion(ask, behaviour, stamp))
+        whole(JSON, object(ask, behaviour, stamp))
+    }
+}
+
+/// A whole answer.
+fn object(ask: &Ask, behaviour: &Behaviour, stamp: &Stamp) -> Vec<u8> {
+    match ask.kind {
+        Kind::Chat => json::completion(ask, behaviour, stamp),
+        Kind::Completion => completions::completion(ask, behaviour, stamp),
+        Kind::Embedding => embeddings::list(ask, behaviour),
     }
 }
 
 /// Head, framing, and the faults that concern bytes.
-fn on_the_wire(body: Body, framing: Framing, behaviour: &Behaviour, stamp: &Stamp) -> Vec<Cue> {
+fn on_the_wire(mut body: Body, framing: Framing, behaviour: &Behaviour, stamp: &Stamp) -> Vec<Cue> {
+    let mut headers = behaviour.headers.clone();
+    if behaviour.gzip {
+        headers.insert("content-encoding".into(), "gzip".into());
+        body.cues = script::compressed(body.cues);
+    }
     let head = Head {
         status: body.status,
         content_type: body.content_type,
@@ -123,7 +139,7 @@ fn on_the_wire(body: Body, framing: Framing, behaviour: &Behaviour, stamp: &Stam
         length: behaviour
             .content_length
             .unwrap_or_else(|| script::length(&body.cues)),
-        headers: &behaviour.headers,
+        headers: &headers,
     };
     let mut cues = body.cues;
     if behaviour.hang == Some(Hang::AfterHead) {

@@ -1,4 +1,4 @@
-//! Reading requests: head, body, and the few fields of a chat completion that decide the answer.
+//! Reading requests: head, body, and the few fields that decide the answer.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -118,28 +118,65 @@ impl Chunked {
     }
 }
 
+/// What is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    #[default]
+    Chat,
+    Completion,
+    Embedding,
+}
+
+impl Kind {
+    /// By the end of the path; `None` for other routes.
+    pub fn of(path: &str) -> Option<Self> {
+        match path {
+            _ if path.ends_with("/chat/completions") => Some(Self::Chat),
+            _ if path.ends_with("/completions") => Some(Self::Completion),
+            _ if path.ends_with("/embeddings") => Some(Self::Embedding),
+            _ => None,
+        }
+    }
+}
+
 /// What the answer depends on.
 #[derive(Clone, Debug, Default)]
 pub struct Ask {
+    pub kind: Kind,
     pub model: String,
     pub stream: bool,
     pub include_usage: bool,
-    /// `n`.
+    /// `n`; for text completions `n` for each prompt, for embeddings the number of inputs.
     pub choices: u32,
-    /// A quarter of the messages' bytes, at least one.
+    /// A quarter of the messages' or prompts' bytes, at least one; token ids count as they are.
     pub prompt_tokens: usize,
-    /// `top_logprobs`, if `logprobs` is set.
+    /// `top_logprobs`, if `logprobs` is set; a text completion's `logprobs`.
     pub logprobs: Option<usize>,
+    /// The prompts to be repeated before a text completion, because of `echo`; token ids are shown as such.
+    pub echo: Vec<String>,
+    /// Of a vector.
+    pub dimensions: usize,
+    /// `encoding_format` is `base64`.
+    pub base64: bool,
 }
+
+/// Dimensions of a vector when the request does not say.
+const DIMENSIONS: usize = 8;
 
 #[derive(Deserialize)]
 struct Fields<'a> {
     model: Option<String>,
     stream: Option<bool>,
     n: Option<u32>,
-    logprobs: Option<bool>,
+    /// A flag in a chat, a number in a text completion.
+    logprobs: Option<serde_json::Value>,
     top_logprobs: Option<usize>,
     stream_options: Option<StreamOptions>,
+    echo: Option<bool>,
+    dimensions: Option<usize>,
+    encoding_format: Option<String>,
+    prompt: Option<Texts>,
+    input: Option<Texts>,
     #[serde(borrow)]
     messages: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -151,8 +188,39 @@ struct StreamOptions {
     include_usage: Option<bool>,
 }
 
-/// Reads a chat completion's body: what is asked, and the text of `simulate`.
-pub fn ask(body: &[u8]) -> Result<(Ask, Option<&str>), Refusal> {
+/// A text, token ids, or a list of either.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Texts {
+    One(String),
+    Many(Vec<String>),
+    Ids(Vec<u32>),
+    Lists(Vec<Vec<u32>>),
+}
+
+impl Texts {
+    fn tokens(&self) -> usize {
+        match self {
+            Self::One(text) => text.len().div_ceil(4).max(1),
+            Self::Many(texts) => texts.iter().map(|text| text.len().div_ceil(4).max(1)).sum(),
+            Self::Ids(ids) => ids.len(),
+            Self::Lists(lists) => lists.iter().map(Vec::len).sum(),
+        }
+    }
+
+    /// One a prompt.
+    fn shown(self) -> Vec<String> {
+        match self {
+            Self::One(text) => vec![text],
+            Self::Many(texts) => texts,
+            Self::Ids(ids) => vec![format!("{ids:?}")],
+            Self::Lists(lists) => lists.iter().map(|ids| format!("{ids:?}")).collect(),
+        }
+    }
+}
+
+/// Reads a body: what is asked, and the text of `simulate`.
+pub fn ask(kind: Kind, body: &[u8]) -> Result<(Ask, Option<&str>), Refusal> {
     let fields: Fields<'_> = serde_json::from_slice(body).map_err(|error| {
         if error.is_data() {
             errors::wrong_type(&error.to_string())
@@ -161,20 +229,46 @@ pub fn ask(body: &[u8]) -> Result<(Ask, Option<&str>), Refusal> {
         }
     })?;
     let model = fields.model.ok_or_else(errors::no_model)?;
-    let messages = fields.messages.ok_or_else(errors::no_messages)?;
+    let n = fields.n.unwrap_or(1).clamp(1, 128);
+    let (texts, prompt_tokens) = match kind {
+        Kind::Chat => {
+            let messages = fields.messages.ok_or_else(|| errors::missing("messages"))?;
+            (vec![String::new()], messages.get().len().div_ceil(4))
+        }
+        Kind::Completion => {
+            let prompt = fields.prompt.ok_or_else(|| errors::missing("prompt"))?;
+            let tokens = prompt.tokens();
+            (prompt.shown(), tokens)
+        }
+        Kind::Embedding => {
+            let input = fields.input.ok_or_else(|| errors::missing("input"))?;
+            let tokens = input.tokens();
+            (input.shown(), tokens)
+        }
+    };
+    let logprobs = match fields.logprobs.unwrap_or_default() {
+        serde_json::Value::Bool(true) => Some(fields.top_logprobs.unwrap_or_default().min(20)),
+        serde_json::Value::Number(count) => count.as_u64().map(|count| count.min(5) as usize),
+        _ => None,
+    };
     let ask = Ask {
+        kind,
         model,
-        stream: fields.stream.unwrap_or_default(),
+        stream: fields.stream.unwrap_or_default() && kind != Kind::Embedding,
         include_usage: fields
             .stream_options
             .and_then(|options| options.include_usage)
             .unwrap_or_default(),
-        choices: fields.n.unwrap_or(1).clamp(1, 128),
-        prompt_tokens: messages.get().len().div_ceil(4),
-        logprobs: fields
-            .logprobs
-            .unwrap_or_default()
-            .then(|| fields.top_logprobs.unwrap_or_default().min(20)),
+        choices: n * texts.len() as u32,
+        prompt_tokens,
+        logprobs,
+        echo: if fields.echo.unwrap_or_default() {
+            texts
+        } else {
+            Vec::new()
+        },
+        dimensions: fields.dimensions.unwrap_or(DIMENSIONS).min(4096),
+        base64: fields.encoding_format.as_deref() == Some("base64"),
     };
     Ok((ask, fields.simulate.map(RawValue::get)))
 }

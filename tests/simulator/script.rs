@@ -1,7 +1,11 @@
 //! An answer as a sequence of writes and waits, and what can be done to such a sequence.
 
+use std::io::Write;
 use std::ops::Range;
 use std::time::Duration;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 use super::ids::{Marks, Stamp};
 use super::{CutWith, Split};
@@ -82,6 +86,24 @@ pub fn cut(cues: Vec<Cue>, limit: usize, with: CutWith) -> Vec<Cue> {
         }
     }
     kept
+}
+
+/// One gzip member of all writes; each is flushed, so that it can be read when it comes.
+pub fn compressed(cues: Vec<Cue>) -> Vec<Cue> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    let mut cues: Vec<Cue> = cues
+        .into_iter()
+        .map(|cue| match cue {
+            Cue::Send(bytes) => {
+                let flushed = encoder.write_all(&bytes).and_then(|()| encoder.flush());
+                flushed.expect("a Vec takes all");
+                Cue::Send(std::mem::take(encoder.get_mut()))
+            }
+            other => other,
+        })
+        .collect();
+    cues.push(Cue::Send(encoder.finish().expect("a Vec takes all")));
+    cues
 }
 
 /// Bytes of all writes.

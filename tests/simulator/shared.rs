@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::errors::{self, Refusal};
 use super::ids::Stamp;
 use super::record::{Records, lock};
-use super::request::{self, Ask, RequestHead};
+use super::request::{self, Ask, Kind, RequestHead};
 use super::script::Script;
 use super::{Behaviour, plan};
 
@@ -37,7 +37,7 @@ struct Settings {
     key: Option<String>,
     by_default: Arc<Behaviour>,
     models: HashMap<String, Rule>,
-    remembered: VecDeque<(Vec<u8>, Arc<Planned>)>,
+    remembered: VecDeque<(Kind, Vec<u8>, Arc<Planned>)>,
     /// Changes with the settings: an answer planned before a change is not remembered after it.
     version: u64,
 }
@@ -118,7 +118,8 @@ impl Shared {
     /// Decides the answer to a request.
     pub fn answer(&self, head: &RequestHead, body: &[u8], stamp: &Stamp) -> Arc<Planned> {
         self.decide(head, body, stamp).unwrap_or_else(|refusal| {
-            let model = request::ask(body).ok().map(|(ask, _)| ask.model);
+            let kind = Kind::of(path_of(head)).unwrap_or_default();
+            let model = request::ask(kind, body).ok().map(|(ask, _)| ask.model);
             let gauge = model.as_deref().map(|model| self.gauge(model));
             Arc::new(Planned {
                 script: plan::plain(refusal.status, refusal.body, stamp),
@@ -134,12 +135,12 @@ impl Shared {
         body: &[u8],
         stamp: &Stamp,
     ) -> Result<Arc<Planned>, Refusal> {
-        let path = head.path.split('?').next().unwrap_or_default();
-        let chat = path.ends_with("/chat/completions");
-        if !chat && !path.ends_with("/models") {
+        let path = path_of(head);
+        let kind = Kind::of(path);
+        if kind.is_none() && !path.ends_with("/models") {
             return Err(errors::no_such_route(&head.method, path));
         }
-        if head.method != if chat { "POST" } else { "GET" } {
+        if head.method != if kind.is_some() { "POST" } else { "GET" } {
             return Err(errors::wrong_method(&head.method, path));
         }
         let (remembered, version) = {
@@ -154,16 +155,16 @@ impl Shared {
             let known = settings
                 .remembered
                 .iter()
-                .find(|(known, _)| chat && known == body);
+                .find(|(asked, known, _)| kind == Some(*asked) && known == body);
             (
-                known.map(|(_, planned)| Arc::clone(planned)),
+                known.map(|(_, _, planned)| Arc::clone(planned)),
                 settings.version,
             )
         };
-        match remembered {
-            Some(planned) => Ok(planned),
-            None if chat => self.plan(body, stamp, version),
-            None => Ok(Arc::new(Planned {
+        match (remembered, kind) {
+            (Some(planned), _) => Ok(planned),
+            (None, Some(kind)) => self.plan(kind, body, stamp, version),
+            (None, None) => Ok(Arc::new(Planned {
                 script: plan::plain(200, self.models(), stamp),
                 model: None,
                 gauge: None,
@@ -171,8 +172,14 @@ impl Shared {
         }
     }
 
-    fn plan(&self, body: &[u8], stamp: &Stamp, version: u64) -> Result<Arc<Planned>, Refusal> {
-        let (ask, simulate) = request::ask(body)?;
+    fn plan(
+        &self,
+        kind: Kind,
+        body: &[u8],
+        stamp: &Stamp,
+        version: u64,
+    ) -> Result<Arc<Planned>, Refusal> {
+        let (ask, simulate) = request::ask(kind, body)?;
         let (behaviour, lasting) = match simulate {
             Some(text) => {
                 let behaviour = serde_json::from_str(text)
@@ -195,7 +202,7 @@ impl Shared {
                 settings.remembered.truncate(REMEMBERED - 1);
                 settings
                     .remembered
-                    .push_front((body.to_vec(), Arc::clone(&planned)));
+                    .push_front((kind, body.to_vec(), Arc::clone(&planned)));
             }
         }
         Ok(planned)
@@ -224,6 +231,11 @@ impl Shared {
             .collect();
         serde_json::json!({"object": "list", "data": data}).to_string()
     }
+}
+
+/// Without the query.
+fn path_of(head: &RequestHead) -> &str {
+    head.path.split('?').next().unwrap_or_default()
 }
 
 // === impl InFlight ===

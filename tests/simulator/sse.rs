@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::ids::Stamp;
 use super::json::{self, Part};
 use super::message::{self, Delta, Said};
-use super::request::Ask;
+use super::request::{Ask, Kind};
 use super::script::Cue;
-use super::{Behaviour, Garbage, errors};
+use super::{Behaviour, Garbage, completions, errors};
 
 /// The body of a stream, one write a frame; `[DONE]` shares the last one.
 pub fn cues(ask: &Ask, behaviour: &Behaviour, stamp: &Stamp) -> Vec<Cue> {
@@ -57,6 +57,9 @@ impl Payloads {
                 closing: Vec::new(),
             };
         }
+        if ask.kind == Kind::Completion {
+            return Self::of_texts(ask, behaviour, stamp);
+        }
         let said = Said::new(ask, behaviour);
         let chunks = |part, finish_reason| each_choice(ask, stamp, part, finish_reason);
         let mut opening = chunks(said.opening(), None);
@@ -75,6 +78,22 @@ impl Payloads {
         Self {
             opening,
             middle: parts.flat_map(|part| chunks(part, None)).collect(),
+            closing,
+        }
+    }
+
+    /// A text completion begins with its text.
+    fn of_texts(ask: &Ask, behaviour: &Behaviour, stamp: &Stamp) -> Self {
+        let mut closing = Vec::new();
+        if !behaviour.no_finish {
+            closing = completions::endings(ask, behaviour, stamp);
+        }
+        if (ask.include_usage || behaviour.usage_unasked) && !behaviour.no_usage {
+            closing.push(completions::usage_chunk(ask, behaviour, stamp));
+        }
+        Self {
+            opening: Vec::new(),
+            middle: completions::chunks(ask, behaviour, stamp),
             closing,
         }
     }

@@ -2,6 +2,7 @@
 
 mod faults;
 mod forms;
+mod operations;
 mod peer;
 mod records;
 
