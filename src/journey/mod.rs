@@ -16,7 +16,6 @@ mod stream;
 mod worker;
 
 pub use buffers::Buffers;
-
 pub use failure::{Failure, Refused};
 pub use inference::infer;
 pub use reply::{Incoming, Reply};

@@ -1,14 +1,17 @@
 //! An answer whose head has arrived: status, headers, and the body chunk by chunk.
 
 use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use awc::ClientResponse;
-use awc::http::StatusCode;
 use awc::http::header::{self, HeaderMap};
+use awc::http::{StatusCode, Version};
 use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
 use futures_util::future::poll_fn;
+
+use super::decode::Decoder;
 
 /// Why a body ended before its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +30,8 @@ pub struct Answer {
     /// Kept apart from the response, so that a stream need not hold them to its end.
     headers: HeaderMap,
     response: ClientResponse,
+    /// The body comes compressed although we asked for it plain.
+    decoder: Option<Box<Decoder>>,
     /// Polling again after the end would touch a connection that has gone back to the pool.
     ended: bool,
 }
@@ -38,10 +43,12 @@ impl Answer {
             headers = std::mem::take(&mut head.headers);
             body
         });
+        let decoder = encoding(&headers).and_then(Decoder::of).map(Box::new);
         Self {
             status: response.status(),
             headers,
             response,
+            decoder,
             ended: false,
         }
     }
@@ -63,11 +70,22 @@ impl Answer {
         self.headers().get(name)?.to_str().ok()
     }
 
-    /// The body came compressed although we asked for it plain.
-    pub fn is_compressed(&self) -> bool {
-        self.headers()
-            .get(header::CONTENT_ENCODING)
-            .is_some_and(|value| value != "identity")
+    /// Why the body cannot be read, if it cannot.
+    pub fn unreadable(&self) -> Option<String> {
+        if self.decoder.is_none()
+            && let Some(encoding) = encoding(&self.headers)
+        {
+            return Some(format!(
+                "it is compressed with '{encoding}' though identity was asked for, and only gzip and deflate are decoded"
+            ));
+        }
+        // actix-http, like RFC 9112 for requests, takes such an answer to have no body.
+        let has = |name| self.headers().contains_key(name);
+        let is_framed = has(header::CONTENT_LENGTH) || has(header::TRANSFER_ENCODING);
+        (!is_framed && self.response.version() == Version::HTTP_11).then(|| {
+            "its HTTP/1.1 head has neither Content-Length nor Transfer-Encoding, so that only the end of the connection ends it"
+                .to_owned()
+        })
     }
 
     pub fn is_event_stream(&self) -> bool {
@@ -91,25 +109,17 @@ impl Answer {
     /// As [`Self::chunk`], without a bound on the silence.
     pub fn poll_chunk(
         &mut self,
-        context: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Result<Option<Bytes>, ReadError>> {
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Option<Bytes>, ReadError>> {
         if self.ended {
-            return std::task::Poll::Ready(Ok(None));
+            return Poll::Ready(Ok(None));
         }
-        Pin::new(&mut self.response)
-            .poll_next(context)
-            .map(|item| match item {
-                Some(Ok(bytes)) => Ok(Some(bytes)),
-                Some(Err(error)) => {
-                    log::debug!("upstream: body: {error}");
-                    self.ended = true;
-                    Err(ReadError::Cut)
-                }
-                None => {
-                    self.ended = true;
-                    Ok(None)
-                }
-            })
+        let read = match &mut self.decoder {
+            None => ready!(poll_raw(&mut self.response, context)),
+            Some(decoder) => ready!(poll_decoded(&mut self.response, decoder, context)),
+        };
+        self.ended = !matches!(read, Ok(Some(_)));
+        Poll::Ready(read)
     }
 
     /// The whole body, `most` bytes at most, all of it within `limit`.
@@ -164,5 +174,44 @@ impl Answer {
 
     async fn piece(&mut self) -> Result<Option<Bytes>, ReadError> {
         poll_fn(|context| self.poll_chunk(context)).await
+    }
+}
+
+/// The `content-encoding`, unless it says that there is none.
+fn encoding(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::CONTENT_ENCODING)?;
+    // What is no text is an encoding nobody knows.
+    let value = value.to_str().unwrap_or("unreadable");
+    (!value.is_empty() && !value.eq_ignore_ascii_case("identity")).then_some(value)
+}
+
+fn poll_raw(
+    response: &mut ClientResponse,
+    context: &mut Context<'_>,
+) -> Poll<Result<Option<Bytes>, ReadError>> {
+    Pin::new(response).poll_next(context).map(|item| {
+        item.transpose().map_err(|error| {
+            log::debug!("upstream: body: {error}");
+            ReadError::Cut
+        })
+    })
+}
+
+fn poll_decoded(
+    response: &mut ClientResponse,
+    decoder: &mut Decoder,
+    context: &mut Context<'_>,
+) -> Poll<Result<Option<Bytes>, ReadError>> {
+    loop {
+        if let Some(piece) = decoder.piece()? {
+            return Poll::Ready(Ok(Some(piece)));
+        }
+        if decoder.has_ended() {
+            return Poll::Ready(Ok(None));
+        }
+        match ready!(poll_raw(response, context))? {
+            Some(bytes) => decoder.feed(bytes),
+            None => decoder.end(),
+        }
     }
 }

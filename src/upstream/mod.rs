@@ -7,6 +7,7 @@ mod answer;
 mod body;
 mod client;
 mod connector;
+mod decode;
 
 pub use answer::{Answer, ReadError};
 pub use client::{CallError, Client, Endpoint, EndpointError};

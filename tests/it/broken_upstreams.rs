@@ -305,3 +305,83 @@ fn the_caller_may_be_less_patient() {
         &json!("body"),
     );
 }
+
+/// Proxies compress although identity was asked for.
+#[test]
+fn compressed_answers_are_read() {
+    let simulator = Simulator::start();
+    let gateway = gateway(&simulator);
+    let text = "The pointsman sets the track. ".repeat(100);
+    for more in [json!({}), json!({"split": "every_byte"})] {
+        let mut simulate = json!({"gzip": true, "content": text});
+        simulate
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        let more = json!({"simulate": simulate});
+        let reply = gateway
+            .master()
+            .chat(&chat_with("m", more.clone()))
+            .with_status(200);
+        assert_eq!(reply.header("content-encoding"), None);
+        assert_eq!(reply.json()["choices"][0]["message"]["content"], text);
+        let reply = gateway.master().chat(&streamed("m", more)).with_status(200);
+        assert_eq!(reply.said(), text);
+        assert!(reply.is_done());
+    }
+    assert_eq!(
+        simulator.requests()[0].header("accept-encoding"),
+        Some("identity")
+    );
+    let error = json!({"simulate": {"gzip": true, "status": 429}});
+    let reply = gateway.master().chat(&chat_with("m", error));
+    assert_eq!(reply.status, 429);
+    assert!(
+        reply.message().contains("Rate limit reached"),
+        "{}",
+        reply.message()
+    );
+}
+
+/// A body cut within its compressed bytes is no whole answer, and one that expands without end is not read to its end.
+#[test]
+fn compressed_answers_are_bounded() {
+    let simulator = Simulator::start();
+    let gateway = gateway(&simulator);
+    for how in [
+        json!({"gzip": true, "cut_after_bytes": 60}),
+        json!({"gzip": true, "body": "\u{1}".repeat(16 << 20)}),
+        json!({"headers": {"content-encoding": "gzip"}}),
+    ] {
+        let request = chat_with("m", json!({"simulate": how}));
+        let reply = gateway.master().chat(&request);
+        is_error(
+            &reply,
+            500,
+            "litellm.InternalServerError: ",
+            &json!(how["gzip"]),
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_told() {
+    let simulator = Simulator::start();
+    let gateway = gateway(&simulator);
+    for (how, why) in [
+        (
+            json!({"headers": {"content-encoding": "br"}}),
+            "compressed with 'br'",
+        ),
+        (json!({"framing": "close"}), "neither Content-Length nor"),
+    ] {
+        for body in [
+            chat_with("m", json!({"simulate": how})),
+            streamed("m", json!({"simulate": how})),
+        ] {
+            let reply = gateway.master().chat(&body);
+            is_error(&reply, 500, "litellm.InternalServerError: ", &how);
+            assert!(reply.message().contains(why), "{}", reply.message());
+        }
+    }
+}

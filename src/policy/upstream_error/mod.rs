@@ -43,6 +43,8 @@ pub enum Upstream<'a> {
     Cut,
     /// A 2xx answer whose body cannot be used.
     Malformed,
+    /// An answer whose body cannot be read at all; `why` ends the sentence "it cannot be read: ".
+    Unreadable { why: &'a str },
     /// An error inside a stream that began well: the frame `{"error": …}`, or the error object alone.
     InStream { frame: &'a [u8] },
 }
@@ -182,6 +184,10 @@ pub fn classify(provider: &str, upstream: &Upstream<'_>, now: i64) -> Failure {
         Upstream::Malformed => own(
             ErrorClass::InternalServerError,
             "The upstream answered with success, but its body is not what the API promises.",
+        ),
+        Upstream::Unreadable { why } => own(
+            ErrorClass::InternalServerError,
+            &format!("The upstream answered, but it cannot be read: {why}."),
         ),
     }
 }
