@@ -15,6 +15,7 @@ use pointsman::policy::cost::{Adjustment, CallFacts, Tariff};
 use pointsman::protocol::openai::answer::AnswerSpans;
 use pointsman::protocol::openai::request::Request;
 use pointsman::protocol::openai::stream::StreamEditor;
+use pointsman::protocol::openai_chat::REQUEST;
 use pointsman::router::{Begin, Control, End, Outcome, RoutingTable, Turn};
 use pointsman::spend::journal::{JournalWriter, Opened, Syncer};
 use pointsman::store::{AnyConnection, FlushBatch, FlushItem, NameCache, queries};
@@ -120,7 +121,7 @@ fn request_read_and_edited(bencher: Bencher, content: usize) {
     bencher
         .counter(divan::counter::BytesCount::of_slice(&body[..]))
         .bench_local(|| {
-            let request = Request::read(black_box(&body)).expect("a chat request");
+            let request = Request::read(&REQUEST, black_box(&body), None).expect("a chat request");
             request.upstream_body(b"\"gpt-4o-2024-11-20\"")
         });
 }
@@ -212,6 +213,7 @@ fn journal_append(bencher: Bencher) {
         provider: row.provider.clone(),
         api_base: row.api_base.clone(),
         call_id: row.call_id.clone(),
+        call_type: row.call_type.clone(),
         hold: NanoUsd(1),
     };
     let mut since_write = 0;

@@ -45,7 +45,7 @@ pub async fn admit(
     }
     let scopes = worker.places(caller).await.ok_or(Failure::ControlFailed)?;
     // What a call is billed by when its provider tells no usage: never the upper bound of strict budgets.
-    let mut input_tokens = token_count::estimate(request.prompt_bytes);
+    let mut input_tokens = token_count::estimate(request.prompt_bytes, request.token_ids);
     let mut begin = Begin {
         scopes,
         group,
@@ -98,7 +98,8 @@ async fn count(worker: &Rc<Worker>, group: u32, request: &Request<'_>) -> Option
     let member = worker.table().groups.get(group as usize)?.members.first()?;
     let model: Arc<str> = worker.deployment(member.deployment)?.model.clone();
     let body = Bytes::copy_from_slice(request.bytes());
-    actix_web::web::block(move || token_count::count_chat_request(&model, &body).ok())
+    let operation = request.operation();
+    actix_web::web::block(move || token_count::count_request(operation, &model, &body).ok())
         .await
         .ok()?
 }

@@ -7,13 +7,12 @@ use bytes::{Bytes, BytesMut};
 
 use super::charge::{Charge, Told};
 use super::headers::to_server;
-use crate::policy::upstream_error::{ConnectProblem, Failure, Headers, Stage, Upstream, classify};
+use crate::policy::upstream_error::{Failure, Headers, Stage, Upstream, classify};
 use crate::protocol::openai::answer::AnswerSpans;
 use crate::protocol::openai::request::Request;
 use crate::protocol::openai::stream::{StreamEditor, StreamFault};
 use crate::protocol::openai::usage::parse_usage;
 use crate::router::Deployment;
-use crate::types::Operation;
 use crate::upstream::{Answer, CallError, ReadError};
 
 /// Largest error body that is read.
@@ -89,8 +88,9 @@ pub async fn attempt(
     let worker = charge.worker.clone();
     let deployment = charge.deployment().clone();
     let fail = |upstream: &Upstream<'_>| Failed::of(&deployment, upstream, HeaderMap::new());
-    let Some(endpoint) = worker.endpoint(charge.deployment_index(), Operation::Chat) else {
-        return Err(fail(&Upstream::ConnectFailed(ConnectProblem::Other)));
+    let Some(endpoint) = worker.endpoint(charge.deployment_index(), request.operation()) else {
+        let path = request.operation().path();
+        return Err(fail(&Upstream::NotServed { path }));
     };
     let limit = if request.stream {
         deployment.stream_timeout
@@ -114,9 +114,13 @@ pub async fn attempt(
     })?;
     let headers = to_server(answer.headers());
     if !answer.status().is_success() {
-        let body = answer
-            .beginning(ERROR_TIME.min(limit), MOST_ERROR_BYTES)
-            .await;
+        let body = match answer.unreadable() {
+            Some(_) => Bytes::new(),
+            None => {
+                let time = ERROR_TIME.min(limit);
+                answer.beginning(time, MOST_ERROR_BYTES).await
+            }
+        };
         charge.upstream_time = earlier + began.elapsed();
         let told = Upstream::Status {
             status: answer.status().as_u16(),
@@ -128,7 +132,13 @@ pub async fn attempt(
             ..fail(&told)
         });
     }
-    if answer.is_compressed() || request.stream != answer.is_event_stream() {
+    if let Some(why) = answer.unreadable() {
+        return Err(Failed {
+            headers,
+            ..fail(&Upstream::Unreadable { why: &why })
+        });
+    }
+    if request.stream != answer.is_event_stream() {
         return Err(Failed {
             headers,
             ..fail(&unexpected(&mut answer, limit, began).await.as_upstream())
@@ -192,9 +202,6 @@ impl Unusable {
 
 /// Some hosts answer a stream request with a plain error and status 200: its text is worth more than "malformed".
 async fn unexpected(answer: &mut Answer, limit: Duration, began: Instant) -> Unusable {
-    if answer.is_compressed() {
-        return Unusable::Malformed;
-    }
     match answer.body(limit, MOST_ERROR_BYTES).await {
         Ok(body) => match AnswerSpans::read(&body).and_then(|spans| spans.error) {
             Some(error) => Unusable::Error(body[error].to_vec()),

@@ -14,7 +14,7 @@ use crate::policy::upstream_error::Failure;
 use crate::protocol::openai::usage::ParsedUsage;
 use crate::router::{Deployment, End, Lease, Outcome, Ticket};
 use crate::spend::journal::{Appended, Opened};
-use crate::types::{CallStatus, LedgerId, NanoUsd, SpendRow, Usage};
+use crate::types::{CallStatus, LedgerId, NanoUsd, Operation, SpendRow, Usage};
 
 /// What an upstream told of its answer.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +32,7 @@ pub struct Told {
 pub struct Charge {
     pub worker: Rc<Worker>,
     known: Rc<Known>,
+    operation: Operation,
     ledger_id: LedgerId,
     pub call_id: Arc<str>,
     client_ip: Option<Arc<str>>,
@@ -83,6 +84,7 @@ impl Charge {
         Some(Self {
             worker: worker.clone(),
             known: known.clone(),
+            operation: incoming.operation,
             ledger_id: LedgerId::now(),
             call_id: incoming.call_id.clone(),
             client_ip: incoming.client_ip.clone(),
@@ -146,6 +148,7 @@ impl Charge {
             provider: self.deployment.provider.clone(),
             api_base: self.deployment.api_base.clone(),
             call_id: self.call_id.clone(),
+            call_type: call_type(self.operation),
             hold: self.held,
         };
         self.opened = Some(self.worker.desk.opened(&opened));
@@ -186,7 +189,7 @@ impl Charge {
             first_token_ms,
         };
         let (usage, estimated, bill) = self.price(told, true);
-        if let Some(metrics) = self.worker.metrics(self.deployment_index) {
+        if let Some(metrics) = self.worker.metrics(self.deployment_index, self.operation) {
             metrics.succeeded.inc();
             metrics.total.observe(total.as_secs_f64());
             metrics.upstream.observe(self.upstream_time.as_secs_f64());
@@ -212,7 +215,7 @@ impl Charge {
 
     /// Settles a failure. What was streamed before it is charged.
     pub fn fail(&mut self, failure: &Failure, told: &Told) {
-        if let Some(metrics) = self.worker.metrics(self.deployment_index) {
+        if let Some(metrics) = self.worker.metrics(self.deployment_index, self.operation) {
             self.worker
                 .shared
                 .metrics
@@ -240,7 +243,7 @@ impl Charge {
         if self.settled {
             return;
         }
-        if let Some(metrics) = self.worker.metrics(self.deployment_index) {
+        if let Some(metrics) = self.worker.metrics(self.deployment_index, self.operation) {
             self.worker
                 .shared
                 .metrics
@@ -317,7 +320,7 @@ impl Charge {
             return;
         }
         let spend = bill.cost.map_or(NanoUsd::ZERO, |cost| cost.total);
-        if let Some(metrics) = self.worker.metrics(self.deployment_index) {
+        if let Some(metrics) = self.worker.metrics(self.deployment_index, self.operation) {
             metrics.spend.inc_by(spend.to_f64());
             metrics.input_tokens.inc_by(usage.prompt_tokens());
             metrics.output_tokens.inc_by(usage.completion_tokens());
@@ -330,7 +333,10 @@ impl Charge {
                 tokens: usage.total_tokens(),
                 cost: spend,
             },
-            output_tokens: (status == CallStatus::Success).then(|| usage.completion_tokens()),
+            // Embeddings have no output, and must not make a group's other answers look short.
+            output_tokens: (status == CallStatus::Success
+                && self.operation != Operation::Embedding)
+                .then(|| usage.completion_tokens()),
         });
         let row = self.row(
             status,
@@ -366,7 +372,7 @@ impl Charge {
             started_at: self.started_at,
             ended_at: micros(self.arrived.elapsed()),
             first_token_at: self.first_token.map(micros),
-            call_type: call_type(),
+            call_type: call_type(self.operation),
             status,
             model: self.deployment.model.clone(),
             model_group: self.deployment.group.clone(),
@@ -401,8 +407,11 @@ fn bounded(text: &str) -> &str {
     &text[..end]
 }
 
-/// LiteLLM's name of a chat call, shared by all rows.
-fn call_type() -> Arc<str> {
-    thread_local!(static CHAT: Arc<str> = "acompletion".into());
-    CHAT.with(Arc::clone)
+/// The operation's name in rows, shared by all of them.
+fn call_type(operation: Operation) -> Arc<str> {
+    thread_local! {
+        static NAMES: [Arc<str>; Operation::ALL.len()] =
+            Operation::ALL.map(|operation| operation.call_type().into());
+    }
+    NAMES.with(|names| names[operation.index()].clone())
 }

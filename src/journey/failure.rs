@@ -13,7 +13,7 @@ use crate::types::NanoUsd;
 /// Why.
 #[derive(Debug)]
 pub enum Failure {
-    /// The body is no chat request.
+    /// The body is no request of its operation.
     Request(RequestError),
     /// No group, alias or deployment has this name; `None` when the body names no model.
     UnknownModel(Option<String>),

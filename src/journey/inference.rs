@@ -14,8 +14,8 @@ use super::worker::Worker;
 use crate::auth::Caller;
 use crate::catalog::ServiceTier;
 use crate::policy::retry::{Attempt, Decision, RetryPolicy, decide};
-use crate::protocol::json;
 use crate::protocol::openai::request::Request;
+use crate::protocol::{self, json};
 use crate::router::Next;
 use crate::types::NanoUsd;
 
@@ -30,8 +30,9 @@ pub async fn infer(
         call_id: incoming.call_id.clone(),
         key_spend,
     };
-    let request =
-        Request::read(&incoming.body).map_err(|error| refused(Failure::Request(error), None))?;
+    let shape = protocol::shape(incoming.operation);
+    let request = Request::read(shape, &incoming.body, incoming.model.as_deref())
+        .map_err(|error| refused(Failure::Request(error), None))?;
     let admitted = admit(worker, caller, &request)
         .await
         .map_err(|failure| refused(failure, None))?;

@@ -7,9 +7,13 @@ use actix_web::http::header::HeaderMap;
 use bytes::Bytes;
 
 use super::stream::EventStream;
+use crate::types::Operation;
 
 /// A request as the door hands it over.
 pub struct Incoming {
+    pub operation: Operation,
+    /// The model that the path names.
+    pub model: Option<String>,
     pub body: Bytes,
     /// When the request's head had arrived.
     pub arrived: Instant,

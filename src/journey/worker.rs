@@ -1,5 +1,6 @@
 //! What one worker thread has.
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -54,13 +55,15 @@ pub struct Worker {
     pub client: Client,
     pub buffers: Buffers,
     table: Arc<RoutingTable>,
+    /// One a deployment and operation; `None`: it cannot be called so.
     endpoints: Vec<[Option<Endpoint>; Operation::ALL.len()]>,
-    metrics: Vec<DeploymentMetrics>,
+    /// Made at the first call: a deployment serves one or two operations, and each has a dozen series.
+    metrics: Vec<[OnceCell<DeploymentMetrics>; Operation::ALL.len()]>,
     headers: Vec<Vec<(HeaderName, HeaderValue)>>,
 }
 
 impl Worker {
-    /// Prepares this thread: addresses and series of all deployments are resolved here, once.
+    /// Prepares this thread: addresses of all deployments are resolved here, once.
     pub fn new(shared: Arc<Shared>, directory: Directory, desk: Desk, port: Port) -> Rc<Self> {
         let client = Client::new();
         let table = shared.control.table().clone();
@@ -75,14 +78,13 @@ impl Worker {
                     .ok()
             })
         };
-        let series = |d: &Arc<Deployment>| {
-            shared
-                .metrics
-                .deployment(&d.group, &d.model, &d.id, &d.provider)
-        };
         Rc::new(Self {
             endpoints: table.deployments.iter().map(endpoints).collect(),
-            metrics: table.deployments.iter().map(series).collect(),
+            metrics: table
+                .deployments
+                .iter()
+                .map(|_| Default::default())
+                .collect(),
             headers: table.deployments.iter().map(|d| prepared(d)).collect(),
             client,
             buffers: Buffers::default(),
@@ -107,8 +109,19 @@ impl Worker {
         self.endpoints.get(index as usize)?[operation.index()].as_ref()
     }
 
-    pub fn metrics(&self, index: u32) -> Option<&DeploymentMetrics> {
-        self.metrics.get(index as usize)
+    /// The series of a deployment's calls of one operation.
+    pub fn metrics(&self, index: u32, operation: Operation) -> Option<&DeploymentMetrics> {
+        let series = self.metrics.get(index as usize)?.get(operation.index())?;
+        let deployment = self.deployment(index)?;
+        Some(series.get_or_init(|| {
+            self.shared.metrics.deployment([
+                &deployment.group,
+                &deployment.model,
+                &deployment.id,
+                &deployment.provider,
+                operation.path(),
+            ])
+        }))
     }
 
     /// Response headers that all calls of a deployment share.

@@ -1,6 +1,6 @@
 //! What `/metrics` tells. Series of a deployment are resolved once, so that counting a request is a few atomic additions.
 //!
-//! Names are LiteLLM's where it has one for the thing; labels are the deployment's (group, model, id, provider).
+//! Names are LiteLLM's where it has one for the thing; labels are the deployment's (group, model, id, provider) and the operation's route.
 
 use std::sync::Arc;
 
@@ -18,7 +18,8 @@ const OVERHEAD_BUCKETS: &[f64] = &[
     0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.25, 1.0,
 ];
 
-const LABELS: &[&str] = &["model_group", "model", "model_id", "api_provider"];
+/// `route` is the operation's path without `/v1`.
+const LABELS: &[&str] = &["model_group", "model", "model_id", "api_provider", "route"];
 
 /// The series of the process.
 pub struct Metrics {
@@ -46,7 +47,7 @@ pub struct DeploymentMetrics {
     pub spend: Counter,
     pub input_tokens: IntCounter,
     pub output_tokens: IntCounter,
-    labels: [Arc<str>; 4],
+    labels: [Arc<str>; LABELS.len()],
 }
 
 impl Metrics {
@@ -124,17 +125,11 @@ impl Metrics {
         })
     }
 
-    /// The series of one deployment.
-    pub fn deployment(
-        &self,
-        group: &Arc<str>,
-        model: &Arc<str>,
-        id: &Arc<str>,
-        provider: &Arc<str>,
-    ) -> DeploymentMetrics {
-        let labels = [group.clone(), model.clone(), id.clone(), provider.clone()];
-        let values: [&str; 4] = [group, model, id, provider];
-        let with_status = [group, model, id, provider, "200"];
+    /// The series of one deployment's calls of one operation: values of the labels in their order.
+    pub fn deployment(&self, values: [&str; LABELS.len()]) -> DeploymentMetrics {
+        let labels = values.map(Into::into);
+        let [group, model, id, provider, route] = values;
+        let with_status = [group, model, id, provider, route, "200"];
         DeploymentMetrics {
             succeeded: self.requests.with_label_values(&with_status),
             total: self.total.with_label_values(&values),
@@ -150,13 +145,14 @@ impl Metrics {
 
     /// Counts a request that a deployment failed.
     pub fn failed(&self, deployment: &DeploymentMetrics, status: u16, class: &str) {
-        let [group, model, id, provider] = deployment.labels.each_ref().map(|label| &**label);
+        let [group, model, id, provider, route] =
+            deployment.labels.each_ref().map(|label| &**label);
         let status = status.to_string();
         self.requests
-            .with_label_values(&[group, model, id, provider, &status])
+            .with_label_values(&[group, model, id, provider, route, &status])
             .inc();
         self.failures
-            .with_label_values(&[group, model, id, provider, &status, class])
+            .with_label_values(&[group, model, id, provider, route, &status, class])
             .inc();
     }
 

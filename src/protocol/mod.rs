@@ -2,8 +2,24 @@
 //!
 //! Pure: bytes in, facts or bytes out. Nothing here knows a socket, a clock, the configuration or a caller.
 //! Where client and upstream speak the same format, a request is passed through by span edits: one scan finds the few
-//! fields that change, all other bytes go out as they came.
+//! fields that change, all other bytes go out as they came. `openai` has what OpenAI's operations share, the files beside
+//! it what each has of its own.
 
 pub mod json;
 pub mod openai;
+pub mod openai_chat;
+pub mod openai_completions;
+pub mod openai_embeddings;
 pub mod sse;
+
+use self::openai::shape::Shape;
+use crate::types::Operation;
+
+/// The fields of an operation's requests in OpenAI's format.
+pub fn shape(operation: Operation) -> &'static Shape {
+    match operation {
+        Operation::Chat => &openai_chat::REQUEST,
+        Operation::Completion => &openai_completions::REQUEST,
+        Operation::Embedding => &openai_embeddings::REQUEST,
+    }
+}

@@ -165,7 +165,7 @@ fn interrupted_row(opened: Opened) -> SpendRow {
         started_at: opened.started_at,
         ended_at: opened.started_at,
         first_token_at: None,
-        call_type: "acompletion".into(),
+        call_type: opened.call_type,
         status: CallStatus::Interrupted,
         model: opened.model,
         model_group: opened.model_group,

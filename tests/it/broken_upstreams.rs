@@ -350,7 +350,7 @@ fn compressed_answers_are_bounded() {
     let gateway = gateway(&simulator);
     for how in [
         json!({"gzip": true, "cut_after_bytes": 60}),
-        json!({"gzip": true, "body": "\u{1}".repeat(16 << 20)}),
+        json!({"gzip": true, "body": " ".repeat(8 << 20)}),
         json!({"headers": {"content-encoding": "gzip"}}),
     ] {
         let request = chat_with("m", json!({"simulate": how}));

@@ -26,6 +26,40 @@ const MATRIX: &[(&str, &str, &str)] = &[
     //                                    m a v i j r k b e t u n
     ("POST", "/v1/chat/completions", "Y Y 3 Y Y Y Y 1 1 1 1 1"),
     ("POST", "/chat/completions", "Y Y 3 Y Y Y Y 1 1 1 1 1"),
+    (
+        "POST",
+        "/engines/{model:.+}/chat/completions",
+        "Y Y 3 Y Y Y Y 1 1 1 1 1",
+    ),
+    (
+        "POST",
+        "/openai/deployments/{model:.+}/chat/completions",
+        "Y Y 3 Y Y Y Y 1 1 1 1 1",
+    ),
+    ("POST", "/v1/completions", "Y Y 3 Y Y Y Y 1 1 1 1 1"),
+    ("POST", "/completions", "Y Y 3 Y Y Y Y 1 1 1 1 1"),
+    (
+        "POST",
+        "/engines/{model:.+}/completions",
+        "Y Y 3 Y Y Y Y 1 1 1 1 1",
+    ),
+    (
+        "POST",
+        "/openai/deployments/{model:.+}/completions",
+        "Y Y 3 Y Y Y Y 1 1 1 1 1",
+    ),
+    ("POST", "/v1/embeddings", "Y Y 3 Y Y Y Y 1 1 1 1 1"),
+    ("POST", "/embeddings", "Y Y 3 Y Y Y Y 1 1 1 1 1"),
+    (
+        "POST",
+        "/engines/{model:.+}/embeddings",
+        "Y Y 3 Y Y Y Y 1 1 1 1 1",
+    ),
+    (
+        "POST",
+        "/openai/deployments/{model:.+}/embeddings",
+        "Y Y 3 Y Y Y Y 1 1 1 1 1",
+    ),
     ("GET", "/v1/models", "Y Y Y Y Y Y Y 1 1 1 1 1"),
     ("GET", "/models", "Y Y Y Y Y Y Y 1 1 1 1 1"),
     ("GET", "/key/info", "Y Y Y Y Y Y Y 1 1 1 1 1"),
@@ -90,8 +124,8 @@ fn callers(gateway: &Gateway) -> Vec<Client> {
 }
 
 fn request(route: &Route) -> Request {
-    let path = route.path;
-    match path {
+    let path = &route.path.replace("{model:.+}", "m");
+    match path.as_str() {
         "/v1/chat/completions" | "/chat/completions" => Request::post(path, chat("m").to_string()),
         _ if route.method == "POST" => Request::post(path, "{}"),
         _ => Request::new(route.method.as_str(), path),

@@ -31,7 +31,12 @@ fn is_an_answer(reply: &Reply) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-const PATHS: [&str; 2] = ["/v1/chat/completions", "/key/generate"];
+const PATHS: [&str; 4] = [
+    "/v1/chat/completions",
+    "/key/generate",
+    "/v1/completions",
+    "/v1/embeddings",
+];
 
 #[test]
 fn any_bytes_as_a_body() {
@@ -40,7 +45,7 @@ fn any_bytes_as_a_body() {
     let master = gateway.master();
     let bytes = prop::collection::vec(any::<u8>(), 0..300);
     runner(300)
-        .run(&(bytes, 0..2usize), |(body, path)| {
+        .run(&(bytes, 0..PATHS.len()), |(body, path)| {
             is_an_answer(&master.ask(Request::post(PATHS[path], body)))
         })
         .unwrap();
@@ -144,6 +149,14 @@ fn any_json_in_any_field() {
         "response_format",
         "stop",
         "logit_bias",
+        "prompt",
+        "suffix",
+        "best_of",
+        "echo",
+        "logprobs",
+        "input",
+        "dimensions",
+        "encoding_format",
     ]);
     let keys = prop::sample::select(vec![
         "key",
@@ -167,13 +180,20 @@ fn any_json_in_any_field() {
     ]);
     runner(400)
         .run(&(fields, keys, value), |(field, key, value)| {
-            let others = [("model", "\"m\""), ("messages", "[]")];
+            let others = [
+                ("model", "\"m\""),
+                ("messages", "[]"),
+                ("prompt", "[\"a\"]"),
+                ("input", "[1]"),
+            ];
             let kept = others
                 .iter()
                 .filter(|(name, _)| *name != field)
                 .map(|(name, value)| format!("\"{name}\":{value},"));
             let body = format!("{{{}\"{field}\":{value}}}", kept.collect::<String>());
-            is_an_answer(&master.ask(Request::post(PATHS[0], body)))?;
+            for path in [PATHS[0], PATHS[2], PATHS[3]] {
+                is_an_answer(&master.ask(Request::post(path, body.clone())))?;
+            }
             let reply = master.ask(Request::post(PATHS[1], format!("{{\"{key}\":{value}}}")));
             is_an_answer(&reply)
         })

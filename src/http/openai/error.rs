@@ -12,7 +12,7 @@ use crate::policy::upstream_error::{self, type_of_status};
 use crate::protocol::openai::request::RequestError;
 use crate::types::Principal;
 
-/// The error for a refused request. `route` is the path without `/v1`.
+/// The error for a refused request. `route` is the operation's path without `/v1`, as LiteLLM's messages have it.
 pub fn refusal(
     refused: Refused,
     principal: &Principal,
@@ -77,7 +77,7 @@ pub fn refusal(
 fn request(error: &RequestError, route: &str) -> ApiError {
     let param = error.param().map(str::to_owned);
     match error {
-        RequestError::MessagesMissing => ApiError::new(
+        RequestError::Missing(_) => ApiError::new(
             400,
             "invalid_request_error",
             format!("{route}: {error}"),

@@ -1,7 +1,7 @@
 //! Routes in OpenAI's protocol.
 
-mod chat;
 mod error;
+mod inference;
 mod models;
 
 use super::about::{Answer, SchemaOf, Tag};
@@ -11,7 +11,7 @@ use crate::auth::Permission;
 const CHAT: Route = Route::post(
     "/v1/chat/completions",
     Permission::Inference,
-    |permission| guarded(permission, chat::create),
+    |permission| guarded(permission, inference::chat),
 )
 .about(Tag::Chat, "Creates a chat completion, whole or streamed.")
 .description(
@@ -22,6 +22,28 @@ const CHAT: Route = Route::post(
     SchemaOf::Written("ChatCompletion"),
     SchemaOf::Written("ChatCompletionChunk"),
 ));
+
+const COMPLETION: Route = Route::post("/v1/completions", Permission::Inference, |permission| {
+    guarded(permission, inference::completion)
+})
+.about(
+    Tag::Completions,
+    "Continues one or several prompts, whole or streamed.",
+)
+.description("`prompt` is a text, token ids, or a list of either; other fields go to the provider as they came.")
+.written_body("CompletionRequest")
+.answer(Answer::JsonOrEvents(
+    SchemaOf::Written("Completion"),
+    SchemaOf::Written("Completion"),
+));
+
+const EMBEDDING: Route = Route::post("/v1/embeddings", Permission::Inference, |permission| {
+    guarded(permission, inference::embedding)
+})
+.about(Tag::Embeddings, "Makes vectors of texts.")
+.description("`input` is a text, token ids, or a list of either; vectors come back as the provider wrote them.")
+.written_body("EmbeddingRequest")
+.answer(Answer::Json(SchemaOf::Written("EmbeddingList")));
 
 const MODELS: Route = Route::get("/v1/models", Permission::Information, |permission| {
     guarded(permission, models::list)
@@ -36,6 +58,17 @@ pub const SCHEMAS: &str = include_str!("schemas.json");
 pub const ROUTES: &[Route] = &[
     CHAT,
     CHAT.at("/chat/completions"),
+    // Before the completions of the same form, whose model would else end in `/chat`.
+    CHAT.at("/engines/{model:.+}/chat/completions"),
+    CHAT.at("/openai/deployments/{model:.+}/chat/completions"),
+    COMPLETION,
+    COMPLETION.at("/completions"),
+    COMPLETION.at("/engines/{model:.+}/completions"),
+    COMPLETION.at("/openai/deployments/{model:.+}/completions"),
+    EMBEDDING,
+    EMBEDDING.at("/embeddings"),
+    EMBEDDING.at("/engines/{model:.+}/embeddings"),
+    EMBEDDING.at("/openai/deployments/{model:.+}/embeddings"),
     MODELS,
     MODELS.at("/models"),
 ];

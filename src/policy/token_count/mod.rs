@@ -1,4 +1,4 @@
-//! How many tokens a chat request's input has: a cheap guess, and the exact count.
+//! How many tokens a request's input has: a cheap guess, and the exact count.
 //!
 //! The Gatekeeper admits by the guess; only where the guess would refuse is the request counted exactly, off the worker
 //! threads, since counting parses the whole body and encodes every text in it. Counting never fails a request: whoever gets an
@@ -11,6 +11,7 @@ mod vocabulary;
 
 use serde_json::Value;
 
+use crate::types::Operation;
 use vocabulary::Counter;
 
 /// Why a request could not be counted. The guess stands in for it.
@@ -28,9 +29,38 @@ pub enum CountError {
     NoVocabulary(&'static str),
 }
 
-/// The guess: four bytes a token, at least one. `prompt_bytes` counts the texts of the prompt, not the whole body.
-pub fn estimate(prompt_bytes: u64) -> u64 {
-    (prompt_bytes / 4).max(1)
+/// The guess: four bytes a token, at least one. `prompt_bytes` counts the texts of the prompt, not the whole body; input that
+/// came as `token_ids` counts as it is.
+pub fn estimate(prompt_bytes: u64, token_ids: u64) -> u64 {
+    (prompt_bytes / 4).saturating_add(token_ids).max(1)
+}
+
+/// Counts the input of a request in OpenAI's format; see [`count_chat_request`] for what that takes.
+pub fn count_request(operation: Operation, model: &str, body: &[u8]) -> Result<u64, CountError> {
+    match operation {
+        Operation::Chat => count_chat_request(model, body),
+        Operation::Completion => count_texts(model, body, &["prompt", "suffix"]),
+        Operation::Embedding => count_texts(model, body, &["input"]),
+    }
+}
+
+/// Counts fields that are texts, token ids, or lists of them.
+fn count_texts(model: &str, body: &[u8], fields: &[&str]) -> Result<u64, CountError> {
+    let body: Value = serde_json::from_slice(body)?;
+    let mut counter = Counter::for_model(model)?;
+    let mut total = 0;
+    let mut left: Vec<&Value> = fields.iter().filter_map(|field| body.get(field)).collect();
+    while let Some(value) = left.pop() {
+        match value {
+            Value::String(text) => total += counter.count(text),
+            Value::Number(_) => total += 1,
+            Value::Array(items) => left.extend(items),
+            // An image of a multimodal model, say.
+            Value::Object(_) => return Err(CountError::UnknownPart("object".to_owned())),
+            Value::Null | Value::Bool(_) => {}
+        }
+    }
+    Ok(total)
 }
 
 /// Counts the input of an OpenAI chat request as LiteLLM 1.106.2 does: messages, tools, tool choice, images by their size.
@@ -154,7 +184,30 @@ mod tests {
 
     #[test]
     fn the_guess() {
-        assert_eq!([0, 3, 4, 11, 4_000].map(estimate), [1, 1, 1, 2, 1_000]);
+        let bytes = [0, 3, 4, 11, 4_000];
+        assert_eq!(bytes.map(|bytes| estimate(bytes, 0)), [1, 1, 1, 2, 1_000]);
+        assert_eq!(estimate(40, 7), 17);
+    }
+
+    #[test]
+    fn texts_and_token_ids_are_counted() {
+        for (operation, body, tokens) in [
+            (Operation::Completion, json!({"prompt": "Hello world"}), 2),
+            (
+                Operation::Completion,
+                json!({"prompt": ["Hello world", "Hello"], "suffix": "world", "stop": "Hello"}),
+                4,
+            ),
+            (Operation::Completion, json!({"prompt": [[1, 2], [3]]}), 3),
+            (Operation::Embedding, json!({"input": [9906, 1917]}), 2),
+            (Operation::Embedding, json!({"input": "Hello world"}), 2),
+        ] {
+            let text = body.to_string();
+            let counted = count_request(operation, "gpt-4o", text.as_bytes()).unwrap();
+            assert_eq!(counted, tokens, "{text}");
+        }
+        let image = br#"{"input": [{"image": "data:"}]}"#;
+        assert!(count_request(Operation::Embedding, "m", image).is_err());
     }
 
     fn any_json() -> impl Strategy<Value = Value> {

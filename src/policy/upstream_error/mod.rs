@@ -35,6 +35,8 @@ pub enum Upstream<'a> {
         headers: Headers<'a>,
         body: &'a [u8],
     },
+    /// The provider has no such operation (`/embeddings` …), so that nothing was sent.
+    NotServed { path: &'a str },
     /// No connection came about, so the upstream never saw the request.
     ConnectFailed(ConnectProblem),
     /// Nothing came for the time allowed.
@@ -185,6 +187,15 @@ pub fn classify(provider: &str, upstream: &Upstream<'_>, now: i64) -> Failure {
             ErrorClass::InternalServerError,
             "The upstream answered with success, but its body is not what the API promises.",
         ),
+        Upstream::NotServed { path } => Failure {
+            retry: Retry::Elsewhere,
+            ..own(
+                ErrorClass::BadRequestError,
+                &format!(
+                    "The provider {provider} serves no {path}; call a model of one that does."
+                ),
+            )
+        },
         Upstream::Unreadable { why } => own(
             ErrorClass::InternalServerError,
             &format!("The upstream answered, but it cannot be read: {why}."),

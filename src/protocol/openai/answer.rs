@@ -1,4 +1,4 @@
-//! A whole chat answer as bytes: what the gateway must know of it, and the body the client gets.
+//! A whole answer as bytes: what the gateway must know of it, and the body the client gets.
 
 use std::ops::Range;
 
@@ -14,7 +14,8 @@ pub struct AnswerSpans {
     /// The usage object; absent and `null` alike are `None`.
     pub usage: Option<Range<usize>>,
     pub service_tier: Option<Range<usize>>,
-    /// `choices`: what a cost is estimated from when the provider tells no usage.
+    /// `choices`: what a cost is estimated from when the provider tells no usage. Embeddings have none: their vectors are no
+    /// tokens.
     pub choices: Option<Range<usize>>,
     /// A non-null `error` in an answer whose status says success; MiniMax's `base_resp` when its `status_code` is not 0.
     pub error: Option<Range<usize>>,

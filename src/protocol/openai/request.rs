@@ -17,17 +17,15 @@ use bytes::Bytes;
 
 use self::fields::{GATEWAY_ONLY, READ, is_refused};
 use self::normal_form::normal_form;
+use super::shape::{Facts, Shape, wrong};
 use crate::protocol::json::{self, Field, ScanError, scan_object};
-use crate::types::{Pieces, PiecesBuilder};
+use crate::types::{Operation, Pieces, PiecesBuilder};
 
 /// Below this size a body is checked by serde_json in full before anything is forwarded; above, its structure only.
 const FULL_CHECK_BYTES: usize = 16 * 1024;
 
 /// Bodies of this size are copied whole when they are edited; of larger ones only what changes.
 const MOST_COPIED: usize = 8 * 1024;
-
-/// Most answers to one request.
-const MOST_CHOICES: u64 = 1024;
 
 /// Most top-level fields accepted.
 const MAX_FIELDS: usize = 512;
@@ -47,10 +45,8 @@ pub enum RequestError {
     ModelNotText,
     #[error("'model' must not hold quotes, backslashes or control characters")]
     ModelUnspeakable,
-    #[error("Missing required parameter: 'messages'.")]
-    MessagesMissing,
-    #[error("Invalid request format: 'messages' must be an array of message objects")]
-    MessagesNotAList,
+    #[error("Missing required parameter: '{0}'.")]
+    Missing(&'static str),
     #[error("Invalid request format: '{field}' must be {expected}")]
     WrongType {
         field: &'static str,
@@ -70,8 +66,7 @@ impl RequestError {
                 Some("request_body")
             }
             Self::ModelNotText | Self::ModelUnspeakable => Some("model"),
-            Self::MessagesMissing | Self::MessagesNotAList => Some("messages"),
-            Self::WrongType { field, .. } => Some(field),
+            Self::Missing(field) | Self::WrongType { field, .. } => Some(field),
             Self::Refused(_) | Self::WrongCase(_) => None,
         }
     }
@@ -79,7 +74,10 @@ impl RequestError {
 
 /// A request, read but not copied.
 pub struct Request<'a> {
+    shape: &'static Shape,
     body: Cow<'a, Bytes>,
+    /// The model that the request's path names; it wins over the body's.
+    model_in_path: Option<&'a str>,
     /// The offset of the closing brace.
     end: usize,
     model: Option<Range<usize>>,
@@ -93,26 +91,41 @@ pub struct Request<'a> {
     pub stream: bool,
     /// The client asked for usage in its stream.
     pub include_usage: bool,
-    /// `max_completion_tokens`, else `max_tokens`.
+    /// The most output tokens of one answer, if the request says: `max_completion_tokens`, else `max_tokens`.
     pub max_tokens: Option<u64>,
-    /// `n`, at least 1.
+    /// Answers to be made, over all prompts; at least 1.
     pub choices: u64,
-    /// Bytes of `messages` and `tools`: what the prompt's tokens are estimated from.
+    /// Bytes of text that the prompt's tokens are estimated from.
     pub prompt_bytes: u64,
+    /// Input that came as token ids.
+    pub token_ids: u64,
     /// `service_tier`, which some prices depend on.
     service_tier: Option<Range<usize>>,
 }
 
 impl<'a> Request<'a> {
-    /// Reads `body`.
-    pub fn read(body: &'a Bytes) -> Result<Self, RequestError> {
+    /// Reads `body`. `model_in_path` is the model that the request's path names, if it names one.
+    pub fn read(
+        shape: &'static Shape,
+        body: &'a Bytes,
+        model_in_path: Option<&'a str>,
+    ) -> Result<Self, RequestError> {
+        if model_in_path.is_some_and(|model| json::quoted(model).contains(&b'\\')) {
+            return Err(RequestError::ModelUnspeakable);
+        }
+        let mut request = Self::read_body(shape, body)?;
+        request.model_in_path = model_in_path;
+        Ok(request)
+    }
+
+    fn read_body(shape: &'static Shape, body: &'a Bytes) -> Result<Self, RequestError> {
         if std::str::from_utf8(body).is_err() {
             return Err(RequestError::Json("the body is not UTF-8 text".to_owned()));
         }
-        match Self::scan(Cow::Borrowed(body)) {
+        match Self::scan(shape, Cow::Borrowed(body)) {
             Err(Odd::NeedsNormalForm) => {
                 let normal = normal_form(body)?;
-                Self::scan(Cow::Owned(normal.into())).map_err(|odd| match odd {
+                Self::scan(shape, Cow::Owned(normal.into())).map_err(|odd| match odd {
                     Odd::Wrong(error) => error,
                     // The normal form has every key once, none escaped.
                     Odd::NeedsNormalForm => RequestError::NotAnObject,
@@ -128,8 +141,8 @@ impl<'a> Request<'a> {
         }
     }
 
-    fn scan(body: Cow<'a, Bytes>) -> Result<Self, Odd> {
-        let mut reader = Reader::default();
+    fn scan(shape: &'static Shape, body: Cow<'a, Bytes>) -> Result<Self, Odd> {
+        let mut reader = Reader::new(shape);
         let bytes: &[u8] = &body;
         let end =
             scan_object(bytes, |field| reader.field(bytes, &field)).map_err(
@@ -148,10 +161,13 @@ impl<'a> Request<'a> {
         if let Some(problem) = reader.problem {
             return Err(problem);
         }
-        if reader.messages.is_none() {
-            return Err(RequestError::MessagesMissing.into());
+        let facts = &reader.facts;
+        if facts.prompts == 0 {
+            return Err(RequestError::Missing(shape.required).into());
         }
         Ok(Self {
+            shape,
+            model_in_path: None,
             end,
             model: reader.model,
             stream_options: reader.stream_options,
@@ -160,17 +176,23 @@ impl<'a> Request<'a> {
             removed_until: reader.removed_until,
             stream: reader.stream,
             include_usage: reader.include_usage,
-            max_tokens: reader.max_completion_tokens.or(reader.max_tokens),
-            choices: reader.choices.max(1),
-            prompt_bytes: reader.prompt_bytes as u64,
+            max_tokens: facts.max_completion_tokens.or(facts.max_tokens),
+            choices: facts.answers(),
+            prompt_bytes: facts.prompt_bytes,
+            token_ids: facts.token_ids,
             service_tier: reader.service_tier,
             body,
         })
     }
 
-    /// The model's name as the client wrote it; `None` when the field is absent or null.
+    pub fn operation(&self) -> Operation {
+        self.shape.operation
+    }
+
+    /// The model's name as the client wrote it; `None` when neither path nor body has one.
     pub fn model(&self) -> Option<&str> {
-        json::plain_str(&self.body, self.model.as_ref()?)
+        self.model_in_path
+            .or_else(|| json::plain_str(&self.body, self.model.as_ref()?))
     }
 
     /// The end user named by `user`.
@@ -225,13 +247,20 @@ impl<'a> Request<'a> {
 
     fn edits<'b>(&self, model_json: &'b [u8]) -> Vec<Edit<'b>> {
         let mut edits = Vec::with_capacity(2 + self.removed.len());
-        if let Some(model) = &self.model {
-            edits.push(Edit {
-                at: model.clone(),
-                with: Cow::Borrowed(model_json),
-                drops_last_field: false,
-            });
-        }
+        let model = match &self.model {
+            Some(model) => (model.clone(), Cow::Borrowed(model_json)),
+            // Named by the path alone. The object is never empty: its required field is there.
+            None => {
+                let first = memchr::memchr(b'{', &self.body).map_or(0, |brace| brace + 1);
+                let field = [br#""model":"#, model_json, b","].concat();
+                (first..first, Cow::Owned(field))
+            }
+        };
+        edits.push(Edit {
+            at: model.0,
+            with: model.1,
+            drops_last_field: false,
+        });
         if let Some(options) = &self.stream_options
             && self.stream
             && !self.include_usage
@@ -291,20 +320,16 @@ impl From<RequestError> for Odd {
 }
 
 /// Collects the known fields of one scan.
-#[derive(Default)]
 struct Reader {
+    shape: &'static Shape,
+    facts: Facts,
     seen: usize,
     model: Option<Range<usize>>,
-    messages: Option<Range<usize>>,
     stream_options: Option<Range<usize>>,
     user: Option<Range<usize>>,
     service_tier: Option<Range<usize>>,
     stream: bool,
     include_usage: bool,
-    max_tokens: Option<u64>,
-    max_completion_tokens: Option<u64>,
-    choices: u64,
-    prompt_bytes: usize,
     removed: Vec<Range<usize>>,
     removed_until: Vec<Option<usize>>,
     keys: Keys,
@@ -312,6 +337,24 @@ struct Reader {
 }
 
 impl Reader {
+    fn new(shape: &'static Shape) -> Self {
+        Self {
+            shape,
+            facts: Facts::default(),
+            seen: 0,
+            model: None,
+            stream_options: None,
+            user: None,
+            service_tier: None,
+            stream: false,
+            include_usage: false,
+            removed: Vec::new(),
+            removed_until: Vec::new(),
+            keys: Keys::default(),
+            problem: None,
+        }
+    }
+
     fn field(&mut self, bytes: &[u8], field: &Field) {
         self.seen += 1;
         if let Some(until @ None) = self.removed_until.last_mut() {
@@ -340,49 +383,37 @@ impl Reader {
         let value = &bytes[span.clone()];
         let is_null = value == b"null";
         match key {
-            b"model" if is_null => {}
             b"model" => {
+                self.model = Some(span.clone());
+                if is_null {
+                    return Ok(());
+                }
                 if value.first() != Some(&b'"') {
                     return Err(RequestError::ModelNotText.into());
                 }
                 if json::plain_str(bytes, span).is_none() {
                     return Err(Odd::NeedsNormalForm);
                 }
-                self.model = Some(span.clone());
             }
-            b"messages" if is_null => {}
-            b"messages" => {
-                if value.first() != Some(&b'[') {
-                    return Err(RequestError::MessagesNotAList.into());
-                }
-                self.prompt_bytes += value.len();
-                self.messages = Some(span.clone());
-            }
-            b"tools" | b"functions" => self.prompt_bytes += if is_null { 0 } else { value.len() },
             b"stream" => {
                 self.stream = match value {
                     b"true" => true,
                     b"false" | b"null" => false,
-                    _ => return Err(wrong("stream", "true or false")),
+                    _ => return Err(wrong("stream", "true or false").into()),
                 };
+                if self.stream && !self.shape.streams {
+                    return Err(wrong("stream", "false: these answers are not streamed").into());
+                }
             }
             b"stream_options" => {
-                self.include_usage =
-                    asks_for_usage(value).ok_or_else(|| wrong("stream_options", "an object"))?;
+                self.include_usage = asks_for_usage(value)
+                    .ok_or_else(|| Odd::from(wrong("stream_options", "an object")))?;
                 self.stream_options = Some(span.clone());
-            }
-            b"max_tokens" => self.max_tokens = whole(value, "max_tokens")?,
-            b"max_completion_tokens" => {
-                self.max_completion_tokens = whole(value, "max_completion_tokens")?
-            }
-            b"n" => {
-                self.choices = whole(value, "n")?.unwrap_or(1);
-                if self.choices > MOST_CHOICES {
-                    return Err(wrong("n", "a whole number from 1 to 1024"));
-                }
             }
             b"user" => self.user = Some(span.clone()),
             b"service_tier" => self.service_tier = Some(span.clone()),
+            // Null is as good as absent.
+            _ if !is_null && (self.shape.field)(&mut self.facts, key, value)? => {}
             _ => {
                 let name = std::str::from_utf8(key).unwrap_or_default();
                 if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
@@ -407,33 +438,6 @@ impl Reader {
             }
         }
         Ok(())
-    }
-}
-
-fn wrong(field: &'static str, expected: &'static str) -> Odd {
-    RequestError::WrongType { field, expected }.into()
-}
-
-/// A whole number ≥ 0; floats without a fraction count, as LiteLLM takes them.
-fn whole(value: &[u8], field: &'static str) -> Result<Option<u64>, Odd> {
-    if value == b"null" {
-        return Ok(None);
-    }
-    let expected = || wrong(field, "a whole number that is not negative");
-    let text = std::str::from_utf8(value).map_err(|_| expected())?;
-    if let Ok(number) = text.parse::<u64>() {
-        return Ok(Some(number));
-    }
-    match text.parse::<f64>() {
-        Ok(number)
-            if number >= 0.0
-                && number.fract() == 0.0
-                && number <= 9e15
-                && !value.starts_with(b"\"") =>
-        {
-            Ok(Some(number as u64))
-        }
-        _ => Err(expected()),
     }
 }
 

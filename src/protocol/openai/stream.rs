@@ -1,4 +1,4 @@
-//! A chat stream as it passes: each event is looked at once, edited where a rule names it, and forwarded.
+//! A stream of chat or text completion as it passes: each event is looked at once, edited where a rule names it, and forwarded.
 //!
 //! The edits are: `model` becomes the client's name; usage that the client did not ask for is taken out (the gateway asks for
 //! it because spend depends on it); comments of the upstream are dropped. Reads that need no edit are forwarded as they came,
@@ -397,7 +397,8 @@ fn strings_in(choices: &[u8]) -> (u64, bool) {
         };
         at = after_value;
         match &choices[key] {
-            b"content" | b"reasoning_content" | b"reasoning" | b"arguments" | b"refusal" => {
+            b"content" | b"text" | b"reasoning_content" | b"reasoning" | b"arguments"
+            | b"refusal" => {
                 content += value.len() as u64;
             }
             b"finish_reason" => finished |= !value.is_empty(),
@@ -439,24 +440,29 @@ fn has_content(choices: &[u8]) -> bool {
     struct Choice {
         #[serde(default)]
         delta: Option<serde_json::Map<String, serde_json::Value>>,
+        /// Of a text completion.
+        #[serde(default)]
+        text: Option<String>,
     }
     let Ok(choices) = serde_json::from_slice::<Vec<Choice>>(choices) else {
         return false;
     };
-    choices
-        .iter()
-        .filter_map(|choice| choice.delta.as_ref())
-        .flatten()
-        .any(|(key, value)| {
-            key != "role"
-                && match value {
-                    serde_json::Value::Null => false,
-                    serde_json::Value::String(text) => !text.is_empty(),
-                    serde_json::Value::Array(items) => !items.is_empty(),
-                    serde_json::Value::Object(fields) => !fields.is_empty(),
-                    _ => true,
-                }
-        })
+    let texts = |choice: &Choice| choice.text.as_ref().is_some_and(|text| !text.is_empty());
+    choices.iter().any(texts)
+        || choices
+            .iter()
+            .filter_map(|choice| choice.delta.as_ref())
+            .flatten()
+            .any(|(key, value)| {
+                key != "role"
+                    && match value {
+                        serde_json::Value::Null => false,
+                        serde_json::Value::String(text) => !text.is_empty(),
+                        serde_json::Value::Array(items) => !items.is_empty(),
+                        serde_json::Value::Object(fields) => !fields.is_empty(),
+                        _ => true,
+                    }
+            })
 }
 
 #[cfg(test)]

@@ -23,6 +23,8 @@ pub struct Opened {
     pub provider: Arc<str>,
     pub api_base: Arc<str>,
     pub call_id: Arc<str>,
+    /// As in a spend row.
+    pub call_type: Arc<str>,
     /// What the budgets held for this call.
     pub hold: NanoUsd,
 }

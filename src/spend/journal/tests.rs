@@ -49,6 +49,7 @@ fn opened(row: &SpendRow) -> Opened {
         provider: "openai".into(),
         api_base: "http://h/v1".into(),
         call_id: "c".into(),
+        call_type: "acompletion".into(),
         hold: NanoUsd(9),
     }
 }

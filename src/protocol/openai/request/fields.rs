@@ -79,15 +79,21 @@ const CALLBACKS: &[&str] = &[
 
 /// Fields that decide something here.
 pub const READ: &[&str] = &[
+    "best_of",
+    "dimensions",
+    "encoding_format",
     "functions",
+    "input",
     "max_completion_tokens",
     "max_tokens",
     "messages",
     "model",
     "n",
+    "prompt",
     "service_tier",
     "stream",
     "stream_options",
+    "suffix",
     "tools",
     "user",
 ];

@@ -2,6 +2,7 @@
 
 use super::fields::REFUSED;
 use super::*;
+use crate::protocol::{openai_chat, openai_completions, openai_embeddings};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -9,9 +10,13 @@ fn bytes(text: &str) -> Bytes {
     Bytes::copy_from_slice(text.as_bytes())
 }
 
+fn read(body: &Bytes) -> Result<Request<'_>, RequestError> {
+    Request::read(&openai_chat::REQUEST, body, None)
+}
+
 fn upstream(body: &str) -> Value {
     let source = bytes(body);
-    let request = Request::read(&source).unwrap();
+    let request = read(&source).unwrap();
     serde_json::from_slice(&request.upstream_body(b"\"up\"").to_bytes()).unwrap()
 }
 
@@ -23,22 +28,22 @@ fn lists_are_sorted_for_the_search() {
 
 #[test]
 fn what_is_read() {
-    let body = r#"{"model":"m","stream":true,"n":2,"max_tokens":5,"max_completion_tokens":7.0,"user":"u","messages":[1]}"#;
+    let body = r#"{"model":"m","stream":true,"n":2,"max_tokens":5,"max_completion_tokens":7.0,"user":"u","messages":[{}]}"#;
     let source = bytes(body);
-    let request = Request::read(&source).unwrap();
+    let request = read(&source).unwrap();
     assert_eq!(request.model(), Some("m"));
     assert!(request.stream);
     assert!(!request.include_usage);
     assert_eq!((request.choices, request.max_tokens), (2, Some(7)));
     assert_eq!(request.user(), Some("u"));
-    assert_eq!(request.prompt_bytes, 3);
+    assert_eq!(request.prompt_bytes, 4);
 }
 
 #[test]
 fn only_the_named_bytes_change() {
     let body = "{ \"model\" : \"a\",\n \"messages\":[ {\"x\": 1.00} ], \"big\": 12345678901234567890123, \"e\":\"\\u00e9\" }";
     let source = bytes(body);
-    let request = Request::read(&source).unwrap();
+    let request = read(&source).unwrap();
     let sent = String::from_utf8(request.upstream_body(b"\"bb\"").to_bytes().into()).unwrap();
     assert_eq!(sent, body.replace("\"a\"", "\"bb\"").trim_end());
 }
@@ -67,8 +72,8 @@ fn a_stream_asks_for_usage() {
         assert_eq!(upstream(body)["stream_options"], options, "{body}");
     }
     assert_eq!(
-        upstream(r#"{"messages":[],"stream":false}"#),
-        json!({"messages": [], "stream": false})
+        upstream(r#"{"model":"m","messages":[],"stream":false}"#),
+        json!({"model": "up", "messages": [], "stream": false})
     );
 }
 
@@ -102,7 +107,7 @@ fn doubled_and_escaped_keys_cannot_smuggle_a_model() {
         r#"{"mod\u0065l":"cheap","messages":[],"model":"d\u0065ar"}"#,
     ] {
         let source = bytes(body);
-        let request = Request::read(&source).unwrap();
+        let request = read(&source).unwrap();
         assert_eq!(request.model(), Some("dear"), "{body}");
         let sent: Value =
             serde_json::from_slice(&request.upstream_body(b"\"up\"").to_bytes()).unwrap();
@@ -113,7 +118,7 @@ fn doubled_and_escaped_keys_cannot_smuggle_a_model() {
 #[test]
 fn bad_bodies_are_named() {
     let deep = format!("{{\"messages\":{}{}}}", "[".repeat(200), "]".repeat(200));
-    let cases: [(&str, &str); 13] = [
+    let cases: [(&str, &str); 16] = [
         ("{", "Invalid JSON payload"),
         (r#"{"model":"a","Model":"b","messages":[]}"#, "lower case"),
         (
@@ -121,6 +126,12 @@ fn bad_bodies_are_named() {
             "'stream_options' must be",
         ),
         (r#"{"messages":[],"n":18446744073709551615}"#, "'n' must be"),
+        (r#"{"messages":[],"n":0}"#, "from 1 to 1024"),
+        (r#"{"messages":["hi"]}"#, "array of message objects"),
+        (
+            r#"{"messages":null}"#,
+            "Missing required parameter: 'messages'",
+        ),
         (
             r#"{"messages":[],"langfuse_host":"http://x"}"#,
             "langfuse_host is not allowed",
@@ -141,10 +152,88 @@ fn bad_bodies_are_named() {
         (&deep, "nested deeper"),
     ];
     for (body, text) in cases {
-        let message = Request::read(&bytes(body)).unwrap_err().to_string();
+        let message = read(&bytes(body)).unwrap_err().to_string();
         assert!(message.contains(text), "{body}: {message}");
     }
-    assert!(Request::read(&Bytes::from_static(b"{\"model\":\"\xff\",\"messages\":[]}")).is_err());
+    assert!(read(&Bytes::from_static(b"{\"model\":\"\xff\",\"messages\":[]}")).is_err());
+}
+
+#[test]
+fn the_model_of_the_path_wins() {
+    for (body, sent) in [
+        (
+            r#"{"model":"a","messages":[]}"#,
+            r#"{"model":"up","messages":[]}"#,
+        ),
+        (
+            r#"{"model":null,"messages":[]}"#,
+            r#"{"model":"up","messages":[]}"#,
+        ),
+        (
+            r#" { "timeout":1, "messages":[]}"#,
+            r#" {"model":"up", "messages":[]}"#,
+        ),
+    ] {
+        let source = bytes(body);
+        let request = Request::read(&openai_chat::REQUEST, &source, Some("org/m")).unwrap();
+        assert_eq!(request.model(), Some("org/m"));
+        let written = request.upstream_body(b"\"up\"").to_bytes();
+        assert_eq!(std::str::from_utf8(&written).unwrap(), sent, "{body}");
+    }
+    let source = bytes(r#"{"messages":[]}"#);
+    let quote = Request::read(&openai_chat::REQUEST, &source, Some("a\"b"));
+    assert_eq!(quote.unwrap_err(), RequestError::ModelUnspeakable);
+}
+
+#[test]
+fn what_completions_and_embeddings_tell() {
+    let completion = bytes(
+        r#"{"model":"m","prompt":["ab","cdef"],"suffix":"xy","n":2,"best_of":3,"max_tokens":7,"echo":true}"#,
+    );
+    let request = Request::read(&openai_completions::REQUEST, &completion, None).unwrap();
+    assert_eq!((request.choices, request.max_tokens), (6, Some(7)));
+    assert_eq!((request.prompt_bytes, request.token_ids), (10, 0));
+    let embedding =
+        bytes(r#"{"model":"m","input":[[1,2],[3]],"dimensions":8,"encoding_format":"base64"}"#);
+    let request = Request::read(&openai_embeddings::REQUEST, &embedding, None).unwrap();
+    assert_eq!((request.prompt_bytes, request.token_ids), (0, 3));
+    assert_eq!(request.max_tokens, Some(0), "vectors are no tokens");
+    assert_eq!(
+        request.upstream_body(b"\"m\"").to_bytes(),
+        embedding,
+        "nothing else changes"
+    );
+}
+
+#[test]
+fn bad_completions_and_embeddings_are_named() {
+    let completions: [(&str, &str); 7] = [
+        ("{}", "Missing required parameter: 'prompt'"),
+        (r#"{"prompt":null}"#, "Missing required parameter: 'prompt'"),
+        (r#"{"prompt":5}"#, "'prompt' must be a string"),
+        (r#"{"prompt":["a",1]}"#, "'prompt' must be a string"),
+        (r#"{"prompt":"a","best_of":0}"#, "'best_of' must be"),
+        (r#"{"prompt":"a","max_tokens":"5"}"#, "'max_tokens' must be"),
+        (r#"{"prompt":"a","Prompt":"b"}"#, "lower case"),
+    ];
+    for (body, text) in completions {
+        let source = bytes(body);
+        let error = Request::read(&openai_completions::REQUEST, &source, None).unwrap_err();
+        assert!(error.to_string().contains(text), "{body}: {error}");
+    }
+    let embeddings: [(&str, &str); 6] = [
+        ("{}", "Missing required parameter: 'input'"),
+        (r#"{"input":{}}"#, "'input' must be a string"),
+        (r#"{"input":[]}"#, "none of them empty"),
+        (r#"{"input":"a","dimensions":0}"#, "'dimensions' must be"),
+        (r#"{"input":"a","encoding_format":1}"#, "'encoding_format'"),
+        (r#"{"input":"a","stream":true}"#, "'stream' must be false"),
+    ];
+    for (body, text) in embeddings {
+        let source = bytes(body);
+        let error = Request::read(&openai_embeddings::REQUEST, &source, None).unwrap_err();
+        assert!(error.to_string().contains(text), "{body}: {error}");
+    }
 }
 
 #[test]
@@ -152,7 +241,7 @@ fn a_flood_of_fields_is_refused_before_it_costs() {
     let many: String = (0..100_000).map(|n| format!(",\"k{n}\":0")).collect();
     let body = format!("{{\"a\":0,\"a\":0{many},\"messages\":[]}}");
     assert_eq!(
-        Request::read(&bytes(&body)).unwrap_err(),
+        read(&bytes(&body)).unwrap_err(),
         RequestError::TooManyFields
     );
 }
@@ -161,7 +250,7 @@ proptest! {
     #[test]
     fn any_bytes_are_read_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let bytes = Bytes::from(bytes);
-        if let Ok(request) = Request::read(&bytes) {
+        if let Ok(request) = read(&bytes) {
             request.upstream_body(b"\"m\"");
         }
     }
@@ -193,7 +282,7 @@ proptest! {
         };
         let read = |text: &str| -> Value {
             let source = bytes(text);
-            serde_json::from_slice(&Request::read(&source).unwrap().upstream_body(b"\"up\"").to_bytes()).unwrap()
+            serde_json::from_slice(&read(&source).unwrap().upstream_body(b"\"up\"").to_bytes()).unwrap()
         };
         prop_assert_eq!(read(&text(false)), read(&text(true)));
     }

@@ -1,7 +1,9 @@
-//! `POST /v1/chat/completions`.
+//! Operations of a model: chat and text completions, embeddings.
 
-use actix_web::HttpResponse;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use futures_util::stream;
 
 use super::error::refusal;
@@ -10,8 +12,30 @@ use crate::http::call_id::call_id;
 use crate::http::error::ApiError;
 use crate::http::route::{Call, now_micros};
 use crate::journey::{EventStream, Failure, Incoming, Reply, infer};
+use crate::protocol::openai::request::RequestError;
+use crate::types::Operation;
 
-pub async fn create(call: Call) -> Result<HttpResponse, ApiError> {
+pub async fn chat(call: Call) -> Result<HttpResponse, ApiError> {
+    create(call, Operation::Chat).await
+}
+
+pub async fn completion(call: Call) -> Result<HttpResponse, ApiError> {
+    create(call, Operation::Completion).await
+}
+
+pub async fn embedding(call: Call) -> Result<HttpResponse, ApiError> {
+    create(call, Operation::Embedding).await
+}
+
+/// The model in a path such as `/engines/{model}/completions`; it may hold slashes, percent-encoded or not.
+fn model_in_path(request: &HttpRequest) -> Option<String> {
+    // Most paths name no model: nothing is to be decoded then.
+    request.match_info().get("model")?;
+    let path = web::Path::<String>::extract(request).into_inner();
+    path.ok().map(web::Path::into_inner)
+}
+
+async fn create(call: Call, operation: Operation) -> Result<HttpResponse, ApiError> {
     let caller = call.caller()?.clone();
     let settings = &call.worker.shared.settings;
     let started_at = now_micros();
@@ -25,6 +49,8 @@ pub async fn create(call: Call) -> Result<HttpResponse, ApiError> {
         .peer_addr()
         .map(|peer| peer.ip().to_string().into());
     let incoming = Incoming {
+        operation,
+        model: model_in_path(&call.request),
         body,
         arrived: call.arrived,
         started_at,
@@ -43,14 +69,18 @@ pub async fn create(call: Call) -> Result<HttpResponse, ApiError> {
             Ok(response)
         }
         Ok(Reply::Stream { headers, body }) => Ok(streamed(headers, body)),
-        Err(refused) => {
+        Err(mut refused) => {
+            if let Failure::Request(RequestError::Json(why)) = &mut refused.failure {
+                let call_id = refused.call_id.clone();
+                explain_kind(why, call.request.headers())
+                    .map_err(|error| error.header("x-litellm-call-id", &call_id))?;
+            }
             let by_upstream = matches!(refused.failure, Failure::Upstream { .. });
             let call_id = settings.call_id_in_errors.then(|| refused.call_id.clone());
-            let route = call.request.path().trim_start_matches("/v1");
             let error = refusal(
                 refused,
                 caller.principal(),
-                route,
+                operation.path(),
                 settings.budget_exceeded_status,
             );
             if !by_upstream {
@@ -59,6 +89,26 @@ pub async fn create(call: Call) -> Result<HttpResponse, ApiError> {
             Ok(error.respond(call_id.as_deref()))
         }
     }
+}
+
+/// A body that is no JSON may be no JSON on purpose: says what its headers call it. Asked only then, so that JSON under
+/// another name, curl's default for one, is served.
+fn explain_kind(why: &mut String, headers: &HeaderMap) -> Result<(), ApiError> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(encoding) = text(CONTENT_ENCODING).filter(|encoding| *encoding != "identity") {
+        return Err(ApiError::new(
+            415,
+            "invalid_request_error",
+            format!("content-encoding '{encoding}' is not supported: send the body uncompressed"),
+            Some("content-encoding".to_owned()),
+        ));
+    }
+    let kind = text(CONTENT_TYPE).and_then(|kind| kind.split(';').next());
+    if let Some(kind) = kind.filter(|kind| !kind.trim().ends_with("json")) {
+        why.push_str("; the body must be JSON (application/json), not ");
+        why.push_str(kind.trim());
+    }
+    Ok(())
 }
 
 fn streamed(headers: HeaderMap, body: Box<EventStream>) -> HttpResponse {
