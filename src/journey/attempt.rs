@@ -100,18 +100,7 @@ pub async fn attempt(
     let body = request.upstream_body(&deployment.model_json);
     let called = worker.client.call(endpoint, &body, limit).await;
     charge.upstream_time = earlier + began.elapsed();
-    let mut answer = called.map_err(|error| match error {
-        CallError::Connect(problem) => fail(&Upstream::ConnectFailed(problem)),
-        CallError::ConnectTimeout => fail(&Upstream::Timeout {
-            after: began.elapsed(),
-            stage: Stage::Connect,
-        }),
-        CallError::HeadTimeout => fail(&Upstream::Timeout {
-            after: began.elapsed(),
-            stage: Stage::Head,
-        }),
-        CallError::Cut => fail(&Upstream::Cut),
-    })?;
+    let mut answer = called.map_err(|error| fail(&call_failure(&error, began)))?;
     let headers = to_server(answer.headers());
     if !answer.status().is_success() {
         let body = match answer.unreadable() {
@@ -297,6 +286,20 @@ async fn first_content(
     }
 }
 
+/// A call without the head of an answer, as the classifier knows it.
+pub fn call_failure(error: &CallError, began: Instant) -> Upstream<'static> {
+    let timeout = |stage| Upstream::Timeout {
+        after: began.elapsed(),
+        stage,
+    };
+    match error {
+        CallError::Connect(problem) => Upstream::ConnectFailed(*problem),
+        CallError::ConnectTimeout => timeout(Stage::Connect),
+        CallError::HeadTimeout => timeout(Stage::Head),
+        CallError::Cut => Upstream::Cut,
+    }
+}
+
 /// A body that ended early, as the classifier knows it.
 pub fn read_failure(error: ReadError, began: Instant) -> Upstream<'static> {
     match error {
@@ -309,7 +312,8 @@ pub fn read_failure(error: ReadError, began: Instant) -> Upstream<'static> {
     }
 }
 
-fn waits(answer: &Answer) -> Headers<'_> {
+/// How long an answer asks to wait.
+pub fn waits(answer: &Answer) -> Headers<'_> {
     Headers {
         retry_after: answer.header("retry-after"),
         retry_after_ms: answer.header("retry-after-ms"),

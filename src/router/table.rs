@@ -30,6 +30,8 @@ pub struct Deployment {
     pub model_json: Vec<u8>,
     /// `litellm_params.model`.
     pub litellm_model: Arc<str>,
+    /// What a health check asks it for.
+    pub probe: Operation,
     /// Without a slash at the end.
     pub api_base: Arc<str>,
     pub api_key: Option<Secret>,
@@ -306,6 +308,16 @@ fn tariff(
     )
 }
 
+/// What the entry says it is for, else the catalogue.
+fn probe(entry: &ModelEntry) -> Operation {
+    let listed = || catalogue_row(entry).and_then(|row| row.mode);
+    match entry.model_info.mode.as_deref().or_else(listed) {
+        Some("embedding") => Operation::Embedding,
+        Some("completion") => Operation::Completion,
+        _ => Operation::Chat,
+    }
+}
+
 /// OpenAI's regional hosts process their data there, at a price of their own.
 fn residency(entry: &ModelEntry) -> Residency {
     let host = entry.api_base.split("://").nth(1).unwrap_or_default();
@@ -338,6 +350,7 @@ fn deployment(config: &Config, entry: &ModelEntry, tariff: Arc<Tariff>) -> Deplo
         model: entry.upstream_model.as_str().into(),
         model_json: json::quoted(&entry.upstream_model),
         litellm_model: params.model.as_str().into(),
+        probe: probe(entry),
         api_base: entry.api_base.as_str().into(),
         api_key: entry.api_key.clone(),
         urls: Operation::ALL.map(url),

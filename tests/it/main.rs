@@ -22,6 +22,7 @@ mod durability;
 mod embeddings;
 mod first_run;
 mod headers;
+mod health;
 mod key_generate;
 mod limits;
 mod model_access;

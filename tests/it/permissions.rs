@@ -82,6 +82,7 @@ const MATRIX: &[(&str, &str, &str)] = &[
         "/health/readiness/details",
         "Y Y Y 1 1 1 1 1 1 1 1 1",
     ),
+    ("GET", "/health", "Y Y Y Y Y Y Y 1 1 1 1 1"),
     ("GET", "/health/backlog", "Y Y Y 1 1 1 1 1 1 1 1 1"),
     ("GET", "/test", "Y Y Y Y Y Y Y Y Y Y Y Y"),
 ];

@@ -4,6 +4,7 @@
 //! Nothing here decides about routing: the Router learns from the calls of clients.
 
 mod backlog;
+mod deployments;
 mod readiness;
 
 pub use backlog::in_flight;
@@ -51,6 +52,20 @@ pub const ROUTES: &[Route] = &[
     .description("503 with the same body when they cannot.")
     .answers::<readiness::Readiness>()
     .or::<readiness::Readiness>(503),
+    Route::get("/health", Permission::Information, |permission| {
+        guarded(permission, deployments::health)
+    })
+    .about(
+        Tag::Health,
+        "Asks every deployment that the caller may call a question of a few tokens.",
+    )
+    .description(
+        "Costs a little. 503 when `model` or `model_id` is given and a deployment does not answer.",
+    )
+    .query::<deployments::HealthQuery>()
+    .answers::<deployments::Health>()
+    .or::<deployments::Health>(503)
+    .errors(&[404]),
     Route::get(
         "/health/readiness/details",
         Permission::Administration,
