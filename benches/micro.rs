@@ -20,7 +20,7 @@ use pointsman::router::{Begin, Control, End, Outcome, RoutingTable, Turn};
 use pointsman::spend::journal::{JournalWriter, Opened, Syncer};
 use pointsman::store::{AnyConnection, FlushBatch, FlushItem, NameCache, queries};
 use pointsman::types::{
-    CallStatus, DatabaseUrl, KeyHash, LedgerId, Limits, NanoUsd, SpendRow, Usage,
+    CallStatus, DatabaseUrl, KeyHash, LedgerId, Limits, NanoUsd, Scope, SpendRow, Usage,
 };
 
 #[global_allocator]
@@ -53,13 +53,15 @@ fn begin_to_ticket_and_end<const LEAST_BUSY: usize>(bencher: Bencher, deployment
         tpm: Some(u64::MAX),
         max_parallel_requests: None,
         max_budget: Some(NanoUsd(i64::MAX)),
+        soft_budget: None,
     };
     let kinds = [ScopeKind::Key, ScopeKind::User, ScopeKind::Team];
     let scopes = kinds.map(|kind| {
-        let place = keeper
-            .borrow_mut()
-            .enroll(kind, &"x".into(), limits, NanoUsd(0));
-        Some(place)
+        let scope = Scope {
+            limits,
+            ..Scope::unlimited("x")
+        };
+        Some(keeper.borrow_mut().enroll(kind, &scope))
     });
     let mut control = Control::new(table(deployments, strategy), keeper);
     let begin = Begin {

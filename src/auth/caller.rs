@@ -61,6 +61,17 @@ pub enum AuthError {
     AdminOnly { route: String, role: &'static str },
     #[error("user not allowed to access this route, role= {role}. Trying to access: {route}")]
     Viewer { route: String, role: &'static str },
+    #[error(
+        "Virtual key is not allowed to call this route. Only allowed to call routes: [{}]. Tried to call route: {route}",
+        quoted(.allowed)
+    )]
+    OtherRoute { allowed: Vec<String>, route: String },
     #[error("the key cannot be checked: the database does not answer")]
     NoDatabase,
+}
+
+/// As Python prints a list of texts.
+fn quoted(routes: &[String]) -> String {
+    let quoted: Vec<String> = routes.iter().map(|route| format!("'{route}'")).collect();
+    quoted.join(", ")
 }

@@ -4,16 +4,16 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use subtle::ConstantTimeEq;
 
 use super::caller::{AuthError, Caller, Known};
+use super::changes::{Change, Changes};
 use super::credential::abbreviated;
 use crate::store::messages::LoadPrincipal;
 use crate::store::{Store, ask};
-use crate::types::{KeyHash, Limits, ModelAccess, NanoUsd, Principal, Role, Scope};
+use crate::types::{KeyHash, ModelAccess, Principal, Role, Scope};
 
 /// Known keys a thread keeps.
 const MOST_KNOWN: usize = 100_000;
@@ -25,20 +25,6 @@ const UNKNOWN_TTL: Duration = Duration::from_secs(5);
 
 /// What logs call a caller without a key.
 const ANYBODY: &str = "no_master_key";
-
-/// Raised when a key is made: threads that remember it as unknown look again.
-#[derive(Debug, Default)]
-pub struct Epoch(AtomicU64);
-
-impl Epoch {
-    pub fn raise(&self) {
-        self.0.fetch_add(1, Ordering::Release);
-    }
-
-    fn now(&self) -> u64 {
-        self.0.load(Ordering::Acquire)
-    }
-}
 
 /// The master key: only its hash is kept.
 pub struct Master {
@@ -74,22 +60,20 @@ impl Master {
 /// A principal that no row describes: it has no limits, and `alias` stands where a key's hash and alias would.
 fn unlimited(alias: &str, role: Role) -> Principal {
     let logged = KeyHash::of(alias);
-    let scope = |id: &str| Scope {
-        id: id.into(),
-        limits: Limits::default(),
-        spend: NanoUsd(0),
-    };
     Principal {
         key_hash: logged,
-        key: scope(&logged.to_string()),
+        key: Scope::unlimited(logged.to_string()),
         key_alias: Some(alias.into()),
         key_name: None,
         role,
         is_master: false,
         blocked: false,
         expires_at: None,
+        retires_at: None,
+        allowed_routes: Vec::new(),
+        aliases: Vec::new(),
         models: ModelAccess::default(),
-        user: Some(scope("default_user_id")),
+        user: Some(Scope::unlimited("default_user_id")),
         user_models: ModelAccess::default(),
         team: None,
         team_models: ModelAccess::default(),
@@ -101,7 +85,6 @@ struct Entry {
     /// `None`: the store does not know the key.
     known: Option<Rc<Known>>,
     loaded: Instant,
-    epoch: u64,
 }
 
 /// One a worker thread.
@@ -111,7 +94,11 @@ pub struct Directory {
     master_known: Option<Rc<Known>>,
     /// Who everybody is while there is no master key.
     anybody: Option<Rc<Known>>,
-    epoch: Arc<Epoch>,
+    changes: Arc<Changes>,
+    /// How many changes this thread knows of.
+    seen: Cell<u64>,
+    /// Whether a former secret of a key was ever presented: then a key may be known under another hash.
+    has_former: Cell<bool>,
     ttl: Duration,
     default_parallel: Option<u64>,
     entries: RefCell<HashMap<KeyHash, Entry>>,
@@ -123,7 +110,7 @@ impl Directory {
     pub fn new(
         store: Store,
         master: Option<Arc<Master>>,
-        epoch: Arc<Epoch>,
+        changes: Arc<Changes>,
         ttl: Duration,
         default_parallel: Option<u64>,
     ) -> Self {
@@ -141,7 +128,9 @@ impl Directory {
                 .map(|master| known(master.principal.clone())),
             anybody: master.is_none().then(anybody),
             master,
-            epoch,
+            seen: Cell::new(changes.count()),
+            changes,
+            has_former: Cell::new(false),
             ttl,
             default_parallel,
             entries: RefCell::default(),
@@ -172,8 +161,11 @@ impl Directory {
             key: abbreviated(key),
             hash: hash.to_string(),
         };
-        let known = self.lookup(hash).await?.ok_or_else(unknown)?;
+        let known = self.lookup(hash, now_ms()).await?.ok_or_else(unknown)?;
         let principal = &known.principal;
+        if principal.retires_at.is_some_and(|at| at <= now_ms()) {
+            return Err(unknown());
+        }
         if principal.blocked {
             return Err(AuthError::KeyBlocked);
         }
@@ -193,22 +185,34 @@ impl Directory {
         Ok(Caller { known })
     }
 
-    async fn lookup(&self, hash: KeyHash) -> Result<Option<Rc<Known>>, AuthError> {
-        let epoch = self.epoch.now();
+    async fn lookup(&self, hash: KeyHash, now_ms: i64) -> Result<Option<Rc<Known>>, AuthError> {
+        self.catch_up();
+        let seen = self.seen.get();
         let mut stale = None;
         if let Some(entry) = self.entries.borrow().get(&hash) {
             let age = entry.loaded.elapsed();
             let is_fresh = match entry.known {
                 Some(_) => age < self.ttl,
-                None => entry.epoch == epoch && age < UNKNOWN_TTL,
+                None => age < UNKNOWN_TTL,
             };
             if is_fresh {
                 return Ok(entry.known.clone());
             }
             stale = entry.known.clone();
         }
-        match ask(&self.store.auth, LoadPrincipal { key_hash: hash }).await {
-            Ok(principal) => Ok(self.remember(hash, principal, epoch)),
+        let read = LoadPrincipal {
+            key_hash: hash,
+            now_ms,
+        };
+        match ask(&self.store.auth, read).await {
+            Ok(principal) => {
+                let known = principal.map(|principal| self.known(principal));
+                // What changed while it was being read may be missing in it: good for this request, which began before.
+                if !self.has_changed_since(seen, hash, known.as_deref()) {
+                    self.remember(hash, known.clone());
+                }
+                Ok(known)
+            }
             Err(error) => {
                 log::warn!("auth: a key could not be read: {error}");
                 // Keys that are known keep working while the database is away, and are not asked for again at once.
@@ -222,20 +226,55 @@ impl Directory {
         }
     }
 
-    fn remember(
-        &self,
-        hash: KeyHash,
-        principal: Option<Principal>,
-        epoch: u64,
-    ) -> Option<Rc<Known>> {
-        let known = principal.map(|mut principal| {
-            let limits = &mut principal.key.limits;
-            limits.max_parallel_requests = limits.max_parallel_requests.or(self.default_parallel);
-            Rc::new(Known {
-                principal: Arc::new(principal),
-                places: Cell::new(None),
-            })
-        });
+    fn known(&self, mut principal: Principal) -> Rc<Known> {
+        let limits = &mut principal.key.limits;
+        limits.max_parallel_requests = limits.max_parallel_requests.or(self.default_parallel);
+        Rc::new(Known {
+            principal: Arc::new(principal),
+            places: Cell::new(None),
+        })
+    }
+
+    /// Forgets what has changed since this thread last looked.
+    fn catch_up(&self) {
+        if self.changes.count() == self.seen.get() {
+            return;
+        }
+        let (changes, count) = self.changes.since(self.seen.get());
+        let mut entries = self.entries.borrow_mut();
+        match changes {
+            None => entries.clear(),
+            Some(changes) => {
+                for change in changes {
+                    if let (Change::Key(hash), false) = (&change, self.has_former.get()) {
+                        entries.remove(hash);
+                    } else {
+                        entries
+                            .retain(|hash, entry| !touches(&change, *hash, entry.known.as_deref()));
+                    }
+                }
+            }
+        }
+        self.seen.set(count);
+    }
+
+    fn has_changed_since(&self, seen: u64, hash: KeyHash, known: Option<&Known>) -> bool {
+        if self.changes.count() == seen {
+            return false;
+        }
+        match self.changes.since(seen).0 {
+            None => true,
+            Some(changes) => changes.iter().any(|change| touches(change, hash, known)),
+        }
+    }
+
+    fn remember(&self, hash: KeyHash, known: Option<Rc<Known>>) {
+        if known
+            .as_ref()
+            .is_some_and(|known| known.principal.key_hash != hash)
+        {
+            self.has_former.set(true);
+        }
         let mut entries = self.entries.borrow_mut();
         if entries.len() >= MOST_KNOWN + MOST_UNKNOWN
             || (known.is_none() && self.unknown.get() >= MOST_UNKNOWN)
@@ -249,15 +288,24 @@ impl Directory {
         if known.is_none() {
             self.unknown.set(self.unknown.get() + 1);
         }
-        entries.insert(
-            hash,
-            Entry {
-                known: known.clone(),
-                loaded: Instant::now(),
-                epoch,
-            },
-        );
-        known
+        let loaded = Instant::now();
+        entries.insert(hash, Entry { known, loaded });
+    }
+}
+
+/// Whether a change concerns what is known under `hash`.
+fn touches(change: &Change, hash: KeyHash, known: Option<&Known>) -> bool {
+    let principal = known.map(|known| &known.principal);
+    match change {
+        Change::Key(changed) => {
+            *changed == hash || principal.is_some_and(|known| known.key_hash == *changed)
+        }
+        Change::User(id) => {
+            principal.is_some_and(|known| known.user.as_ref().is_some_and(|user| user.id == *id))
+        }
+        Change::Team(id) => {
+            principal.is_some_and(|known| known.team.as_ref().is_some_and(|team| team.id == *id))
+        }
     }
 }
 

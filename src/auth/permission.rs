@@ -13,6 +13,8 @@ pub enum Permission {
     Information,
     /// Makes and changes keys: administrators, and users for themselves.
     OwnKeys,
+    /// Sees keys: administrators and viewers all of them, users their own.
+    SeeKeys,
     /// Reads what concerns the whole proxy: administrators, and viewers of everything.
     Administration,
     /// Reads spend: administrators and viewers all of it, users their own.
@@ -35,10 +37,9 @@ impl Permission {
             (Self::Public | Self::Information, _) | (_, Role::ProxyAdmin) => Ok(()),
             (Self::Inference | Self::OwnKeys, Role::ProxyAdminViewer) => Err(Refused::Viewer),
             (Self::Inference, _) => Ok(()),
-            (Self::OwnKeys, Role::InternalUser) => Ok(()),
-            (Self::OwnKeys, _) => Err(Refused::AdminOnly),
-            (Self::Administration, Role::ProxyAdminViewer) => Ok(()),
-            (Self::Administration, _) => Err(Refused::AdminOnly),
+            (Self::OwnKeys | Self::SeeKeys, Role::InternalUser)
+            | (Self::SeeKeys | Self::Administration, Role::ProxyAdminViewer) => Ok(()),
+            (Self::OwnKeys | Self::SeeKeys | Self::Administration, _) => Err(Refused::AdminOnly),
             (Self::OwnSpend, Role::Unknown) => Err(Refused::AdminOnly),
             (Self::OwnSpend, _) => Ok(()),
         }

@@ -39,3 +39,4 @@ pub use master_key::MasterKeyProblem;
 pub use model::{LitellmParams, ModelEntry, ModelInfo, PriceField};
 pub use router_settings::{GroupAlias, RouterSettings, RoutingStrategy};
 pub use source::{LoadError, MAX_FILE_BYTES};
+pub use suggest::nearest;

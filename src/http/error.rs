@@ -173,6 +173,7 @@ impl From<AuthError> for ApiError {
             ),
             AuthError::Expired { key, .. } => Self::new(401, "expired_key", message, Some(key)),
             AuthError::Viewer { .. } => Self::new(403, "auth_error", message, none()),
+            AuthError::OtherRoute { .. } => Self::detail(403, message.into()),
             AuthError::NoDatabase => {
                 Self::new(503, "no_db_connection", message, none()).header("retry-after", "1")
             }

@@ -13,7 +13,7 @@ use super::about::{About, Answer, SchemaOf, Tag, query_of};
 use super::call_id::call_id;
 use super::error::ApiError;
 use super::{admin, body, docs, health, metrics, openai};
-use crate::auth::{AuthError, Caller, Permission, credential};
+use crate::auth::{AuthError, Caller, Permission, Visited, credential, is_granted, is_within};
 use crate::journey::Worker;
 
 /// Puts the guard for a permission in front of a handler.
@@ -137,6 +137,7 @@ impl Route {
 pub fn routes() -> impl Iterator<Item = &'static Route> {
     [
         openai::ROUTES,
+        admin::KEYS,
         admin::ROUTES,
         health::ROUTES,
         metrics::ROUTES,
@@ -228,6 +229,24 @@ async fn authorise(
             .unwrap_or_else(|| request.path().to_owned())
     };
     let role = caller.role();
+    let entries = &caller.principal().allowed_routes;
+    if !entries.is_empty() {
+        let pattern = route();
+        let visited = Visited {
+            permission,
+            pattern: &pattern,
+            path: request.path(),
+        };
+        if !is_within(entries, visited) {
+            return Err(AuthError::OtherRoute {
+                allowed: entries.clone(),
+                route: request.path().to_owned(),
+            });
+        }
+        if is_granted(entries, visited) {
+            return Ok(caller);
+        }
+    }
     permission.check(role).map_err(|refused| match refused {
         crate::auth::Refused::AdminOnly => AuthError::AdminOnly {
             route: route(),

@@ -86,7 +86,7 @@ pub fn serve(
         let directory = Directory::new(
             shared.store.clone(),
             master.clone(),
-            shared.epoch.clone(),
+            shared.changes.clone(),
             key_ttl,
             default_parallel,
         );

@@ -38,7 +38,7 @@ pub async fn admit(
     })?;
     let group = worker
         .table()
-        .resolve(model)
+        .resolve(access::target(principal, model))
         .ok_or_else(|| Failure::UnknownModel(Some(model.to_owned())))?;
     if !worker.desk.is_open() {
         return Err(Failure::LedgerClosed);

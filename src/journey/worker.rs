@@ -4,16 +4,17 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use actix::Addr;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use tokio::sync::Semaphore;
 
 use super::buffers::Buffers;
 use super::headers::prepared;
-use crate::auth::{Caller, Directory, Epoch};
+use crate::auth::{Caller, Changes, Directory};
 use crate::limits::{Enroll, EntityIx};
 use crate::metrics::{DeploymentMetrics, Metrics};
 use crate::router::{ControlHandle, Deployment, Port, RoutingTable};
-use crate::spend::{self, Desk};
+use crate::spend::{self, BudgetRenewals, Desk};
 use crate::store::Store;
 use crate::types::Operation;
 use crate::upstream::{Client, Endpoint};
@@ -39,7 +40,8 @@ pub struct Shared {
     pub metrics: Metrics,
     pub store: Store,
     pub control: Arc<ControlHandle>,
-    pub epoch: Arc<Epoch>,
+    pub changes: Arc<Changes>,
+    pub renewals: Addr<BudgetRenewals>,
     pub ledger: Arc<spend::Gauges>,
     pub journal: Arc<spend::journal::Syncer>,
     /// Exact token counts at the same time: each keeps a core busy.

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use actix::{Actor, Context, Handler, Message};
 
 use super::entity::{EntityIx, ScopeKind, Standing};
-use super::gatekeeper::{Gatekeeper, MAX_SCOPES};
-use crate::types::Scope;
+use super::gatekeeper::{Gatekeeper, MAX_SCOPES, SpentChange};
+use super::resets::Renewal;
+use crate::types::{NanoUsd, Scope};
 
 /// The mailbox of a [`Gatekeeper`] that lives on this thread.
 pub struct GatekeeperActor {
@@ -45,9 +46,95 @@ impl Handler<Enroll> for GatekeeperActor {
         let kinds = [ScopeKind::Key, ScopeKind::User, ScopeKind::Team];
         let mut places = [None; MAX_SCOPES];
         for ((place, kind), scope) in places.iter_mut().zip(kinds).zip(message.scopes) {
-            *place = scope.map(|scope| state.enroll(kind, &scope.id, scope.limits, scope.spend));
+            *place = scope.map(|scope| state.enroll(kind, &scope));
         }
         actix::MessageResult(places)
+    }
+}
+
+/// An entity has another id from now on.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Rename {
+    pub kind: ScopeKind,
+    pub from: Arc<str>,
+    pub to: Arc<str>,
+}
+
+impl Handler<Rename> for GatekeeperActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Rename, _: &mut Self::Context) {
+        let mut state = self.state.borrow_mut();
+        state.rename(message.kind, &message.from, &message.to);
+    }
+}
+
+/// An entity was deleted.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Forget {
+    pub kind: ScopeKind,
+    pub id: Arc<str>,
+}
+
+impl Handler<Forget> for GatekeeperActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Forget, _: &mut Self::Context) {
+        self.state.borrow_mut().forget(message.kind, &message.id);
+    }
+}
+
+/// Changes what an enrolled entity has spent; answers by how much that is more than before.
+#[derive(Message)]
+#[rtype(result = "Option<NanoUsd>")]
+pub struct SetSpent {
+    pub kind: ScopeKind,
+    pub id: Arc<str>,
+    pub change: SpentChange,
+}
+
+impl Handler<SetSpent> for GatekeeperActor {
+    type Result = Option<NanoUsd>;
+
+    fn handle(&mut self, message: SetSpent, _: &mut Self::Context) -> Self::Result {
+        let mut state = self.state.borrow_mut();
+        state.set_spent(message.kind, &message.id, message.change)
+    }
+}
+
+/// Begins anew what is due at this time (milliseconds since the Unix epoch), and answers all budgets that have begun anew and
+/// were not told yet.
+#[derive(Message)]
+#[rtype(result = "Vec<Renewal>")]
+pub struct TakeRenewals {
+    pub now_ms: i64,
+}
+
+impl Handler<TakeRenewals> for GatekeeperActor {
+    type Result = Vec<Renewal>;
+
+    fn handle(&mut self, message: TakeRenewals, _: &mut Self::Context) -> Self::Result {
+        let mut state = self.state.borrow_mut();
+        state.reset_due(message.now_ms);
+        state.take_renewals()
+    }
+}
+
+/// Whether an entity is counted here; then its budget is this room's.
+#[derive(Message)]
+#[rtype(result = "bool")]
+pub struct Knows {
+    pub kind: ScopeKind,
+    pub id: Arc<str>,
+}
+
+impl Handler<Knows> for GatekeeperActor {
+    type Result = bool;
+
+    fn handle(&mut self, message: Knows, _: &mut Self::Context) -> bool {
+        self.state.borrow().knows(message.kind, &message.id)
     }
 }
 

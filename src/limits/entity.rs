@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::refusal::{Limited, Refusal};
+use super::resets::Rhythm;
 use crate::policy::window::Window;
-use crate::types::{Limits, NanoUsd};
+use crate::types::{Limits, NanoUsd, Scope};
 
 /// What kind of thing an entity is. The order is the order in which refusals are named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -40,6 +41,10 @@ pub(super) struct Entity {
     pub in_flight: u64,
     pub spent: NanoUsd,
     pub held: NanoUsd,
+    /// When `spent` begins anew.
+    pub rhythm: Option<Rhythm>,
+    /// Of the row that the limits are of.
+    pub version: i64,
 }
 
 /// Where an entity stands, for headers and reports.
@@ -75,15 +80,50 @@ impl Standing {
 }
 
 impl Entity {
-    pub fn new(kind: ScopeKind, id: Arc<str>, limits: Limits, spent: NanoUsd) -> Self {
+    pub fn new(kind: ScopeKind, scope: &Scope) -> Self {
         Self {
             kind,
-            id,
-            limits,
+            id: scope.id.clone(),
+            limits: scope.limits,
             window: Window::default(),
             in_flight: 0,
-            spent,
+            spent: scope.spend,
             held: NanoUsd(0),
+            rhythm: scope.reset.as_ref().and_then(Rhythm::of),
+            version: scope.version,
+        }
+    }
+
+    /// Takes over the limits of a row unless it is older than the one they are of. What is counted and spent stays, and so
+    /// does the time of the next reset while its rhythm is the same: this state knows it better. Answers whether the rhythm
+    /// is another now.
+    pub fn update(&mut self, scope: &Scope) -> bool {
+        if scope.version < self.version {
+            return false;
+        }
+        self.version = scope.version;
+        self.limits = scope.limits;
+        let rhythm = scope.reset.as_ref().and_then(Rhythm::of);
+        let differs = rhythm.map(|rhythm| rhythm.span) != self.rhythm.map(|rhythm| rhythm.span);
+        if differs {
+            self.rhythm = rhythm;
+        }
+        differs
+    }
+
+    /// Adds to what was spent, and tells when that has crossed the soft budget.
+    pub fn spend(&mut self, cost: NanoUsd) {
+        let before = self.spent;
+        self.spent.0 = self.spent.0.saturating_add(cost.0);
+        if let Some(soft) = self.limits.soft_budget
+            && before < soft
+            && self.spent >= soft
+        {
+            log::warn!(
+                "the {} {} has crossed its soft budget of {soft} dollars",
+                self.kind.descriptor(),
+                self.id
+            );
         }
     }
 

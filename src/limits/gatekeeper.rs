@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::entity::{Entity, EntityIx, ScopeKind, Standing};
 use super::refusal::Refusal;
-use crate::types::{Limits, NanoUsd};
+use super::resets::{Agenda, Renewal};
+use crate::types::{NanoUsd, Scope};
 
 /// A call has at most this many scopes: key, user, team.
 pub const MAX_SCOPES: usize = 3;
@@ -44,6 +45,13 @@ pub struct Settlement {
     pub cost: NanoUsd,
 }
 
+/// A correction of what an entity has spent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpentChange {
+    To(NanoUsd),
+    By(NanoUsd),
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Share {
     entity: Option<EntityIx>,
@@ -70,6 +78,8 @@ pub struct Gatekeeper {
     holds: Vec<Hold>,
     free_holds: Vec<u32>,
     overshoot: NanoUsd,
+    agenda: Agenda,
+    renewals: Vec<Renewal>,
 }
 
 impl Gatekeeper {
@@ -83,6 +93,8 @@ impl Gatekeeper {
             holds: Vec::new(),
             free_holds: Vec::new(),
             overshoot: NanoUsd(0),
+            agenda: Agenda::default(),
+            renewals: Vec::new(),
         }
     }
 
@@ -90,26 +102,99 @@ impl Gatekeeper {
         self.strict
     }
 
-    /// The place of an entity. At the first time `spent` is what the store has booked; later calls update the limits and leave
-    /// the money alone, because this state knows more than any row.
-    pub fn enroll(
+    /// The place of an entity. At the first time its spend is what the store has booked; later calls update the limits and
+    /// leave the money alone, because this state knows more than any row.
+    pub fn enroll(&mut self, kind: ScopeKind, scope: &Scope) -> EntityIx {
+        let next = EntityIx(self.entities.len() as u32);
+        let place = *self.by_id.entry((kind, scope.id.clone())).or_insert(next);
+        if place == next {
+            self.entities.push(Entity::new(kind, scope));
+        }
+        let Some(entity) = self.entities.get_mut(place.0 as usize) else {
+            return place;
+        };
+        let has_other_rhythm = place == next || entity.update(scope);
+        if let (true, Some(rhythm)) = (has_other_rhythm, entity.rhythm) {
+            self.agenda.add(rhythm.at, place.0);
+        }
+        place
+    }
+
+    /// An entity has another id from now on (a key was regenerated); calls under way settle in it all the same.
+    pub fn rename(&mut self, kind: ScopeKind, from: &Arc<str>, to: &Arc<str>) {
+        let Some(place) = self.by_id.remove(&(kind, from.clone())) else {
+            return;
+        };
+        if let Some(entity) = self.entities.get_mut(place.0 as usize) {
+            entity.id = to.clone();
+        }
+        self.by_id.insert((kind, to.clone()), place);
+    }
+
+    /// An entity is gone; if its id ever comes back it is another one.
+    pub fn forget(&mut self, kind: ScopeKind, id: &Arc<str>) {
+        let place = self.by_id.remove(&(kind, id.clone()));
+        if let Some(entity) = place.and_then(|place| self.entities.get_mut(place.0 as usize)) {
+            entity.rhythm = None;
+        }
+    }
+
+    /// Changes what an enrolled entity has spent; the answer is by how much that is more than before.
+    pub fn set_spent(
         &mut self,
         kind: ScopeKind,
         id: &Arc<str>,
-        limits: Limits,
-        spent: NanoUsd,
-    ) -> EntityIx {
-        if let Some(known) = self.by_id.get(&(kind, id.clone())) {
-            if let Some(entity) = self.entities.get_mut(known.0 as usize) {
-                entity.limits = limits;
-            }
-            return *known;
+        change: SpentChange,
+    ) -> Option<NanoUsd> {
+        let place = self.by_id.get(&(kind, id.clone()))?;
+        let entity = self.entities.get_mut(place.0 as usize)?;
+        let before = entity.spent.0;
+        entity.spent.0 = match change {
+            SpentChange::To(amount) => amount.0,
+            SpentChange::By(more) => before.saturating_add(more.0),
+        };
+        Some(NanoUsd(entity.spent.0.saturating_sub(before)))
+    }
+
+    /// When the first budget begins anew, milliseconds since the Unix epoch; `None`: none ever does.
+    pub fn next_reset(&self) -> Option<i64> {
+        self.agenda.next()
+    }
+
+    /// Begins every budget anew whose time has come. `now` is in milliseconds since the Unix epoch: calendars go by the wall
+    /// clock.
+    pub fn reset_due(&mut self, now: i64) {
+        while let Some((at, place)) = self.agenda.due(now) {
+            let Some(entity) = self.entities.get_mut(place as usize) else {
+                continue;
+            };
+            let Some(rhythm) = entity.rhythm.as_mut().filter(|rhythm| rhythm.at == at) else {
+                continue;
+            };
+            let Some((_, next)) = rhythm.span.window_at(at, now) else {
+                entity.rhythm = None;
+                continue;
+            };
+            rhythm.at = next;
+            self.agenda.add(next, place);
+            self.renewals.push(Renewal {
+                kind: entity.kind,
+                id: entity.id.clone(),
+                spent: std::mem::take(&mut entity.spent),
+                was_due: at,
+                next,
+            });
         }
-        let place = EntityIx(self.entities.len() as u32);
-        self.entities
-            .push(Entity::new(kind, id.clone(), limits, spent));
-        self.by_id.insert((kind, id.clone()), place);
-        place
+    }
+
+    /// The budgets that have begun anew since this was last asked.
+    pub fn take_renewals(&mut self) -> Vec<Renewal> {
+        std::mem::take(&mut self.renewals)
+    }
+
+    /// Whether an entity of this id is counted here.
+    pub fn knows(&self, kind: ScopeKind, id: &Arc<str>) -> bool {
+        self.by_id.contains_key(&(kind, id.clone()))
     }
 
     pub fn find(&self, kind: ScopeKind, id: &Arc<str>) -> Option<Standing> {
@@ -253,7 +338,7 @@ impl Gatekeeper {
                 .settle(share.window, hold.tokens, actual.tokens);
             entity.release(share.held);
             let before = over(entity);
-            entity.spent.0 = entity.spent.0.saturating_add(actual.cost.0);
+            entity.spend(actual.cost);
             self.overshoot.0 = self.overshoot.0.saturating_add(over(entity) - before);
         }
     }

@@ -9,8 +9,12 @@ mod actor;
 mod entity;
 mod gatekeeper;
 mod refusal;
+mod resets;
 
-pub use actor::{Enroll, GatekeeperActor, Report, Reported};
+pub use actor::{
+    Enroll, Forget, GatekeeperActor, Knows, Rename, Report, Reported, SetSpent, TakeRenewals,
+};
 pub use entity::{EntityIx, ScopeKind, Standing};
-pub use gatekeeper::{Ask, Gatekeeper, HoldId, Settlement};
+pub use gatekeeper::{Ask, Gatekeeper, HoldId, Settlement, SpentChange};
 pub use refusal::{Limited, Refusal};
+pub use resets::Renewal;

@@ -21,13 +21,21 @@ impl DeniedBy {
     }
 }
 
-/// Whether `principal` may call what it asks for as `model`.
+/// The model that `principal` means by a name: one of its key's own names for models, or the name itself.
+pub fn target<'a>(principal: &'a Principal, model: &'a str) -> &'a str {
+    let own = principal.aliases.iter().find(|(name, _)| name == model);
+    own.map_or(model, |(_, target)| target)
+}
+
+/// Whether `principal` may call what it asks for as `model`. The key's list may hold its own name for the model or the model
+/// that is meant; the lists of team and user know only the latter.
 pub fn check(principal: &Principal, model: &str) -> Result<(), DeniedBy> {
-    if !key_allows(principal, model) {
+    let target = target(principal, model);
+    if !key_allows(principal, model) && !key_allows(principal, target) {
         return Err(DeniedBy::Key);
     }
     if principal.team.is_some() {
-        return if allows(&principal.team_models, model) {
+        return if allows(&principal.team_models, target) {
             Ok(())
         } else {
             Err(DeniedBy::Team)
@@ -39,7 +47,7 @@ pub fn check(principal: &Principal, model: &str) -> Result<(), DeniedBy> {
         .0
         .iter()
         .any(|entry| entry == "no-default-models");
-    if principal.user.is_some() && (closed || !allows(&principal.user_models, model)) {
+    if principal.user.is_some() && (closed || !allows(&principal.user_models, target)) {
         return Err(DeniedBy::User);
     }
     Ok(())
@@ -85,16 +93,12 @@ fn matches_pattern(pattern: &str, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::{KeyHash, Limits, NanoUsd, Role, Scope};
+    use crate::types::{KeyHash, Role, Scope};
 
     fn principal(key: &[&str], team: Option<&[&str]>, user: Option<&[&str]>) -> Principal {
         let access =
             |list: &[&str]| ModelAccess(list.iter().map(|entry| (*entry).to_owned()).collect());
-        let scope = || Scope {
-            id: "x".into(),
-            limits: Limits::default(),
-            spend: NanoUsd(0),
-        };
+        let scope = || Scope::unlimited("x");
         Principal {
             key_hash: KeyHash::of("sk-x"),
             key: scope(),
@@ -104,6 +108,9 @@ mod tests {
             is_master: false,
             blocked: false,
             expires_at: None,
+            retires_at: None,
+            allowed_routes: Vec::new(),
+            aliases: Vec::new(),
             models: access(key),
             user: user.map(|_| scope()),
             user_models: access(user.unwrap_or_default()),
@@ -144,6 +151,27 @@ mod tests {
         for (principal, expected) in cases {
             assert_eq!(check(&principal, "m"), expected, "{principal:?}");
         }
+    }
+
+    #[test]
+    fn a_key_may_have_its_own_names() {
+        let named = |key: &[&str], user: Option<&[&str]>| Principal {
+            aliases: vec![("short".into(), "m".into())],
+            ..principal(key, None, user)
+        };
+        let all: &[&str] = &[];
+        for (principal, model, expected) in [
+            (named(&["short"], None), "short", Ok(())),
+            (named(&["m"], None), "short", Ok(())),
+            (named(&["short"], None), "m", Err(DeniedBy::Key)),
+            (named(&["n"], None), "short", Err(DeniedBy::Key)),
+            (named(all, Some(&["short"])), "short", Err(DeniedBy::User)),
+            (named(all, Some(&["m"])), "short", Ok(())),
+        ] {
+            assert_eq!(check(&principal, model), expected, "{principal:?}");
+        }
+        assert_eq!(target(&named(all, None), "short"), "m");
+        assert_eq!(target(&named(all, None), "other"), "other");
     }
 
     #[test]

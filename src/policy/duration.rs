@@ -150,6 +150,38 @@ impl Span {
         )))
     }
 
+    /// The window of a budget that `now` lies in, as its begin and its end, when one began at `reset`: what
+    /// [`Self::next_reset`] leads to from reset to reset. `None` before `reset`, and beyond the calendar.
+    pub fn window_at(self, reset: i64, now: i64) -> Option<(i64, i64)> {
+        if now < reset {
+            return None;
+        }
+        // Short windows may have passed by the million. They are aligned to minutes, hours and days, so that the sequence
+        // can be picked up a little before now.
+        let aligned_to = match self.unit {
+            Unit::Second => Some(Unit::Minute),
+            Unit::Minute => Some(Unit::Hour),
+            Unit::Hour => Some(Unit::Day),
+            Unit::Day | Unit::Week | Unit::Month => None,
+        };
+        let mut begin = reset;
+        if let Some(unit) = aligned_to {
+            let length = i64::from(self.count).saturating_mul(self.unit.seconds() as i64);
+            let back = length.saturating_add(unit.seconds() as i64);
+            let before = now.saturating_sub(back.saturating_mul(2 * MS_PER_SECOND));
+            if before > reset {
+                begin = self.next_reset(before)?;
+            }
+        }
+        loop {
+            let end = self.next_reset(begin)?;
+            if end > now {
+                return Some((begin, end));
+            }
+            begin = end;
+        }
+    }
+
     /// The next reset of a budget after `now`, aligned to the calendar as LiteLLM 1.106.2 does it:
     ///
     /// - seconds and minutes: the next multiple within the minute or hour;
@@ -366,6 +398,63 @@ mod tests {
                 "{now} + {span}"
             );
         }
+    }
+
+    #[test]
+    fn windows_follow_each_other() {
+        for (reset, now, span, begin, end) in [
+            (
+                "2030-01-02T00:00:00Z",
+                "2030-01-02T00:00:00Z",
+                "1d",
+                "2030-01-02T00:00:00Z",
+                "2030-01-03T00:00:00Z",
+            ),
+            (
+                "2030-01-02T00:00:00Z",
+                "2030-01-09T12:00:00Z",
+                "1d",
+                "2030-01-09T00:00:00Z",
+                "2030-01-10T00:00:00Z",
+            ),
+            (
+                "2030-01-02T00:00:00Z",
+                "2030-01-09T12:00:00Z",
+                "3d",
+                "2030-01-08T00:00:00Z",
+                "2030-01-11T00:00:00Z",
+            ),
+            (
+                "2030-02-01T00:00:00Z",
+                "2030-04-15T12:00:00Z",
+                "1mo",
+                "2030-04-01T00:00:00Z",
+                "2030-05-01T00:00:00Z",
+            ),
+            (
+                "2030-01-02T00:00:00Z",
+                "2049-01-09T12:00:29Z",
+                "30s",
+                "2049-01-09T12:00:00Z",
+                "2049-01-09T12:00:30Z",
+            ),
+            (
+                "2030-01-02T00:00:00Z",
+                "2049-01-09T12:59:29Z",
+                "6h",
+                "2049-01-09T12:00:00Z",
+                "2049-01-09T18:00:00Z",
+            ),
+        ] {
+            let window = span.parse::<Span>().unwrap().window_at(at(reset), at(now));
+            assert_eq!(window, Some((at(begin), at(end))), "{span} at {now}");
+        }
+        let day = "1d".parse::<Span>().unwrap();
+        assert_eq!(
+            day.window_at(at("2030-01-02T00:00:00Z"), at("2030-01-01T00:00:00Z")),
+            None
+        );
+        assert_eq!(day.window_at(0, at("9999-12-31T12:00:00Z")), None);
     }
 
     proptest! {

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::deployment::DeploymentState;
 use super::table::{Group, RoutingTable};
@@ -74,6 +74,7 @@ impl Control {
     /// Answers a turn: endings first, then the rest in order.
     pub fn turn(&mut self, turn: &Turn) -> TurnAnswer {
         let now = self.now();
+        self.begin_budgets_anew();
         for end in &turn.ends {
             self.contained(|control| control.end(end, now));
         }
@@ -93,6 +94,17 @@ impl Control {
             );
         }
         answer
+    }
+
+    /// Before anything of a turn is decided: so no call sees a budget whose window is over.
+    fn begin_budgets_anew(&mut self) {
+        let Some(next) = self.gatekeeper.borrow().next_reset() else {
+            return;
+        };
+        let now = wall_clock_ms();
+        if now >= next {
+            self.contained(|control| control.gatekeeper.borrow_mut().reset_due(now));
+        }
     }
 
     fn contained<T>(&mut self, step: impl FnOnce(&mut Self) -> T) -> Option<T> {
@@ -254,6 +266,12 @@ impl Control {
             *count = count.saturating_sub(1);
         }
     }
+}
+
+/// Milliseconds since the Unix epoch.
+fn wall_clock_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.unwrap_or_default().as_millis() as i64
 }
 
 #[cfg(test)]

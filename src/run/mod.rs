@@ -15,13 +15,13 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use actix::{Actor, Arbiter};
 use actix_rt::signal::unix;
 use tokio::sync::Semaphore;
 
-use crate::auth::Epoch;
+use crate::auth::Changes;
 use crate::cli::{self, Flag, Lack, ModelsError, Options};
 use crate::config::{BudgetEnforcement, Config, GeneralSettings, LoadError, MasterKeyProblem};
 use crate::http::{DocsSettings, RootPath, RootPathError, Running, ServeError, serve};
@@ -30,9 +30,11 @@ use crate::metrics::Metrics;
 use crate::router::{self, RoutingTable};
 use crate::spend::journal::{FOLDER, Syncer};
 use crate::spend::{
-    Flush, Gauges, RecoveryError, SpendLogger, WRITE_INTERVAL, book_settled, recover,
+    BudgetRenewals, Flush, Gauges, RecoveryError, SpendLogger, WRITE_INTERVAL, book_settled,
+    recover,
 };
-use crate::store::{Pools, Store, StoreError};
+use crate::store::messages::ResetOverdue;
+use crate::store::{Pools, Store, StoreError, ask};
 use crate::types::DatabaseUrl;
 
 use data_dir::DataDir;
@@ -213,10 +215,19 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
     if recovered > 0 {
         log::info!("ledger: {recovered} rows of an earlier process were booked from its journal");
     }
+    let now_ms = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_millis() as i64;
+    let renewed = ask(&store.admin, ResetOverdue { now_ms }).await?;
+    if renewed > 0 {
+        log::info!("{renewed} budgets have begun anew since the last process");
+    }
     let strict = general.budget_enforcement == BudgetEnforcement::Strict;
     let table = Arc::new(RoutingTable::compile(config));
     let control = router::start(table.clone(), window, strict)
         .map_err(|error| RunError::Other(error.to_string()))?;
+    let renewals = BudgetRenewals::new(control.gatekeeper().clone(), store.clone()).start();
     let syncer = Syncer::start()
         .map_err(|error| RunError::Other(format!("the journal's thread did not start: {error}")))?;
     let ledger = Arc::new(Gauges::default());
@@ -240,7 +251,8 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
         metrics: Metrics::new().map_err(|error| RunError::Other(error.to_string()))?,
         store: store.clone(),
         control,
-        epoch: Arc::<Epoch>::default(),
+        changes: Arc::<Changes>::default(),
+        renewals,
         ledger,
         journal: syncer.clone(),
         counts: Arc::new(Semaphore::new(COUNTS)),

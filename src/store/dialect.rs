@@ -120,21 +120,20 @@ pub(super) fn insert_log_rows(conn: &mut AnyConnection, rows: &[LogRow<'_>]) -> 
     Ok(())
 }
 
-/// Adds to what a key spent, and notes when it was used.
+/// Adds to what a key spent, and notes when it was used; `false` when there is no such key.
 pub(super) fn charge_key(
     conn: &mut AnyConnection,
     id: &str,
     spend: i64,
     active_ms: i64,
-) -> QueryResult<()> {
+) -> QueryResult<bool> {
     let charge = Charge {
         table: PhantomData::<keys::table>,
         id,
         spend,
         active_ms,
     };
-    on_either!(conn, conn => charge.execute(conn)?);
-    Ok(())
+    Ok(on_either!(conn, conn => charge.execute(conn)?) > 0)
 }
 
 pub(super) fn charge_user(conn: &mut AnyConnection, id: &str, spend: i64) -> QueryResult<()> {

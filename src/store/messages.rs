@@ -6,10 +6,13 @@ use actix::Message;
 
 use super::executor::Query;
 use super::names::NameCache;
-use super::queries::{self, DaySpend, LedgerTotals, LogQuery, PerDayQuery};
+use super::queries::{
+    self, DaySpend, Deletion, DueReset, KeyPage, KeyQuery, LedgerTotals, LogQuery, PerDayQuery,
+    ResetBooking,
+};
 use super::{
-    AnyConnection, FlushBatch, FlushReport, JournalId, KeyInfo, NewKey, NewTeam, NewUser,
-    StoreError,
+    AnyConnection, DeletedKeyRow, FlushBatch, FlushReport, JournalId, KeyInfo, KeyUpdate, NewKey,
+    NewTeam, NewUser, Rotation, StoreError,
 };
 use crate::types::{KeyHash, Principal, SpendRow};
 
@@ -42,11 +45,46 @@ macro_rules! messages {
 
 messages! {
     /// The caller whose key has this hash: one joined read. To `Store::auth`.
-    LoadPrincipal { key_hash: KeyHash } => Option<Principal>,
-        by: |conn, _| queries::load_principal(conn, key_hash);
+    LoadPrincipal { key_hash: KeyHash, now_ms: i64 } => Option<Principal>,
+        by: |conn, _| queries::load_principal(conn, key_hash, now_ms);
 
-    /// Fails with `AliasTaken`, `KeyExists` or `TeamMissing`. To `Store::admin`, as the next eight.
+    /// Fails with `AliasTaken`, `KeyExists` or `TeamMissing`. To `Store::admin`, as all that follow but the last three.
     InsertKey { key: NewKey } => (), by: |conn, _| queries::insert_key(conn, &key);
+
+    /// The key as it is then. Fails with `AliasTaken` or `TeamMissing`.
+    ChangeKey { key_hash: KeyHash, update: KeyUpdate } => Option<KeyInfo>,
+        by: |conn, _| queries::update_key(conn, key_hash, &update);
+
+    /// The key under its new hash. Fails with `KeyExists`, `AliasTaken` or `TeamMissing`.
+    RotateKey { old: KeyHash, new: KeyHash, rotation: Rotation, update: KeyUpdate } => Option<KeyInfo>,
+        by: |conn, _| queries::rotate_key(conn, old, new, &rotation, &update);
+
+    /// Those that there were.
+    DeleteKeys { keys: Vec<KeyHash>, deletion: Deletion } => Vec<KeyInfo>,
+        by: |conn, _| queries::delete_keys(conn, &keys, &deletion);
+
+    /// Alias and hash of those that there are.
+    FindAliases { aliases: Vec<String> } => Vec<(String, KeyHash)>,
+        by: |conn, _| queries::keys_by_alias(conn, &aliases);
+
+    /// One page of the keys.
+    ListKeys { query: KeyQuery } => KeyPage, by: |conn, _| queries::key_page(conn, &query);
+
+    /// One page of the archive, and how many rows there are.
+    ListDeletedKeys { query: KeyQuery } => (Vec<DeletedKeyRow>, i64),
+        by: |conn, _| queries::deleted_key_page(conn, &query);
+
+    /// One page of the aliases in use, and how many there are.
+    ListAliases { query: KeyQuery } => (Vec<String>, i64), by: |conn, _| queries::key_aliases(conn, &query);
+
+    /// Budgets whose time has come.
+    DueResets { now_ms: i64 } => Vec<DueReset>, by: |conn, _| queries::due_resets(conn, now_ms);
+
+    /// Once, however often it is sent.
+    BookReset { reset: ResetBooking } => (), by: |conn, _| queries::book_reset(conn, &reset);
+
+    /// At start alone: how many budgets began anew.
+    ResetOverdue { now_ms: i64 } => usize, by: |conn, _| queries::reset_overdue(conn, now_ms);
 
     /// Everything about a key.
     ReadKey { key_hash: KeyHash } => Option<KeyInfo>, by: |conn, _| queries::key_info(conn, key_hash);
@@ -69,7 +107,7 @@ messages! {
     /// Whether the database answers.
     Ping {} => (), by: |conn, _| queries::ping(conn);
 
-    /// Books a batch, exactly once however often it is sent. To `Store::ledger`, as the next two.
+    /// Books a batch, exactly once however often it is sent. To `Store::ledger`, as the last two.
     FlushSpend { batch: Arc<FlushBatch> } => FlushReport,
         by: |conn, names| queries::flush_spend(conn, names, &batch);
 

@@ -31,4 +31,7 @@ pub use executor::{DbExecutor, Query, ask};
 pub use flush::{FlushBatch, FlushItem, FlushReport, JournalId, RefusedRow};
 pub use names::NameCache;
 pub use open::{Pools, Store};
-pub use rows::{KeyInfo, KeyRow, NewKey, NewTeam, NewUser, TeamRow, UserRow};
+pub use rows::{
+    DeletedKeyRow, KeyChanges, KeyInfo, KeyRow, KeyUpdate, NewKey, NewTeam, NewUser, OwnerType,
+    Rotation, TeamRow, UserRow,
+};

@@ -65,6 +65,34 @@ diesel::table! {
         updated_at -> BigInt,
         updated_by -> Nullable<Text>,
         last_active_at -> Nullable<BigInt>,
+        soft_budget -> Nullable<BigInt>,
+        key_type -> Nullable<Text>,
+        allowed_routes -> Text,
+        rotation_count -> BigInt,
+        last_rotation_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    retired_keys (old_hash) {
+        old_hash -> Text,
+        token_hash -> Text,
+        revoke_at -> BigInt,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    deleted_keys (id) {
+        id -> Text,
+        token_hash -> Text,
+        key_alias -> Nullable<Text>,
+        user_id -> Nullable<Text>,
+        team_id -> Nullable<Text>,
+        document -> Text,
+        deleted_at -> BigInt,
+        deleted_by -> Nullable<Text>,
+        deleted_by_key -> Nullable<Text>,
     }
 }
 
@@ -146,5 +174,5 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(keys, users, teams);
+diesel::allow_tables_to_appear_in_same_query!(keys, users, teams, retired_keys);
 diesel::allow_tables_to_appear_in_same_query!(spend_logs, daily_spend);

@@ -18,7 +18,7 @@ pub use ids::{DeploymentId, KeyHash, LedgerId};
 pub use money::{AmountError, NanoUsd, Price, PriceError};
 pub use operation::Operation;
 pub use pieces::{Pieces, PiecesBuilder};
-pub use principal::{Limits, ModelAccess, Principal, Role, Scope};
+pub use principal::{BudgetReset, Limits, ModelAccess, Principal, Role, Scope};
 pub use secret::Secret;
 pub use spend_row::{CallStatus, SpendRow};
 pub use usage::Usage;

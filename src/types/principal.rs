@@ -46,8 +46,10 @@ pub struct Limits {
     pub tpm: Option<u64>,
     /// Requests at the same time.
     pub max_parallel_requests: Option<u64>,
-    /// Money in all.
+    /// Money in all, or since the last reset.
     pub max_budget: Option<NanoUsd>,
+    /// Money from which on a warning is logged; nothing is refused for it.
+    pub soft_budget: Option<NanoUsd>,
 }
 
 /// One entity whose limits a call must fit and whose spend it adds to.
@@ -58,6 +60,32 @@ pub struct Scope {
     pub limits: Limits,
     /// What the store had booked when this was read.
     pub spend: NanoUsd,
+    /// When the budget begins anew; `None`: never.
+    pub reset: Option<BudgetReset>,
+    /// Grows with every change of the stored row (its `updated_at`): of two readings the greater one is newer.
+    pub version: i64,
+}
+
+impl Scope {
+    /// An entity that nothing limits and no row stands for.
+    pub fn unlimited(id: impl Into<Arc<str>>) -> Self {
+        Self {
+            id: id.into(),
+            limits: Limits::default(),
+            spend: NanoUsd(0),
+            reset: None,
+            version: 0,
+        }
+    }
+}
+
+/// A budget that begins anew at times.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BudgetReset {
+    /// `budget_duration` as it was given: `30d`, `1mo` …
+    pub every: Arc<str>,
+    /// The next time, milliseconds since the Unix epoch.
+    pub at: i64,
 }
 
 /// A list of models at one scope: empty, `*` and `all-proxy-models` allow every model.
@@ -78,6 +106,13 @@ pub struct Principal {
     pub blocked: bool,
     /// Milliseconds since the Unix epoch.
     pub expires_at: Option<i64>,
+    /// The secret that was presented is a former one of a regenerated key, good until then (milliseconds since the Unix
+    /// epoch).
+    pub retires_at: Option<i64>,
+    /// Routes and groups of routes the key is held to; none: all that its role may.
+    pub allowed_routes: Vec<String>,
+    /// Names the key has of its own for models: name, model.
+    pub aliases: Vec<(String, String)>,
     pub models: ModelAccess,
     pub user: Option<Scope>,
     pub user_models: ModelAccess,

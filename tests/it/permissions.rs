@@ -63,7 +63,25 @@ const MATRIX: &[(&str, &str, &str)] = &[
     ("GET", "/v1/models", "Y Y Y Y Y Y Y 1 1 1 1 1"),
     ("GET", "/models", "Y Y Y Y Y Y Y 1 1 1 1 1"),
     ("GET", "/key/info", "Y Y Y Y Y Y Y 1 1 1 1 1"),
+    ("POST", "/v2/key/info", "Y Y Y Y Y Y Y 1 1 1 1 1"),
+    ("GET", "/key/list", "Y Y Y Y Y Y 3 1 1 1 1 1"),
+    ("GET", "/key/aliases", "Y Y Y Y 1 Y 1 1 1 1 1 1"),
     ("POST", "/key/generate", "Y Y 3 Y 1 Y 1 1 1 1 1 1"),
+    ("POST", "/key/update", "Y Y 3 Y 1 Y 1 1 1 1 1 1"),
+    ("POST", "/key/delete", "Y Y 3 Y 1 Y 1 1 1 1 1 1"),
+    ("POST", "/key/block", "Y Y 3 Y 1 Y 1 1 1 1 1 1"),
+    ("POST", "/key/unblock", "Y Y 3 Y 1 Y 1 1 1 1 1 1"),
+    ("POST", "/key/regenerate", "Y Y 3 Y 1 Y 1 1 1 1 1 1"),
+    (
+        "POST",
+        "/key/{key:.+}/regenerate",
+        "Y Y 3 Y 1 Y 1 1 1 1 1 1",
+    ),
+    (
+        "POST",
+        "/key/{key:.+}/reset_spend",
+        "Y Y 3 Y 1 Y 1 1 1 1 1 1",
+    ),
     ("GET", "/spend/logs", "Y Y Y Y Y Y 1 1 1 1 1 1"),
     ("GET", "/metrics", "Y Y Y Y Y Y Y 1 1 1 1 1"),
     ("GET", "/metrics/", "Y Y Y Y Y Y Y 1 1 1 1 1"),
@@ -128,7 +146,7 @@ fn request(route: &Route) -> Request {
     let path = &route.path.replace("{model:.+}", "m");
     match path.as_str() {
         "/v1/chat/completions" | "/chat/completions" => Request::post(path, chat("m").to_string()),
-        _ if route.method == "POST" => Request::post(path, "{}"),
+        _ if route.method == "POST" => Request::post(&path.replace("{key:.+}", "none"), "{}"),
         _ => Request::new(route.method.as_str(), path),
     }
 }

@@ -9,7 +9,7 @@ use time::Date;
 use time::macros::format_description;
 use utoipa::IntoParams;
 
-use super::key_info::hash_of;
+use super::keys::hash_of;
 use crate::auth::iso;
 use crate::http::error::ApiError;
 use crate::http::route::Call;

@@ -2,6 +2,7 @@
 
 use super::super::Limited;
 use super::*;
+use crate::types::{BudgetReset, Limits};
 use proptest::prelude::*;
 
 const MINUTE: u64 = 60_000;
@@ -11,9 +12,16 @@ fn keeper(strict: bool, limits: [Limits; 3]) -> (Gatekeeper, [Option<EntityIx>; 
     let kinds = [ScopeKind::Key, ScopeKind::User, ScopeKind::Team];
     let mut places = [None; 3];
     for ((place, kind), limits) in places.iter_mut().zip(kinds).zip(limits) {
-        *place = Some(keeper.enroll(kind, &"x".into(), limits, NanoUsd(0)));
+        *place = Some(keeper.enroll(kind, &scope("x", limits)));
     }
     (keeper, places)
+}
+
+fn scope(id: &str, limits: Limits) -> Scope {
+    Scope {
+        limits,
+        ..Scope::unlimited(id)
+    }
 }
 
 fn ask(scopes: [Option<EntityIx>; 3], tokens: u64, hold: i64) -> Ask {
@@ -45,7 +53,7 @@ fn budget(amount: i64) -> Limits {
 fn a_refused_call_burns_nothing_anywhere() {
     // LiteLLM charges the team for call 3; then call 4 of another key would be refused.
     let (mut keeper, scopes) = keeper(false, [rpm(2), Limits::default(), rpm(3)]);
-    let other = keeper.enroll(ScopeKind::Key, &"k2".into(), Limits::default(), NanoUsd(0));
+    let other = keeper.enroll(ScopeKind::Key, &Scope::unlimited("k2"));
     assert!(keeper.admit(&ask(scopes, 0, 0), 0).is_ok());
     assert!(keeper.admit(&ask(scopes, 0, 0), 1000).is_ok());
     let refusal = keeper.admit(&ask(scopes, 0, 0), 2000).unwrap_err();
@@ -192,6 +200,114 @@ fn a_team_key_is_not_bound_by_its_users_budget() {
     );
 }
 
+fn spend(keeper: &mut Gatekeeper, scopes: [Option<EntityIx>; 3], cost: i64) {
+    let hold = keeper.admit(&ask(scopes, 0, 0), 0).unwrap();
+    let cost = NanoUsd(cost);
+    keeper.settle(hold, Settlement { tokens: 0, cost });
+}
+
+#[test]
+fn a_budget_begins_anew_when_it_is_due_and_not_before() {
+    let mut keeper = Gatekeeper::new(MINUTE, false);
+    let monthly = |at| Scope {
+        limits: budget(10),
+        reset: Some(BudgetReset {
+            every: "1mo".into(),
+            at,
+        }),
+        ..Scope::unlimited("k")
+    };
+    // 2030-02-01 and 2030-03-01.
+    let (february, march) = (1_896_134_400_000, 1_898_553_600_000);
+    let place = keeper.enroll(ScopeKind::Key, &monthly(february));
+    let scopes = [Some(place), None, None];
+    spend(&mut keeper, scopes, 12);
+    assert!(keeper.admit(&ask(scopes, 0, 0), 0).is_err());
+    keeper.reset_due(february - 1);
+    assert!(keeper.admit(&ask(scopes, 0, 0), 0).is_err());
+    assert!(keeper.take_renewals().is_empty());
+
+    // What is under way at that moment counts for the window it ends in.
+    keeper.set_spent(ScopeKind::Key, &"k".into(), SpentChange::To(NanoUsd(9)));
+    let under_way = keeper.admit(&ask(scopes, 0, 0), 0).unwrap();
+    keeper.reset_due(february);
+    keeper.settle(
+        under_way,
+        Settlement {
+            tokens: 0,
+            cost: NanoUsd(4),
+        },
+    );
+    assert_eq!(keeper.standing(place).spent, NanoUsd(4));
+    let renewal = Renewal {
+        kind: ScopeKind::Key,
+        id: "k".into(),
+        spent: NanoUsd(9),
+        was_due: february,
+        next: march,
+    };
+    assert_eq!(keeper.take_renewals(), [renewal]);
+
+    // A reading of the row from before the reset was booked changes nothing.
+    keeper.enroll(ScopeKind::Key, &monthly(february));
+    keeper.reset_due(february + 1);
+    assert!(keeper.take_renewals().is_empty());
+    assert_eq!(keeper.standing(place).spent, NanoUsd(4));
+    // Many windows later it is one renewal.
+    keeper.reset_due(march + 400 * 86_400_000);
+    assert_eq!(keeper.take_renewals().len(), 1);
+}
+
+#[test]
+fn of_two_readings_of_a_row_the_newer_holds() {
+    let mut keeper = Gatekeeper::new(MINUTE, false);
+    let read = |version, limit| Scope {
+        version,
+        ..scope("k", rpm(limit))
+    };
+    let place = keeper.enroll(ScopeKind::Key, &read(7, 1));
+    keeper.enroll(ScopeKind::Key, &read(9, 3));
+    keeper.enroll(ScopeKind::Key, &read(8, 2));
+    assert_eq!(keeper.standing(place).limits.rpm, Some(3));
+}
+
+#[test]
+fn a_renamed_key_keeps_what_it_used_and_a_forgotten_one_does_not() {
+    let mut keeper = Gatekeeper::new(MINUTE, false);
+    let old = keeper.enroll(ScopeKind::Key, &scope("old", budget(10)));
+    let under_way = keeper
+        .admit(&ask([Some(old), None, None], 0, 3), 0)
+        .unwrap();
+    spend(&mut keeper, [Some(old), None, None], 4);
+    keeper.rename(ScopeKind::Key, &"old".into(), &"new".into());
+    assert!(!keeper.knows(ScopeKind::Key, &"old".into()));
+    let new = keeper.enroll(ScopeKind::Key, &scope("new", budget(10)));
+    keeper.settle(
+        under_way,
+        Settlement {
+            tokens: 0,
+            cost: NanoUsd(3),
+        },
+    );
+    assert_eq!((new, keeper.standing(new).spent), (old, NanoUsd(7)));
+
+    let under_way = keeper
+        .admit(&ask([Some(new), None, None], 0, 3), 0)
+        .unwrap();
+    keeper.forget(ScopeKind::Key, &"new".into());
+    let another = keeper.enroll(ScopeKind::Key, &scope("new", budget(10)));
+    keeper.settle(
+        under_way,
+        Settlement {
+            tokens: 0,
+            cost: NanoUsd(3),
+        },
+    );
+    assert_ne!(another, new);
+    assert_eq!(keeper.standing(another).spent, NanoUsd(0));
+    assert_eq!(keeper.open_holds(), 0);
+}
+
 proptest! {
     /// G1, G2: whatever comes and goes in whatever order, no limit is passed, strict budgets are kept, nothing leaks.
     #[test]
@@ -204,6 +320,7 @@ proptest! {
             tpm: Some(tpm),
             max_parallel_requests: Some(parallel),
             max_budget: Some(NanoUsd(budget)),
+            soft_budget: None,
         });
         let (mut keeper, scopes) = keeper(true, limits);
         let mut open: Vec<(HoldId, u64, i64)> = Vec::new();

@@ -14,6 +14,7 @@ use diesel::prelude::*;
 use self::encode::{Refs, log_row};
 use self::sums::{DailySums, EntitySums};
 use super::names::{NameCache, Resolver};
+use super::queries::current_hash;
 use super::schema::spend_logs;
 use super::{AnyConnection, StoreError, dialect};
 use crate::types::SpendRow;
@@ -287,7 +288,15 @@ impl<'c, 'n> Booking<'c, 'n> {
     /// An entity without a row (the master key, a user never created) has its money in the logs and the days.
     fn add_sums(&mut self) -> Result<(), StoreError> {
         for (hash, sum) in &self.entities.keys {
-            dialect::charge_key(self.conn, &hash.to_string(), sum.spend, sum.last_active_ms)?;
+            let id = hash.to_string();
+            if dialect::charge_key(self.conn, &id, sum.spend, sum.last_active_ms)? {
+                continue;
+            }
+            // It was regenerated while the call was under way.
+            let active = current_hash(self.conn, &id)?;
+            if active != id {
+                dialect::charge_key(self.conn, &active, sum.spend, sum.last_active_ms)?;
+            }
         }
         for (id, spend) in self.entities.users.iter().filter(|(_, spend)| **spend != 0) {
             dialect::charge_user(self.conn, id, *spend)?;

@@ -1,75 +1,16 @@
-//! Keys, users and teams: writing them, and showing a key.
+//! Users and teams: writing them; and what every owner of a budget and of models needs.
 
 use std::collections::BTreeSet;
 
 use diesel::prelude::*;
-use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
 use super::super::dialect;
-use super::super::error::constraint;
 use super::super::names::{NameKind, id_of};
-use super::super::rows::{
-    GrantRow, KeyInfo, KeyRow, NewKey, NewTeam, NewUser, OwnerType, TeamRow, UserRow,
-};
-use super::super::schema::{daily_spend, keys, model_grants};
+use super::super::rows::{GrantRow, NewTeam, NewUser, OwnerType, TeamRow, UserRow};
+use super::super::schema::{daily_spend, model_grants};
 use super::super::sum::sum_i64;
 use super::super::{AnyConnection, StoreError};
-use crate::types::{KeyHash, NanoUsd};
-
-/// Inserts a key with its models. Of several concurrent calls with one alias exactly one succeeds.
-///
-/// Fails with `AliasTaken`, `KeyExists` (the stored row stays as it is) or `TeamMissing`. A user that does not exist is
-/// no error: keys may name one before it is created.
-pub fn insert_key(conn: &mut AnyConnection, new: &NewKey) -> Result<(), StoreError> {
-    dialect::write_transaction(conn, |conn| {
-        let total_spend = booked_so_far(conn, NameKind::Key, &new.row.token_hash)?;
-        let row = KeyRow {
-            total_spend,
-            ..new.row.clone()
-        };
-        diesel::insert_into(keys::table)
-            .values(&row)
-            .execute(conn)
-            .map_err(|error| not_inserted(error, &row))?;
-        set_grants(conn, OwnerType::Key, &row.token_hash, &new.models)
-    })
-}
-
-fn not_inserted(error: DieselError, row: &KeyRow) -> StoreError {
-    let DieselError::DatabaseError(kind, information) = &error else {
-        return error.into();
-    };
-    match kind {
-        DatabaseErrorKind::ForeignKeyViolation => {
-            StoreError::TeamMissing(row.team_id.clone().unwrap_or_default())
-        }
-        DatabaseErrorKind::UniqueViolation
-            if constraint(information.as_ref()).contains("key_alias") =>
-        {
-            StoreError::AliasTaken(row.key_alias.clone().unwrap_or_default())
-        }
-        DatabaseErrorKind::UniqueViolation => StoreError::KeyExists,
-        _ => error.into(),
-    }
-}
-
-/// Everything about a key; by the primary key, its models by theirs.
-pub fn key_info(conn: &mut AnyConnection, hash: KeyHash) -> Result<Option<KeyInfo>, StoreError> {
-    let hash = hash.to_string();
-    let row = keys::table
-        .find(&hash)
-        .select(KeyRow::as_select())
-        .first(conn)
-        .optional()?;
-    let Some(row) = row else { return Ok(None) };
-    let models = model_grants::table
-        .filter(model_grants::owner_type.eq(OwnerType::Key as i16))
-        .filter(model_grants::owner_id.eq(&hash))
-        .order(model_grants::position)
-        .select(model_grants::model)
-        .load(conn)?;
-    Ok(Some(KeyInfo { row, models }))
-}
+use crate::types::NanoUsd;
 
 /// Inserts a user or changes one; spend of a row that exists stays.
 pub fn upsert_user(conn: &mut AnyConnection, new: &NewUser) -> Result<(), StoreError> {
@@ -102,7 +43,7 @@ pub fn upsert_team(conn: &mut AnyConnection, new: &NewTeam) -> Result<(), StoreE
 }
 
 /// What the ledger holds under an id before its row exists: so `total_spend` is the sum of the logs from the beginning.
-fn booked_so_far(
+pub(super) fn booked_so_far(
     conn: &mut AnyConnection,
     kind: NameKind,
     text: &str,
@@ -120,7 +61,7 @@ fn booked_so_far(
     Ok(NanoUsd(booked.unwrap_or_default()))
 }
 
-fn set_grants(
+pub(super) fn set_grants(
     conn: &mut AnyConnection,
     owner: OwnerType,
     owner_id: &str,

@@ -1,7 +1,10 @@
 //! The queries, as functions of a connection. Each reads or writes one thing and blocks until it is done.
 
 mod access;
+mod budget_resets;
 mod checkpoints;
+mod key_list;
+mod keys;
 mod principal;
 mod spend_logs;
 mod spend_per_day;
@@ -12,8 +15,14 @@ use super::names::NameCache;
 use super::{AnyConnection, StoreError};
 
 pub use super::migrate::migrate;
-pub use access::{insert_key, key_info, upsert_team, upsert_user};
+pub use access::{upsert_team, upsert_user};
+pub(super) use budget_resets::current_hash;
+pub use budget_resets::{DueReset, ResetBooking, book_reset, due_resets, reset_overdue};
 pub use checkpoints::{forget_checkpoints, read_checkpoints};
+pub use key_list::{KeyOrder, KeyPage, KeyQuery, Match, deleted_key_page, key_aliases, key_page};
+pub use keys::{
+    Deletion, delete_keys, insert_key, key_info, keys_by_alias, rotate_key, update_key,
+};
 pub use principal::load_principal;
 pub use spend_logs::{LogFilter, LogQuery, MOST_ROWS, spend_logs};
 pub use spend_per_day::{DaySpend, PerDayQuery, spend_per_day};

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use diesel::prelude::*;
 
 use super::super::rows::OwnerType;
-use super::super::schema::{keys, model_grants, teams, users};
+use super::super::schema::{keys, model_grants, retired_keys, teams, users};
 use super::super::{AnyConnection, StoreError};
-use crate::types::{KeyHash, Limits, ModelAccess, NanoUsd, Principal, Role, Scope};
+use super::keys::parsed;
+use crate::types::{BudgetReset, KeyHash, Limits, ModelAccess, NanoUsd, Principal, Role, Scope};
 
 /// The columns of a key that authentication needs; the rest stays unread.
 #[derive(Queryable, Selectable)]
@@ -25,6 +26,12 @@ struct AuthKey {
     tpm_limit: Option<i64>,
     rpm_limit: Option<i64>,
     max_parallel_requests: Option<i64>,
+    soft_budget: Option<NanoUsd>,
+    budget_duration: Option<String>,
+    budget_reset_at: Option<i64>,
+    updated_at: i64,
+    aliases: String,
+    allowed_routes: String,
 }
 
 #[derive(Queryable, Selectable)]
@@ -37,6 +44,9 @@ struct AuthUser {
     tpm_limit: Option<i64>,
     rpm_limit: Option<i64>,
     max_parallel_requests: Option<i64>,
+    budget_duration: Option<String>,
+    budget_reset_at: Option<i64>,
+    updated_at: i64,
 }
 
 #[derive(Queryable, Selectable)]
@@ -49,15 +59,65 @@ struct AuthTeam {
     tpm_limit: Option<i64>,
     rpm_limit: Option<i64>,
     max_parallel_requests: Option<i64>,
+    budget_duration: Option<String>,
+    budget_reset_at: Option<i64>,
+    updated_at: i64,
+}
+
+/// The limits of a row that has them.
+macro_rules! limits {
+    ($row:expr) => {
+        Limits {
+            rpm: count($row.rpm_limit),
+            tpm: count($row.tpm_limit),
+            max_parallel_requests: count($row.max_parallel_requests),
+            max_budget: $row.max_budget,
+            soft_budget: None,
+        }
+    };
+}
+
+macro_rules! scope {
+    ($row:expr, $id:expr, $limits:expr) => {
+        Scope {
+            id: $id.into(),
+            limits: $limits,
+            spend: $row.spend,
+            reset: reset($row.budget_duration, $row.budget_reset_at),
+            version: $row.updated_at,
+        }
+    };
 }
 
 type Joined = (AuthKey, Option<AuthUser>, Option<AuthTeam>);
 
-/// The caller whose key has this hash. Blocked and expired keys are answered too: judging them is the caller's part.
+/// The caller whose key has this hash, or had it until it was regenerated with a grace period that still runs at `now_ms`.
+/// Blocked and expired keys are answered too: judging them is the caller's part.
 pub fn load_principal(
     conn: &mut AnyConnection,
     hash: KeyHash,
+    now_ms: i64,
 ) -> Result<Option<Principal>, StoreError> {
+    if let Some(principal) = load(conn, hash)? {
+        return Ok(Some(principal));
+    }
+    let retired: Option<(String, i64)> = retired_keys::table
+        .find(hash.to_string())
+        .filter(retired_keys::revoke_at.gt(now_ms))
+        .select((retired_keys::token_hash, retired_keys::revoke_at))
+        .first(conn)
+        .optional()?;
+    let Some((active, retires_at)) = retired else {
+        return Ok(None);
+    };
+    let principal = load(conn, parsed(&active)?)?;
+    Ok(principal.map(|principal| Principal {
+        retires_at: Some(retires_at),
+        ..principal
+    }))
+}
+
+fn load(conn: &mut AnyConnection, hash: KeyHash) -> Result<Option<Principal>, StoreError> {
     let hex = hash.to_string();
     // Every join is by a primary key.
     let user = users::table.on(users::user_id.nullable().eq(keys::user_id));
@@ -80,18 +140,6 @@ pub fn load_principal(
 
     Ok(Some(Principal {
         key_hash: hash,
-        key: scope(
-            hex,
-            key.spend,
-            limits(
-                key.rpm_limit,
-                key.tpm_limit,
-                key.max_parallel_requests,
-                key.max_budget,
-            ),
-        ),
-        key_alias: key.key_alias.map(Arc::from),
-        key_name: key.key_name.map(Arc::from),
         role: match (&key.user_id, &user) {
             (None, _) => Role::Unknown,
             // A user without a row has the rights of one without a role.
@@ -102,58 +150,62 @@ pub fn load_principal(
         is_master: false,
         blocked: key.blocked,
         expires_at: key.expires_at,
+        retires_at: None,
         models: grants.of(OwnerType::Key),
-        user: match (user, key.user_id) {
+        allowed_routes: serde_json::from_str(&key.allowed_routes).unwrap_or_default(),
+        aliases: aliases(&key.aliases),
+        user: match (user, &key.user_id) {
             (Some(user), _) => {
-                let limits = limits(
-                    user.rpm_limit,
-                    user.tpm_limit,
-                    user.max_parallel_requests,
-                    user.max_budget,
-                );
-                Some(scope(user.user_id, user.spend, limits))
+                let limits = limits!(user);
+                Some(scope!(user, user.user_id, limits))
             }
             // Named, but not created: nothing limits it, and its spend is logged under its id.
-            (None, Some(id)) => Some(scope(id, NanoUsd(0), Limits::default())),
+            (None, Some(id)) => Some(Scope::unlimited(id.as_str())),
             (None, None) => None,
         },
         user_models: grants.of(OwnerType::User),
         team_blocked: team.as_ref().is_some_and(|team| team.blocked),
         team: team.map(|team| {
-            let limits = limits(
-                team.rpm_limit,
-                team.tpm_limit,
-                team.max_parallel_requests,
-                team.max_budget,
-            );
-            scope(team.team_id, team.spend, limits)
+            let limits = limits!(team);
+            scope!(team, team.team_id, limits)
         }),
         team_models: grants.of(OwnerType::Team),
+        key: {
+            let limits = Limits {
+                soft_budget: key.soft_budget,
+                ..limits!(key)
+            };
+            scope!(key, hex, limits)
+        },
+        key_alias: key.key_alias.map(Arc::from),
+        key_name: key.key_name.map(Arc::from),
     }))
 }
 
-fn scope(id: String, spend: NanoUsd, limits: Limits) -> Scope {
-    Scope {
-        id: id.into(),
-        limits,
-        spend,
+/// Pairs of texts; anything else, which only an import could have brought in, names no model.
+fn aliases(json: &str) -> Vec<(String, String)> {
+    // Hardly any key has some.
+    if json == "{}" {
+        return Vec::new();
     }
+    let map: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(json).unwrap_or_default();
+    map.into_iter()
+        .filter_map(|(name, model)| Some((name, model.as_str()?.to_owned())))
+        .collect()
 }
 
 /// A negative limit, which only an import could have brought in, blocks like 0.
-fn limits(
-    rpm: Option<i64>,
-    tpm: Option<i64>,
-    parallel: Option<i64>,
-    max_budget: Option<NanoUsd>,
-) -> Limits {
-    let count = |n: Option<i64>| n.map(|n| u64::try_from(n).unwrap_or_default());
-    Limits {
-        rpm: count(rpm),
-        tpm: count(tpm),
-        max_parallel_requests: count(parallel),
-        max_budget,
-    }
+fn count(limit: Option<i64>) -> Option<u64> {
+    limit.map(|limit| u64::try_from(limit).unwrap_or_default())
+}
+
+/// A budget begins anew when both its rhythm and its next time are stored.
+fn reset(every: Option<String>, at: Option<i64>) -> Option<BudgetReset> {
+    Some(BudgetReset {
+        every: every?.into(),
+        at: at?,
+    })
 }
 
 /// The models of key, user and team, in the order they were given.

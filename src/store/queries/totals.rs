@@ -6,7 +6,7 @@ use std::sync::Arc;
 use diesel::prelude::*;
 
 use super::super::names::texts_of;
-use super::super::schema::{daily_spend, keys, spend_logs, teams, users};
+use super::super::schema::{daily_spend, keys, retired_keys, spend_logs, teams, users};
 use super::super::sum::sum_i64;
 use super::super::{AnyConnection, StoreError, dialect};
 use crate::types::NanoUsd;
@@ -63,7 +63,13 @@ pub fn ledger_totals(conn: &mut AnyConnection) -> Result<LedgerTotals, StoreErro
         let rows_of: Rows = keys::table
             .select((keys::token_hash, keys::total_spend))
             .load(conn)?;
-        compare(conn, "key", sums, rows_of, &mut mismatches)?;
+        // What was called under the former hashes of a regenerated key is that key's.
+        let former: HashMap<String, String> = retired_keys::table
+            .select((retired_keys::old_hash, retired_keys::token_hash))
+            .load::<(String, String)>(conn)?
+            .into_iter()
+            .collect();
+        compare(conn, "key", sums, rows_of, &former, &mut mismatches)?;
 
         let logs = spend_logs::table.group_by(spend_logs::user_ref);
         let sums: Sums = logs
@@ -72,7 +78,14 @@ pub fn ledger_totals(conn: &mut AnyConnection) -> Result<LedgerTotals, StoreErro
         let rows_of: Rows = users::table
             .select((users::user_id, users::total_spend))
             .load(conn)?;
-        compare(conn, "user", sums, rows_of, &mut mismatches)?;
+        compare(
+            conn,
+            "user",
+            sums,
+            rows_of,
+            &HashMap::new(),
+            &mut mismatches,
+        )?;
 
         let logs = spend_logs::table.group_by(spend_logs::team_ref);
         let sums: Sums = logs
@@ -81,7 +94,14 @@ pub fn ledger_totals(conn: &mut AnyConnection) -> Result<LedgerTotals, StoreErro
         let rows_of: Rows = teams::table
             .select((teams::team_id, teams::total_spend))
             .load(conn)?;
-        compare(conn, "team", sums, rows_of, &mut mismatches)?;
+        compare(
+            conn,
+            "team",
+            sums,
+            rows_of,
+            &HashMap::new(),
+            &mut mismatches,
+        )?;
 
         Ok(LedgerTotals {
             rows,
@@ -104,13 +124,18 @@ fn compare(
     entity: &'static str,
     sums: Sums,
     rows: Rows,
+    renamed: &HashMap<String, String>,
     mismatches: &mut Vec<Mismatch>,
 ) -> Result<(), StoreError> {
     let texts: HashMap<i32, Arc<str>> = texts_of(conn, sums.iter().filter_map(|(id, _)| *id))?;
-    let logged: BTreeMap<&str, i64> = sums
-        .iter()
-        .filter_map(|(id, sum)| Some((&**texts.get(&(*id)?)?, sum.unwrap_or_default())))
-        .collect();
+    let mut logged: BTreeMap<&str, i64> = BTreeMap::new();
+    for (id, sum) in &sums {
+        if let Some(text) = id.and_then(|id| texts.get(&id)) {
+            let id = renamed.get(&**text).map_or(&**text, String::as_str);
+            let total = logged.entry(id).or_default();
+            *total = total.saturating_add(sum.unwrap_or_default());
+        }
+    }
     for (id, booked) in rows {
         let logged = NanoUsd(logged.get(id.as_str()).copied().unwrap_or_default());
         if booked != logged {

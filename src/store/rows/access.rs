@@ -1,12 +1,15 @@
 //! Keys, users and teams.
 
 use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::super::schema::{keys, model_grants, teams, users};
 use crate::types::{KeyHash, NanoUsd};
 
 /// A virtual key. Times are milliseconds since the Unix epoch, JSON is text that its owner parses.
-#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable, Serialize, Deserialize,
+)]
 #[diesel(table_name = keys, treat_none_as_default_value = false)]
 pub struct KeyRow {
     /// Lower-case hex of the `KeyHash`.
@@ -39,6 +42,15 @@ pub struct KeyRow {
     pub updated_by: Option<String>,
     /// End of the last call that was booked.
     pub last_active_at: Option<i64>,
+    /// Money from which on a warning is logged.
+    pub soft_budget: Option<NanoUsd>,
+    /// `llm_api`, `management`, `read_only` or `default`.
+    pub key_type: Option<String>,
+    /// A JSON list of routes and groups of routes; empty: no restriction.
+    pub allowed_routes: String,
+    /// How often the key was regenerated, and when last.
+    pub rotation_count: i64,
+    pub last_rotation_at: Option<i64>,
 }
 
 impl KeyRow {
@@ -70,6 +82,11 @@ impl KeyRow {
             updated_at: now_ms,
             updated_by: None,
             last_active_at: None,
+            soft_budget: None,
+            key_type: None,
+            allowed_routes: "[]".to_owned(),
+            rotation_count: 0,
+            last_rotation_at: None,
         }
     }
 }
@@ -182,15 +199,15 @@ pub struct NewTeam {
 }
 
 /// All that `/key/info` shows.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyInfo {
     pub row: KeyRow,
     pub models: Vec<String>,
 }
 
-/// Whose models a grant lists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OwnerType {
+/// Who has a list of models and a budget. The numbers are stored: never reuse one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum OwnerType {
     Key = 1,
     User = 2,
     Team = 3,

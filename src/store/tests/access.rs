@@ -44,7 +44,9 @@ fn a_principal_has_everything_of_key_user_and_team() {
         new.row.expires_at = Some(NOW_MS);
         queries::insert_key(conn, &new).unwrap();
 
-        let found = queries::load_principal(conn, hash(1)).unwrap().unwrap();
+        let found = queries::load_principal(conn, hash(1), NOW_MS)
+            .unwrap()
+            .unwrap();
         assert_eq!(found.key_hash, hash(1));
         assert_eq!(*found.key.id, *hash(1).to_string());
         assert_eq!(found.key.spend, NanoUsd(42));
@@ -91,10 +93,16 @@ fn a_principal_has_everything_of_key_user_and_team() {
 fn a_key_may_stand_alone() {
     on_each(|db| {
         let conn = &mut db.connect();
-        assert!(queries::load_principal(conn, hash(1)).unwrap().is_none());
+        assert!(
+            queries::load_principal(conn, hash(1), NOW_MS)
+                .unwrap()
+                .is_none()
+        );
         assert_eq!(queries::key_info(conn, hash(1)).unwrap(), None);
         queries::insert_key(conn, &key(1)).unwrap();
-        let found = queries::load_principal(conn, hash(1)).unwrap().unwrap();
+        let found = queries::load_principal(conn, hash(1), NOW_MS)
+            .unwrap()
+            .unwrap();
         assert_eq!(
             (found.role, found.user, found.team),
             (Role::Unknown, None, None)
@@ -105,7 +113,9 @@ fn a_key_may_stand_alone() {
         let mut orphan = key(2);
         orphan.row.user_id = Some("later".into());
         queries::insert_key(conn, &orphan).unwrap();
-        let found = queries::load_principal(conn, hash(2)).unwrap().unwrap();
+        let found = queries::load_principal(conn, hash(2), NOW_MS)
+            .unwrap()
+            .unwrap();
         assert_eq!(found.role, Role::InternalUser);
         assert_eq!(&*found.user.unwrap().id, "later");
     });
@@ -186,7 +196,9 @@ fn changing_a_user_keeps_what_it_spent() {
         };
         user.row.rpm_limit = Some(3);
         queries::upsert_user(conn, &user).unwrap();
-        let found = queries::load_principal(conn, hash(1)).unwrap().unwrap();
+        let found = queries::load_principal(conn, hash(1), NOW_MS)
+            .unwrap()
+            .unwrap();
         let user = found.user.unwrap();
         assert_eq!((user.limits.rpm, user.spend), (Some(3), NanoUsd(1_001)));
         assert_eq!(found.user_models, ModelAccess(list(&["only"])));

@@ -6,7 +6,7 @@ use actix::Message;
 
 use super::super::messages::{FlushSpend, LoadPrincipal, Ping, ReadCheckpoints, ReadTotals};
 use super::super::{AnyConnection, NameCache, Pools, Query, Store, StoreError, ask};
-use super::{JOURNAL, batch, hash, on_each, populate, spend_row};
+use super::{JOURNAL, NOW_MS, batch, hash, on_each, populate, spend_row};
 use crate::types::DatabaseUrl;
 
 struct Panicking;
@@ -35,10 +35,16 @@ fn the_three_doors_answer() {
                 ask(door, Ping {}).await.unwrap();
             }
             assert!(
-                ask(&store.auth, LoadPrincipal { key_hash: hash(1) })
-                    .await
-                    .unwrap()
-                    .is_some()
+                ask(
+                    &store.auth,
+                    LoadPrincipal {
+                        key_hash: hash(1),
+                        now_ms: NOW_MS
+                    }
+                )
+                .await
+                .unwrap()
+                .is_some()
             );
             let batch = Arc::new(batch(0, [spend_row(1)]));
             let report = ask(

@@ -2,8 +2,10 @@
 //! holds the URL of a database in which schemas may be created.
 
 mod access;
+mod budget_resets;
 mod executor;
 mod flush;
+mod keys;
 mod reads;
 mod schema;
 

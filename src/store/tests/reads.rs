@@ -313,7 +313,7 @@ fn hot_statements_read_by_an_index() {
         (
             "principal",
             plans(&db, |conn| {
-                drop(queries::load_principal(conn, hash(1)).unwrap())
+                drop(queries::load_principal(conn, hash(1), NOW_MS).unwrap())
             }),
             vec!["sqlite_autoindex_keys_1"],
         ),

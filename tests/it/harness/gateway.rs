@@ -344,6 +344,12 @@ impl Gateway {
         self.search();
     }
 
+    /// Sets an environment variable for the next start.
+    pub fn change_env(&mut self, name: &str, value: &str) {
+        self.setup.env.retain(|(own, _)| own != name);
+        self.setup.env.push((name.to_owned(), value.to_owned()));
+    }
+
     /// Starts again on the same data, after [`Self::kill`] or [`Self::terminate`].
     pub fn start_again(&mut self) {
         self.kill();
