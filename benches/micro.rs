@@ -14,13 +14,13 @@ use pointsman::limits::{Gatekeeper, ScopeKind, Settlement};
 use pointsman::policy::cost::{Adjustment, CallFacts, Tariff};
 use pointsman::protocol::openai::answer::AnswerSpans;
 use pointsman::protocol::openai::request::Request;
-use pointsman::protocol::openai::stream::StreamEditor;
+use pointsman::protocol::openai::stream::{StreamEditor, StreamForm};
 use pointsman::protocol::openai_chat::REQUEST;
 use pointsman::router::{Begin, Control, End, Outcome, RoutingTable, Turn};
 use pointsman::spend::journal::{JournalWriter, Opened, Syncer};
 use pointsman::store::{AnyConnection, FlushBatch, FlushItem, NameCache, queries};
 use pointsman::types::{
-    CallStatus, DatabaseUrl, KeyHash, LedgerId, Limits, NanoUsd, Scope, SpendRow, Usage,
+    CallStatus, DatabaseUrl, KeyHash, LedgerId, Limits, NanoUsd, Operation, Scope, SpendRow, Usage,
 };
 
 #[global_allocator]
@@ -144,7 +144,14 @@ fn sse_event_edited(bencher: Bencher) {
     let event = Bytes::from_static(
         b"data: {\"id\":\"chatcmpl-123456789012345678901234567\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\"model\":\"gpt-4o-2024-08-06\",\"service_tier\":\"default\",\"system_fingerprint\":\"fp_44709d6fcb\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\" Hello\"},\"logprobs\":null,\"finish_reason\":null}],\"usage\":null}\n\n",
     );
-    let mut editor = StreamEditor::new(b"\"gpt-4o\"".to_vec(), false);
+    let mut editor = StreamEditor::new(StreamForm {
+        model_json: b"\"gpt-4o\"".to_vec(),
+        wants_usage: false,
+        operation: Operation::Chat,
+        id: "id".into(),
+        created: 1,
+        is_openai: true,
+    });
     bencher.bench_local(move || editor.feed(black_box(event.clone())));
 }
 

@@ -10,11 +10,15 @@ use super::headers::to_server;
 use crate::policy::upstream_error::{Failure, Headers, Stage, Upstream, classify};
 use crate::protocol::openai::answer::AnswerSpans;
 use crate::protocol::openai::request::Request;
-use crate::protocol::openai::stream::{StreamEditor, StreamFault};
+use crate::protocol::openai::stream::{StreamEditor, StreamFault, StreamForm};
 use crate::protocol::openai::usage::parse_usage;
+use crate::protocol::openai_embeddings;
 use crate::router::Deployment;
+use crate::types::Operation;
 use crate::upstream::{Answer, CallError, ReadError};
 
+/// Providers whose streams have OpenAI's own form (LiteLLM's names).
+const OPENAIS: &[&str] = &["azure", "azure_text", "openai", "text-completion-openai"];
 /// Largest error body that is read.
 const MOST_ERROR_BYTES: usize = 64 * 1024;
 /// An error body is waited for no longer.
@@ -135,7 +139,7 @@ pub async fn attempt(
     }
     if request.stream {
         answer.forget_headers();
-        let editor = StreamEditor::new(name_json.to_vec(), request.include_usage);
+        let editor = StreamEditor::new(stream_form(charge, request, name_json));
         let begun = first_content(&deployment, answer, editor, limit, began).await;
         charge.upstream_time = earlier + began.elapsed();
         return match begun {
@@ -156,7 +160,10 @@ pub async fn attempt(
     let read = answer.body(left, most).await;
     charge.upstream_time = earlier + began.elapsed();
     let read = match &read {
-        Ok(body) => whole(body, name_json),
+        Ok(body) => match request.operation() {
+            Operation::Embedding => whole(&with_places(body), name_json),
+            _ => whole(body, name_json),
+        },
         Err(error) => Err(Unusable::Read(*error, began)),
     };
     match read {
@@ -169,6 +176,22 @@ pub async fn attempt(
             headers,
             ..fail(&wrong.as_upstream())
         }),
+    }
+}
+
+fn stream_form(charge: &Charge, request: &Request<'_>, name_json: &[u8]) -> StreamForm {
+    let operation = request.operation();
+    let kind = match operation {
+        Operation::Completion => "cmpl",
+        _ => "chatcmpl",
+    };
+    StreamForm {
+        model_json: name_json.to_vec(),
+        wants_usage: request.include_usage,
+        operation,
+        id: format!("{kind}-{}", charge.call_id).into(),
+        created: charge.started_at / 1_000_000,
+        is_openai: OPENAIS.contains(&&*charge.deployment().provider),
     }
 }
 
@@ -199,6 +222,19 @@ async fn unexpected(answer: &mut Answer, limit: Duration, began: Instant) -> Unu
         Err(ReadError::TooLarge) => Unusable::Malformed,
         Err(error) => Unusable::Read(error, began),
     }
+}
+
+/// Embeddings whose items have all that OpenAI's have.
+fn with_places(body: &Bytes) -> Bytes {
+    let data = AnswerSpans::read(body).and_then(|spans| spans.data);
+    let Some((data, written)) =
+        data.and_then(|data| Some((data.clone(), openai_embeddings::with_places(&body[data])?)))
+    else {
+        return body.clone();
+    };
+    [&body[..data.start], &written, &body[data.end..]]
+        .concat()
+        .into()
 }
 
 /// The answer for the client, and what it told.

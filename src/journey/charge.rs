@@ -38,7 +38,8 @@ pub struct Charge {
     client_ip: Option<Arc<str>>,
     end_user: Option<Arc<str>>,
     pub arrived: Instant,
-    started_at: i64,
+    /// Microseconds since the Unix epoch.
+    pub started_at: i64,
     pub group: u32,
     hold: HoldId,
     held: NanoUsd,

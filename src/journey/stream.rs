@@ -69,9 +69,7 @@ impl EventStream {
             };
             let fault = match (fault, is_end) {
                 // The end of a stream that had finished is an end, whether `[DONE]` came or not.
-                (None, true) if !self.editor.facts.done && !self.editor.facts.finished => {
-                    Some(Fault::Read(ReadError::Cut))
-                }
+                (None, true) if !self.editor.may_end() => Some(Fault::Read(ReadError::Cut)),
                 (fault, _) => fault,
             };
             if is_end && fault.is_none() {
@@ -107,6 +105,7 @@ impl EventStream {
             return out;
         }
         let mut whole = BytesMut::from(&out[..]);
+        whole.extend_from_slice(&self.editor.closing());
         whole.extend_from_slice(b"data: [DONE]\n\n");
         whole.freeze()
     }

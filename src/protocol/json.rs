@@ -4,9 +4,13 @@
 //! a DOM fifteen times. It checks structure (brackets in pairs, strings closed, commas and colons at the top level) but not
 //! every number and literal inside a value; who needs that asks serde_json as well.
 
+use std::fmt;
 use std::ops::Range;
 
 use memchr::memchr;
+use serde::Deserializer;
+use serde::de::{MapAccess, Visitor};
+use serde_json::value::RawValue;
 
 /// Deepest nesting accepted, the object itself being level 1.
 pub const MAX_DEPTH: u32 = 128;
@@ -100,6 +104,28 @@ pub fn plain_str<'a>(bytes: &'a [u8], value: &Range<usize>) -> Option<&'a str> {
 pub fn quoted(text: &str) -> Vec<u8> {
     // A string always serialises.
     serde_json::to_vec(text).unwrap_or_default()
+}
+
+/// The fields of an object in order, keys decoded, values as they are written: the slow way, for what is written anew.
+pub fn raw_fields(object: &[u8]) -> Result<Vec<(String, &RawValue)>, serde_json::Error> {
+    struct Fields;
+    impl<'de> Visitor<'de> for Fields {
+        type Value = Vec<(String, &'de RawValue)>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a JSON object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut fields = Vec::new();
+            while let Some(field) = map.next_entry()? {
+                fields.push(field);
+            }
+            Ok(fields)
+        }
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(object);
+    deserializer.deserialize_map(Fields)
 }
 
 fn skip_space(bytes: &[u8], mut at: usize) -> usize {

@@ -66,6 +66,27 @@ fn vectors_pass_untouched() {
     }
 }
 
+/// Some hosts send vectors alone.
+#[test]
+fn items_without_a_place_get_one() {
+    let simulator = Simulator::start();
+    let gateway = gateway(&simulator);
+    let simulate =
+        json!({"body": {"data": [{"embedding": [1.5]}, {"embedding": [2.5]}], "model": "x"}});
+    let body = json!({"model": "e", "input": ["a", "b"], "simulate": simulate});
+    let reply = gateway
+        .master()
+        .post("/v1/embeddings", &body)
+        .with_status(200);
+    assert_eq!(
+        reply.json(),
+        json!({"model": "e", "data": [
+            {"object": "embedding", "index": 0, "embedding": [1.5]},
+            {"object": "embedding", "index": 1, "embedding": [2.5]},
+        ]})
+    );
+}
+
 #[test]
 fn an_answer_without_usage_is_estimated_from_its_input_alone() {
     let simulator = Simulator::start();

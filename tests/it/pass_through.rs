@@ -146,7 +146,7 @@ fn a_stream_changes_in_model_and_unasked_usage_alone() {
         chunk(r#"{"role":"assistant","content":""}"#, r#","usage":null"#),
         chunk(r#"{"content":"é\u00e9🚂\ud83d\ude82"}"#, odd),
         chunk(r#"{"unknown":[1.50,{}]}"#, ""),
-        r#"{"id":"c-1","choices":[],"model":"upstream-model-0125","usage":{"prompt_tokens":1,"completion_tokens":2,"x":1.50}}"#.to_owned(),
+        r#"{"id":"c-1","object":"chat.completion.chunk","choices":[],"created":1,"model":"upstream-model-0125","usage":{"prompt_tokens":1,"completion_tokens":2,"x":1.50}}"#.to_owned(),
     ];
     simulator.behave(
         "upstream-model-0125",

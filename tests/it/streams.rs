@@ -1,6 +1,6 @@
 //! Server-sent events, chunk by chunk.
 
-use crate::harness::{Config, Ended, Gateway, at_once, json, streamed};
+use crate::harness::{Config, Deployment, Ended, Gateway, at_once, json, streamed};
 use crate::simulator::{Behaviour, Simulator};
 
 fn gateway(simulator: &Simulator) -> Gateway {
@@ -211,5 +211,48 @@ fn tool_calls_and_choices_pass() {
             .filter_map(|own| own["delta"]["tool_calls"][0]["function"]["arguments"].as_str())
             .collect();
         assert_eq!(arguments, "{\"city\":\"Köln\"}");
+    }
+}
+
+/// A host that puts its finish reason and its usage on the last content, has no id and forgets `[DONE]`: clients see
+/// OpenAI's form, and the row is found by the id they saw.
+#[test]
+fn the_stream_of_an_odd_host_is_evened_out() {
+    let simulator = Simulator::start();
+    let deployment = Deployment::at(&simulator.base_url(), "m").param("model", "hosted_vllm/m");
+    let gateway = Gateway::of(&Config::of([deployment]).router("num_retries", 0));
+    let frames = [
+        json!({"model": "m", "choices": [{"index": 0, "delta": {"content": "a"}}]}),
+        json!({"model": "m", "choices": [{"index": 0, "delta": {"content": "b"}, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}}),
+    ]
+    .map(|frame| frame.to_string());
+    for asked in [false, true] {
+        let how = json!({
+            "stream_options": {"include_usage": asked},
+            "simulate": {"frames": frames, "no_done": true},
+        });
+        let reply = gateway.master().chat(&streamed("m", how)).with_status(200);
+        assert!(reply.is_done());
+        assert_eq!(reply.said(), "ab");
+        let events = reply.events();
+        assert_eq!(events.len(), 3 + usize::from(asked), "{events:#?}");
+        assert_eq!(events[0]["choices"][0]["delta"]["role"], "assistant");
+        assert_eq!(events[1]["choices"][0]["finish_reason"], json!(null));
+        assert_eq!(
+            events[2]["choices"][0],
+            json!({"index": 0, "delta": {}, "finish_reason": "stop"})
+        );
+        for event in &events {
+            assert_eq!(event["id"], events[0]["id"]);
+            assert_eq!(event["object"], "chat.completion.chunk");
+        }
+        if asked {
+            assert_eq!(events[3]["usage"]["total_tokens"], 7);
+        }
+        let id = events[0]["id"].as_str().unwrap();
+        let rows = gateway.rows_when(1 + usize::from(asked));
+        let row = rows.iter().find(|row| *row.request_id == *id).unwrap();
+        assert_eq!(row.usage.total_tokens(), 7);
     }
 }

@@ -17,6 +17,8 @@ pub struct AnswerSpans {
     /// `choices`: what a cost is estimated from when the provider tells no usage. Embeddings have none: their vectors are no
     /// tokens.
     pub choices: Option<Range<usize>>,
+    /// `data`: the vectors of embeddings.
+    pub data: Option<Range<usize>>,
     /// A non-null `error` in an answer whose status says success; MiniMax's `base_resp` when its `status_code` is not 0.
     pub error: Option<Range<usize>>,
 }
@@ -36,6 +38,7 @@ impl AnswerSpans {
                 b"usage" => &mut spans.usage,
                 b"service_tier" => &mut spans.service_tier,
                 b"choices" => &mut spans.choices,
+                b"data" => &mut spans.data,
                 b"error" => &mut spans.error,
                 b"base_resp" => &mut base_resp,
                 _ => return,

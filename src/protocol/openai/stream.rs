@@ -3,15 +3,25 @@
 //! The edits are: `model` becomes the client's name; usage that the client did not ask for is taken out (the gateway asks for
 //! it because spend depends on it); comments of the upstream are dropped. Reads that need no edit are forwarded as they came,
 //! without a copy. Any chunk boundary is accepted, in the middle of a UTF-8 character too.
+//!
+//! Chunks that are not as OpenAI sends them are written anew in its form ([`normal_form`]).
+
+mod chunk;
+mod edit;
+mod normal_form;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use serde::Deserialize;
 
+use self::chunk::{ChunkSpans, Said, has_content};
+use self::edit::{EventEdit, Payload};
+use self::normal_form::{Change, Stamp};
 use super::usage::{ParsedUsage, parse_usage};
-use crate::protocol::json::{self, scan_object};
+use crate::protocol::json;
 use crate::protocol::sse::{self, Data};
+use crate::types::Operation;
 
 /// Most bytes kept of one unfinished event.
 const MAX_EVENT: usize = 16 * 1024 * 1024;
@@ -34,13 +44,45 @@ pub struct Edited {
     pub fault: Option<StreamFault>,
 }
 
+/// What the client of a stream is to see, and what is known of its host.
+#[derive(Clone, Debug)]
+pub struct StreamForm {
+    /// The client's name of the model as a JSON string, quotes included.
+    pub model_json: Vec<u8>,
+    pub wants_usage: bool,
+    /// Chat or text completion.
+    pub operation: Operation,
+    /// Stands in for the id of a host that gives none.
+    pub id: Arc<str>,
+    /// Stands in for the time of a host that gives none, in seconds since the Unix epoch.
+    pub created: i64,
+    /// The host is OpenAI's or speaks for it: what its finish reasons say holds, and none at the end is an error.
+    pub is_openai: bool,
+}
+
+impl StreamForm {
+    fn object(&self) -> &'static [u8] {
+        match self.operation {
+            Operation::Completion => b"\"text_completion\"",
+            _ => b"\"chat.completion.chunk\"",
+        }
+    }
+}
+
 /// The state of one stream.
 pub struct StreamEditor {
-    /// The client's name of the model as a JSON string, quotes included.
-    model_json: Vec<u8>,
-    client_wants_usage: bool,
+    form: StreamForm,
     /// The beginning of an event whose end has not arrived.
     carry: BytesMut,
+    /// What the chunks so far had in common.
+    stamp: Option<Stamp>,
+    /// A chunk without id, choices and usage that came before all others (Azure's filter results).
+    held: Option<Vec<u8>>,
+    /// Usage that came with a choice and was asked for: it goes last.
+    usage: Option<Vec<u8>>,
+    usage_sent: bool,
+    role_sent: bool,
+    has_called_tools: bool,
     /// What the stream told so far.
     pub facts: StreamFacts,
 }
@@ -65,11 +107,16 @@ pub struct StreamFacts {
 }
 
 impl StreamEditor {
-    pub fn new(model_json: Vec<u8>, client_wants_usage: bool) -> Self {
+    pub fn new(form: StreamForm) -> Self {
         Self {
-            model_json,
-            client_wants_usage,
+            form,
             carry: BytesMut::new(),
+            stamp: None,
+            held: None,
+            usage: None,
+            usage_sent: false,
+            role_sent: false,
+            has_called_tools: false,
             facts: StreamFacts::default(),
         }
     }
@@ -103,6 +150,34 @@ impl StreamEditor {
         self.events(rest.freeze())
     }
 
+    /// Whether a stream that ends here, in good order, is a whole answer.
+    pub fn may_end(&self) -> bool {
+        let facts = &self.facts;
+        facts.done || facts.finished || (facts.content_started && !self.form.is_openai)
+    }
+
+    /// What is missing at the end of a whole answer, before its `[DONE]`: a finish reason that its host never gave, and the
+    /// usage that was asked for and came with a choice.
+    pub fn closing(&mut self) -> Vec<u8> {
+        let mut out = Vec::new();
+        let Some(stamp) = &self.stamp else {
+            return out;
+        };
+        if !self.facts.finished && self.facts.content_started && !self.form.is_openai {
+            self.facts.finished = true;
+            let reason = if self.has_called_tools {
+                "tool_calls"
+            } else {
+                "stop"
+            };
+            out = normal_form::ending_event(stamp, self.is_text(), reason);
+        }
+        if let Some(usage) = self.usage.take() {
+            out.extend(normal_form::usage_event(stamp, &usage));
+        }
+        out
+    }
+
     fn events(&mut self, read: Bytes) -> Edited {
         let mut out: Option<BytesMut> = None;
         // Events before this offset stand in `read` as the client shall get them, while `out` is none.
@@ -127,7 +202,11 @@ impl StreamEditor {
                 }
                 Verdict::Replace(edit) => {
                     let out = out.get_or_insert_with(|| copied(&read, at));
-                    edit.write(event, &self.model_json, out);
+                    edit.write(event, &self.form.model_json, out);
+                }
+                Verdict::Instead(events) => {
+                    let out = out.get_or_insert_with(|| copied(&read, at));
+                    out.extend_from_slice(&events);
                 }
                 Verdict::Fault(found) => {
                     fault = Some(found);
@@ -157,7 +236,12 @@ impl StreamEditor {
         };
         if payload == b"[DONE]" {
             self.facts.done = true;
-            return plain_form(event, &data, payload);
+            let mut closing = self.closing();
+            if closing.is_empty() {
+                return plain_form(event, &data, payload);
+            }
+            closing.extend_from_slice(b"data: [DONE]\n\n");
+            return Verdict::Instead(closing);
         }
         if payload.iter().all(u8::is_ascii_whitespace) {
             return Verdict::Drop;
@@ -168,14 +252,25 @@ impl StreamEditor {
         if let Some(error) = spans.error {
             return Verdict::Fault(StreamFault::Error(payload[error].to_vec()));
         }
-        self.learn(payload, &spans);
-        let usage_unasked = spans.usage_field.is_some() && !self.client_wants_usage;
-        if usage_unasked && spans.has_usage && spans.choices_empty {
+        let said = self.learn(payload, &spans);
+        let usage_unasked = spans.usage_field.is_some() && !self.form.wants_usage;
+        if spans.choices_empty && spans.has_usage {
+            if usage_unasked || std::mem::replace(&mut self.usage_sent, true) {
+                return Verdict::Drop;
+            }
+            self.usage = None;
+        }
+        if !self.stamps(payload, &spans) {
+            self.held = Some(payload.to_vec());
             return Verdict::Drop;
         }
+        if !self.is_normal(payload, &spans, said) {
+            return self.rewrite(payload, &spans, said);
+        }
+        self.role_sent |= !spans.choices_empty;
         let model = spans
             .model
-            .filter(|model| payload[model.clone()] != self.model_json[..]);
+            .filter(|model| payload[model.clone()] != self.form.model_json[..]);
         let usage_field = spans.usage_field.filter(|_| usage_unasked);
         if model.is_none() && usage_field.is_none() {
             return plain_form(event, &data, payload);
@@ -194,7 +289,100 @@ impl StreamEditor {
         })
     }
 
-    fn learn(&mut self, payload: &[u8], spans: &ChunkSpans) {
+    /// Learns what all chunks have in common from the first that tells; false while there is nothing to learn from.
+    fn stamps(&mut self, payload: &[u8], spans: &ChunkSpans) -> bool {
+        if self.stamp.is_some() {
+            return true;
+        }
+        let id = spans.id.clone().map(|id| &payload[id]);
+        let id = id.filter(|id| id.starts_with(b"\"") && id.len() > 2);
+        if id.is_none() && spans.choices_empty && !spans.has_usage {
+            return false;
+        }
+        let created = spans.created.clone().map(|created| &payload[created]);
+        let created = created.filter(|created| matches!(created.first(), Some(b'1'..=b'9')));
+        if id.is_none() {
+            // An answer's id finds its row.
+            self.facts.id = Some(self.form.id.to_string());
+        }
+        self.stamp = Some(Stamp {
+            id: id.map_or_else(|| json::quoted(&self.form.id), <[u8]>::to_vec),
+            object: self.form.object().to_vec(),
+            created: created.map_or_else(
+                || self.form.created.to_string().into_bytes(),
+                <[u8]>::to_vec,
+            ),
+            model: self.form.model_json.clone(),
+        });
+        true
+    }
+
+    /// Whether a chunk is as OpenAI would send it, but for its model and usage that nobody asked for.
+    fn is_normal(&self, payload: &[u8], spans: &ChunkSpans, said: Said) -> bool {
+        let Some(stamp) = &self.stamp else {
+            return true;
+        };
+        let same = |span: &Option<Range<usize>>, value: &[u8]| {
+            span.as_ref()
+                .is_some_and(|span| payload[span.clone()] == *value)
+        };
+        let has_role = self.role_sent || spans.choices_empty || said.role || self.is_text();
+        let usage_in_place = !spans.has_usage || spans.choices_empty || !self.form.wants_usage;
+        same(&spans.id, &stamp.id)
+            && same(&spans.created, &stamp.created)
+            && same(&spans.object, &stamp.object)
+            && spans.model.is_some()
+            && spans.choices.is_some()
+            && self.held.is_none()
+            && has_role
+            && usage_in_place
+            && !said.blank_reason
+            && !(said.finished && said.content > 0)
+            && !self.stop_means_tools(said)
+    }
+
+    fn is_text(&self) -> bool {
+        self.form.operation == Operation::Completion
+    }
+
+    /// Ollama, some vLLM and others end tool calls with `stop`. OpenAI does too, when a tool was forced, and is believed.
+    fn stop_means_tools(&self, said: Said) -> bool {
+        said.stopped && self.has_called_tools && !self.form.is_openai
+    }
+
+    fn rewrite(&mut self, payload: &[u8], spans: &ChunkSpans, said: Said) -> Verdict {
+        let Some(stamp) = &self.stamp else {
+            return Verdict::Fault(StreamFault::Malformed);
+        };
+        if spans.has_usage
+            && !spans.choices_empty
+            && self.form.wants_usage
+            && !self.usage_sent
+            && let Some(field) = &spans.usage_field
+        {
+            self.usage = Some(payload[field.value.clone()].to_vec());
+        }
+        let change = Change {
+            add_role: !self.role_sent && !spans.choices_empty && !self.is_text(),
+            drop_usage: !spans.choices_empty || !self.form.wants_usage,
+            stop_means_tools: self.stop_means_tools(said),
+        };
+        let before = self.held.take();
+        let before = before.and_then(|held| normal_form::write(&held, stamp, Change::default()));
+        let Some(events) = normal_form::write(payload, stamp, change) else {
+            return Verdict::Fault(StreamFault::Malformed);
+        };
+        self.role_sent |= !spans.choices_empty;
+        Verdict::Instead(match before {
+            Some(mut before) => {
+                before.extend(events);
+                before
+            }
+            None => events,
+        })
+    }
+
+    fn learn(&mut self, payload: &[u8], spans: &ChunkSpans) -> Said {
         let facts = &mut self.facts;
         let text = |span: &Option<Range<usize>>| {
             json::plain_str(payload, span.as_ref()?)
@@ -221,14 +409,16 @@ impl StreamEditor {
             .as_ref()
             .map(|choices| &payload[choices.clone()])
         else {
-            return;
+            return Said::default();
         };
-        let (content, finished) = strings_in(choices);
-        facts.content_bytes += content;
-        facts.finished |= finished;
+        let said = Said::read(choices);
+        facts.content_bytes += said.content;
+        facts.finished |= said.finished;
+        self.has_called_tools |= said.tool_calls;
         if !facts.content_started {
             facts.content_started = has_content(choices);
         }
+        said
     }
 }
 
@@ -242,6 +432,8 @@ enum Verdict {
     Keep,
     Drop,
     Replace(EventEdit),
+    /// These events in place of it.
+    Instead(Vec<u8>),
     Fault(StreamFault),
 }
 
@@ -260,210 +452,7 @@ fn plain_form(event: &[u8], data: &Data<'_>, payload: &[u8]) -> Verdict {
     })
 }
 
-enum Payload {
-    Within(Range<usize>),
-    Own(Vec<u8>),
-}
-
-struct EventEdit {
-    payload: Payload,
-    model: Option<Range<usize>>,
-    usage_field: Option<UsageField>,
-}
-
-impl EventEdit {
-    fn write(&self, event: &[u8], model_json: &[u8], out: &mut BytesMut) {
-        let payload = match &self.payload {
-            Payload::Within(span) => &event[span.clone()],
-            Payload::Own(bytes) => bytes,
-        };
-        let model = self.model.clone().map(|span| (span, model_json));
-        let usage = self
-            .usage_field
-            .as_ref()
-            .map(|field| (field.removal(payload), &b""[..]));
-        let mut edits = [model, usage];
-        if let [Some((model, _)), Some((usage, _))] = &edits
-            && usage.start < model.start
-        {
-            edits.swap(0, 1);
-        }
-        out.extend_from_slice(b"data: ");
-        let mut cursor = 0;
-        for (span, with) in edits.into_iter().flatten() {
-            out.extend_from_slice(&payload[cursor..span.start]);
-            out.extend_from_slice(with);
-            cursor = span.end;
-        }
-        out.extend_from_slice(&payload[cursor..]);
-        out.extend_from_slice(b"\n\n");
-    }
-}
-
-struct UsageField {
-    start: usize,
-    value: Range<usize>,
-    /// Where the next field begins; none for the last one.
-    next: Option<usize>,
-}
-
-impl UsageField {
-    /// The bytes to leave out so that the object stays well-formed.
-    fn removal(&self, payload: &[u8]) -> Range<usize> {
-        if let Some(next) = self.next {
-            return self.start..next;
-        }
-        let before = &payload[..self.start];
-        let kept = before
-            .iter()
-            .rposition(|byte| !byte.is_ascii_whitespace() && *byte != b',');
-        kept.map_or(self.start, |kept| kept + 1)..self.value.end
-    }
-}
-
-/// Where the fields of interest lie in one chunk.
-#[derive(Default)]
-struct ChunkSpans {
-    id: Option<Range<usize>>,
-    model: Option<Range<usize>>,
-    choices: Option<Range<usize>>,
-    choices_empty: bool,
-    usage_field: Option<UsageField>,
-    /// The usage is not null.
-    has_usage: bool,
-    service_tier: Option<Range<usize>>,
-    error: Option<Range<usize>>,
-}
-
-impl ChunkSpans {
-    fn read(payload: &[u8]) -> Option<Self> {
-        let mut spans = Self {
-            choices_empty: true,
-            ..Self::default()
-        };
-        scan_object(payload, |field| {
-            if let Some(UsageField {
-                next: next @ None, ..
-            }) = &mut spans.usage_field
-            {
-                *next = Some(field.start());
-            }
-            if field.key_is_escaped {
-                return;
-            }
-            let start = field.start();
-            let value = &payload[field.value.clone()];
-            match &payload[field.key] {
-                b"id" => spans.id = Some(field.value),
-                b"model" => spans.model = Some(field.value),
-                b"choices" => {
-                    spans.choices_empty = value.len() <= 2 || value == b"null";
-                    spans.choices = Some(field.value);
-                }
-                b"usage" => {
-                    spans.has_usage = value.first() == Some(&b'{');
-                    spans.usage_field = Some(UsageField {
-                        start,
-                        value: field.value,
-                        next: None,
-                    });
-                }
-                b"service_tier" => spans.service_tier = Some(field.value),
-                b"error" if value != b"null" => spans.error = Some(field.value),
-                _ => {}
-            }
-        })
-        .ok()?;
-        Some(spans)
-    }
-}
-
-/// What the strings in `choices` tell: bytes of text, reasoning, refusals and arguments, and whether a choice has finished.
-///
-/// One pass from string to string; a quote inside model text is escaped, so keys are never mistaken.
-fn strings_in(choices: &[u8]) -> (u64, bool) {
-    let (mut content, mut finished) = (0, false);
-    let mut at = 0;
-    while let Some((key, after_key)) = next_string(choices, at) {
-        at = after_key;
-        let Some(value_at) = after_colon(choices, after_key) else {
-            continue;
-        };
-        if choices.get(value_at) != Some(&b'"') {
-            continue;
-        }
-        let Some((value, after_value)) = next_string(choices, value_at) else {
-            break;
-        };
-        at = after_value;
-        match &choices[key] {
-            b"content" | b"text" | b"reasoning_content" | b"reasoning" | b"arguments"
-            | b"refusal" => {
-                content += value.len() as u64;
-            }
-            b"finish_reason" => finished |= !value.is_empty(),
-            _ => {}
-        }
-    }
-    (content, finished)
-}
-
-/// The inside of the first string at or after `from`, and the offset behind its closing quote.
-fn next_string(bytes: &[u8], from: usize) -> Option<(Range<usize>, usize)> {
-    let start = from + memchr::memchr(b'"', bytes.get(from..)?)? + 1;
-    let mut at = start;
-    loop {
-        at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
-        if bytes[at] == b'"' {
-            return Some((start..at, at + 1));
-        }
-        at += 2;
-    }
-}
-
-/// Where a value begins, if a colon follows at `at`.
-fn after_colon(bytes: &[u8], at: usize) -> Option<usize> {
-    let space = |from: usize| {
-        let rest = bytes.get(from..).unwrap_or_default();
-        from + rest
-            .iter()
-            .take_while(|byte| byte.is_ascii_whitespace())
-            .count()
-    };
-    let colon = space(at);
-    (bytes.get(colon) == Some(&b':')).then(|| space(colon + 1))
-}
-
-/// Whether any delta holds more than a role. A full parse: it runs for the first events of a stream only.
-fn has_content(choices: &[u8]) -> bool {
-    #[derive(Deserialize)]
-    struct Choice {
-        #[serde(default)]
-        delta: Option<serde_json::Map<String, serde_json::Value>>,
-        /// Of a text completion.
-        #[serde(default)]
-        text: Option<String>,
-    }
-    let Ok(choices) = serde_json::from_slice::<Vec<Choice>>(choices) else {
-        return false;
-    };
-    let texts = |choice: &Choice| choice.text.as_ref().is_some_and(|text| !text.is_empty());
-    choices.iter().any(texts)
-        || choices
-            .iter()
-            .filter_map(|choice| choice.delta.as_ref())
-            .flatten()
-            .any(|(key, value)| {
-                key != "role"
-                    && match value {
-                        serde_json::Value::Null => false,
-                        serde_json::Value::String(text) => !text.is_empty(),
-                        serde_json::Value::Array(items) => !items.is_empty(),
-                        serde_json::Value::Object(fields) => !fields.is_empty(),
-                        _ => true,
-                    }
-            })
-}
-
+#[cfg(test)]
+mod form_tests;
 #[cfg(test)]
 mod tests;

@@ -1,18 +1,12 @@
 //! The slow way: an object written anew so that it can be edited by span.
 
-use std::fmt;
-
-use serde::Deserializer;
-use serde::de::{MapAccess, Visitor};
-use serde_json::value::RawValue;
-
 use super::RequestError;
 use crate::protocol::json;
 
 /// The same object with each key once (the last one wins, as in every JSON library the providers use), no key escaped, and
 /// the values of `model` and `user` free of escapes where their text allows it.
 pub fn normal_form(body: &[u8]) -> Result<Vec<u8>, RequestError> {
-    let fields = raw_fields(body).map_err(|error| RequestError::Json(error.to_string()))?;
+    let fields = json::raw_fields(body).map_err(|error| RequestError::Json(error.to_string()))?;
     let mut out = vec![b'{'];
     for (position, (key, value)) in fields.iter().enumerate() {
         if fields[position + 1..].iter().any(|(later, _)| later == key) {
@@ -48,25 +42,4 @@ pub fn normal_form(body: &[u8]) -> Result<Vec<u8>, RequestError> {
     }
     out.push(b'}');
     Ok(out)
-}
-
-fn raw_fields(body: &[u8]) -> Result<Vec<(String, &RawValue)>, serde_json::Error> {
-    struct Fields;
-    impl<'de> Visitor<'de> for Fields {
-        type Value = Vec<(String, &'de RawValue)>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a JSON object")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut fields = Vec::new();
-            while let Some(field) = map.next_entry()? {
-                fields.push(field);
-            }
-            Ok(fields)
-        }
-    }
-    let mut deserializer = serde_json::Deserializer::from_slice(body);
-    deserializer.deserialize_map(Fields)
 }

@@ -3,11 +3,21 @@
 use super::*;
 use proptest::prelude::*;
 
-const ROLE: &str = r#"{"id":"c-1","object":"chat.completion.chunk","model":"gpt-up","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}],"usage":null}"#;
-const TEXT: &str = r#"{"id":"c-1","usage":null,"model":"gpt-up","choices":[{"index":0,"delta":{"content":"Grüße \"usage\":{}"},"finish_reason":null}]}"#;
-const STOP: &str =
-    r#"{"id":"c-1","model":"gpt-up","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
-const USAGE: &str = r#"{"id":"c-1","model":"gpt-up","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}}"#;
+const ROLE: &str = r#"{"id":"c-1","object":"chat.completion.chunk","created":17,"model":"gpt-up","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}],"usage":null}"#;
+const TEXT: &str = r#"{"id":"c-1","usage":null,"created":17,"object":"chat.completion.chunk","model":"gpt-up","choices":[{"index":0,"delta":{"content":"Grüße \"usage\":{}"},"finish_reason":null}]}"#;
+const STOP: &str = r#"{"id":"c-1","object":"chat.completion.chunk","created":17,"model":"gpt-up","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
+const USAGE: &str = r#"{"id":"c-1","object":"chat.completion.chunk","created":17,"model":"gpt-up","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}}"#;
+
+fn form(wants_usage: bool) -> StreamForm {
+    StreamForm {
+        model_json: b"\"mine\"".to_vec(),
+        wants_usage,
+        operation: Operation::Chat,
+        id: "ours".into(),
+        created: 99,
+        is_openai: true,
+    }
+}
 
 fn upstream() -> String {
     format!(
@@ -32,7 +42,7 @@ fn run(
     usage: bool,
     pieces: impl Iterator<Item = Vec<u8>>,
 ) -> (String, StreamFacts, Option<StreamFault>) {
-    let mut editor = StreamEditor::new(b"\"mine\"".to_vec(), usage);
+    let mut editor = StreamEditor::new(form(usage));
     let mut out = Vec::new();
     let mut fault = None;
     for piece in pieces {
@@ -67,8 +77,11 @@ fn a_role_is_no_content_yet() {
 
 #[test]
 fn reads_that_need_no_edit_are_not_copied() {
-    let mut editor = StreamEditor::new(b"\"gpt-up\"".to_vec(), true);
-    let read = Bytes::from(format!("data: {TEXT}\n\ndata: {STOP}\n\n"));
+    let mut editor = StreamEditor::new(StreamForm {
+        model_json: b"\"gpt-up\"".to_vec(),
+        ..form(true)
+    });
+    let read = Bytes::from(format!("data: {ROLE}\n\ndata: {TEXT}\n\ndata: {STOP}\n\n"));
     let edited = editor.feed(read.clone());
     assert_eq!(edited.out.as_ptr(), read.as_ptr());
     assert_eq!(edited.out, read);
@@ -77,20 +90,20 @@ fn reads_that_need_no_edit_are_not_copied() {
 #[test]
 fn errors_end_the_stream() {
     let text =
-        format!("data: {TEXT}\n\ndata: {{\"error\":{{\"message\":\"died\"}}}}\n\ndata: {STOP}\n\n");
+        format!("data: {ROLE}\n\ndata: {{\"error\":{{\"message\":\"died\"}}}}\n\ndata: {STOP}\n\n");
     let (out, _, fault) = run(true, [text.into_bytes()].into_iter());
     assert_eq!(
         fault,
         Some(StreamFault::Error(br#"{"message":"died"}"#.to_vec()))
     );
-    assert_eq!(out, format!("data: {}\n\n", TEXT.replace("gpt-up", "mine")));
+    assert_eq!(out, format!("data: {}\n\n", ROLE.replace("gpt-up", "mine")));
     let (_, _, fault) = run(true, [b"data: <html>\n\n".to_vec()].into_iter());
     assert_eq!(fault, Some(StreamFault::Malformed));
 }
 
 #[test]
 fn nothing_follows_done() {
-    let text = format!("data: {STOP}\n\ndata: [DONE]\n\ndata: {TEXT}\n\n");
+    let text = format!("data: {ROLE}\n\ndata: [DONE]\n\ndata: {TEXT}\n\n");
     let (out, _, _) = run(true, [text.into_bytes()].into_iter());
     assert!(out.ends_with("data: [DONE]\n\n"));
     assert_eq!(out.matches("data: ").count(), 2);
@@ -116,7 +129,7 @@ proptest! {
 
     #[test]
     fn any_bytes_are_taken_without_panic(pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 0..8)) {
-        let mut editor = StreamEditor::new(b"\"m\"".to_vec(), false);
+        let mut editor = StreamEditor::new(form(false));
         for piece in pieces {
             editor.feed(Bytes::from(piece));
         }
