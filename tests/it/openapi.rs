@@ -80,6 +80,9 @@ fn every_route_is_described() {
             assert_eq!(parameter.expect("the parameter")["in"], "path", "{what}");
         }
     }
+    let needs = |name: &str| document["components"]["schemas"][name]["required"].to_string();
+    assert_eq!(needs("ChatCompletionRequest"), r#"["model","messages"]"#);
+    assert_eq!(needs("ChatCompletionRequestByPath"), r#"["messages"]"#);
     let mut targets = BTreeSet::new();
     references(&document, &mut targets);
     for target in targets {

@@ -4,18 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::components::{
+    ANY_ERROR, ERROR, body_of, own_schemas, refer, security, security_schemes, to_value,
+};
 use crate::auth::Permission;
-use crate::http::about::{Answer, SchemaOf, Tag};
-use crate::http::openai;
+use crate::http::about::{Answer, Tag};
 use crate::http::route::Route;
-
-/// Headers that may carry the key, each a security scheme of its own.
-const KEY_HEADERS: [&str; 3] = ["x-litellm-api-key", "api-key", "x-api-key"];
-
-/// The schemas that errors have.
-const ERROR: &str = "Error";
-const DETAIL: &str = "Detail";
-const ANY_ERROR: &str = "AnyError";
 
 /// The OpenAPI 3.1 document of `routes`, which are served below `root` (empty, or `/prefix`).
 pub fn document<'a>(routes: impl Iterator<Item = &'a Route>, root: &str) -> Value {
@@ -62,7 +56,7 @@ pub fn path_of(route: &Route) -> String {
 }
 
 /// The parameters in the path, in order.
-fn path_parameters(path: &str) -> impl Iterator<Item = &str> {
+pub fn path_parameters(path: &str) -> impl Iterator<Item = &str> {
     path.split('{')
         .skip(1)
         .filter_map(|part| part.split('}').next())
@@ -111,7 +105,7 @@ fn operation(route: &Route, schemas: &mut Map<String, Value>) -> Value {
     if let Some(body) = &about.body {
         operation["requestBody"] = json!({
             "required": !about.body_is_optional,
-            "content": {"application/json": {"schema": refer(body, schemas)}},
+            "content": {"application/json": {"schema": body_of(body, &path, schemas)}},
         });
     }
     operation
@@ -189,100 +183,4 @@ fn meaning(status: u16) -> &'static str {
         504 => "The provider did not answer in time.",
         _ => "See the message.",
     }
-}
-
-fn security(permission: Permission) -> Value {
-    if permission == Permission::Public {
-        return json!([]);
-    }
-    let mut any = vec![json!({"bearer": []})];
-    any.extend(KEY_HEADERS.map(|header| json!({header: []})));
-    any.into()
-}
-
-fn security_schemes() -> Value {
-    let mut schemes = Map::new();
-    schemes.insert(
-        "bearer".into(),
-        json!({"type": "http", "scheme": "bearer", "description": "A virtual key or the master key, `sk-…`."}),
-    );
-    for header in KEY_HEADERS {
-        schemes.insert(
-            header.into(),
-            json!({"type": "apiKey", "in": "header", "name": header}),
-        );
-    }
-    schemes.into()
-}
-
-/// Errors, and the bodies that pass through.
-fn own_schemas() -> Map<String, Value> {
-    let mut schemas: Map<String, Value> = serde_json::from_str(openai::SCHEMAS).unwrap_or_default();
-    schemas.insert(
-        ERROR.into(),
-        json!({
-            "type": "object",
-            "required": ["error"],
-            "properties": {"error": {
-                "type": "object",
-                "required": ["message", "type", "param", "code"],
-                "properties": {
-                    "message": {"type": "string"},
-                    "type": {"type": ["string", "null"]},
-                    "param": {"type": ["string", "null"]},
-                    "code": {"type": ["string", "null"], "description": "The status as text."},
-                    "litellm_call_id": {"type": "string"},
-                    "provider_specific_fields": {},
-                },
-            }},
-        }),
-    );
-    schemas.insert(
-        DETAIL.into(),
-        json!({
-            "type": "object",
-            "required": ["detail"],
-            "properties": {"detail": {
-                "description": "A text, an object with `error`, or a list of what is wrong with which field.",
-                "anyOf": [{"type": "string"}, {"type": "object"}, {"type": "array", "items": {"type": "object"}}],
-            }},
-        }),
-    );
-    schemas.insert(
-        ANY_ERROR.into(),
-        json!({"anyOf": [
-            {"$ref": format!("#/components/schemas/{ERROR}")},
-            {"$ref": format!("#/components/schemas/{DETAIL}")},
-        ]}),
-    );
-    schemas
-}
-
-/// A reference to the schema, which is listed among the components from then on.
-fn refer(schema: &SchemaOf, schemas: &mut Map<String, Value>) -> Value {
-    let name = match schema {
-        SchemaOf::Written(name) => (*name).to_owned(),
-        SchemaOf::Type {
-            name,
-            schema,
-            parts,
-        } => {
-            let name = name().into_owned();
-            let mut found = Vec::new();
-            parts(&mut found);
-            for (name, schema) in found {
-                schemas.entry(name).or_insert_with(|| to_value(&schema));
-            }
-            schemas
-                .entry(name.as_str())
-                .or_insert_with(|| to_value(&schema()));
-            name
-        }
-    };
-    json!({"$ref": format!("#/components/schemas/{name}")})
-}
-
-/// Schemas and parameters are plain data, which always has a JSON form.
-fn to_value(data: &impl serde::Serialize) -> Value {
-    serde_json::to_value(data).unwrap_or_default()
 }

@@ -4,6 +4,7 @@
 //! page stands, and whether there is any, is told by LiteLLM's variables (see [`DocsSettings`]). Nothing here looks at
 //! keys, models or any other state.
 
+mod components;
 mod document;
 mod settings;
 mod swagger;
