@@ -32,6 +32,7 @@ pub enum DotEnv {
 pub fn adopt() -> DotEnv {
     let read = dot_env();
     rename();
+    drop_empty();
     read
 }
 
@@ -60,6 +61,27 @@ fn dot_env() -> DotEnv {
             DotEnv::Broken(format!("a line is not `NAME=value`, at its byte {column}"))
         }
         Err(error) => DotEnv::Broken(error.to_string()),
+    }
+}
+
+/// Variables of options: docker-compose and its like set them to nothing when they are not meant.
+const OPTIONS: [&str; 8] = [
+    "CONFIG_FILE_PATH",
+    "HOST",
+    "PORT",
+    "NUM_WORKERS",
+    "KEEPALIVE_TIMEOUT",
+    "POINTSMAN_DATA_DIR",
+    "SSL_KEYFILE_PATH",
+    "SSL_CERTFILE_PATH",
+];
+
+fn drop_empty() {
+    for name in OPTIONS {
+        if std::env::var_os(name).is_some_and(|value| value.is_empty()) {
+            // SAFETY: no other thread has been started yet.
+            unsafe { std::env::remove_var(name) };
+        }
     }
 }
 

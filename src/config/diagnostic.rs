@@ -112,8 +112,12 @@ impl Sink {
 
     /// A known field that has no effect in this version.
     pub fn not_yet(&self, pos: Pos, path: String) {
-        let message = "not supported yet: it is ignored".to_owned();
-        self.add(Severity::Warning, pos, path, message, None, true);
+        self.not_yet_because(pos, path, "not supported yet: it is ignored");
+    }
+
+    /// Something known that has no effect in this version, in words of its own.
+    pub fn not_yet_because(&self, pos: Pos, path: String, message: &str) {
+        self.add(Severity::Warning, pos, path, message.to_owned(), None, true);
     }
 
     pub fn push(

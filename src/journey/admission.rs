@@ -32,12 +32,14 @@ pub async fn admit(
         return Err(Failure::UnknownModel(None));
     };
     let principal = caller.principal();
-    access::check(principal, model).map_err(|by| Failure::ModelDenied {
-        by,
-        model: model.to_owned(),
-    })?;
-    let group = worker
-        .table()
+    let table = worker.table();
+    access::check_with_groups(principal, model, |model| table.access_groups(model)).map_err(
+        |by| Failure::ModelDenied {
+            by,
+            model: model.to_owned(),
+        },
+    )?;
+    let group = table
         .resolve(access::target(principal, model))
         .ok_or_else(|| Failure::UnknownModel(Some(model.to_owned())))?;
     if !worker.desk.is_open() {

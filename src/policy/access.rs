@@ -1,5 +1,7 @@
 //! Which models a caller may call.
 
+use std::sync::Arc;
+
 use crate::types::{ModelAccess, Principal};
 
 /// The list that refused a model. Every scope that is present must allow it.
@@ -29,9 +31,32 @@ pub fn target<'a>(principal: &'a Principal, model: &'a str) -> &'a str {
 
 /// Whether `principal` may call what it asks for as `model`. The key's list may hold its own name for the model or the model
 /// that is meant; the lists of team and user know only the latter.
+///
+/// Where access groups are not known: what only one of them allows is refused.
 pub fn check(principal: &Principal, model: &str) -> Result<(), DeniedBy> {
+    check_with_groups(principal, model, |_| &[])
+}
+
+/// The same; `groups` answers which access groups (`model_info.access_groups`) a model is in. A list may name a group instead
+/// of its models.
+pub fn check_with_groups<'g>(
+    principal: &Principal,
+    model: &str,
+    groups: impl Fn(&str) -> &'g [Arc<str>],
+) -> Result<(), DeniedBy> {
     let target = target(principal, model);
-    if !key_allows(principal, model) && !key_allows(principal, target) {
+    let allows = |list: &ModelAccess, model: &str| {
+        allows(list, model)
+            || groups(model)
+                .iter()
+                .any(|group| list.0.iter().any(|entry| *entry == **group))
+    };
+    // `all-team-models` leaves the decision to the team's list.
+    let by_team = |entry: &String| entry == "all-team-models" && principal.team.is_some();
+    if !allows(&principal.models, model)
+        && !allows(&principal.models, target)
+        && !principal.models.0.iter().any(by_team)
+    {
         return Err(DeniedBy::Key);
     }
     if principal.team.is_some() {
@@ -51,12 +76,6 @@ pub fn check(principal: &Principal, model: &str) -> Result<(), DeniedBy> {
         return Err(DeniedBy::User);
     }
     Ok(())
-}
-
-fn key_allows(principal: &Principal, model: &str) -> bool {
-    // `all-team-models` leaves the decision to the team's list.
-    let by_team = |entry: &String| entry == "all-team-models" && principal.team.is_some();
-    principal.models.0.iter().any(by_team) || allows(&principal.models, model)
 }
 
 fn allows(list: &ModelAccess, model: &str) -> bool {
@@ -172,6 +191,35 @@ mod tests {
         }
         assert_eq!(target(&named(all, None), "short"), "m");
         assert_eq!(target(&named(all, None), "other"), "other");
+    }
+
+    #[test]
+    fn a_list_may_name_a_group_of_models() {
+        let beta: [Arc<str>; 1] = ["beta".into()];
+        let groups = |model: &str| if model == "m" { &beta[..] } else { &[] };
+        let of_key = principal(&["beta"], None, None);
+        for (principal, model, expected) in [
+            (&of_key, "m", Ok(())),
+            (&of_key, "n", Err(DeniedBy::Key)),
+            (&principal(&["beta"], Some(&["beta"]), None), "m", Ok(())),
+            (
+                &principal(&["beta"], Some(&["n"]), None),
+                "m",
+                Err(DeniedBy::Team),
+            ),
+            (
+                &principal(&[], None, Some(&["beta"])),
+                "n",
+                Err(DeniedBy::User),
+            ),
+        ] {
+            assert_eq!(
+                check_with_groups(principal, model, groups),
+                expected,
+                "{principal:?}"
+            );
+        }
+        assert_eq!(check(&of_key, "m"), Err(DeniedBy::Key));
     }
 
     #[test]

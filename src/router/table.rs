@@ -66,6 +66,8 @@ pub struct Group {
     pub is_free: bool,
     /// The largest of the members' output bounds.
     pub max_output_tokens: u64,
+    /// Names under which keys may be allowed this group with others, of any member.
+    pub access_groups: Vec<Arc<str>>,
     /// The members' different prices.
     tariffs: Vec<Arc<Tariff>>,
 }
@@ -110,6 +112,14 @@ impl RoutingTable {
     pub fn resolve(&self, model: &str) -> Option<u32> {
         self.by_name.get(model).copied()
     }
+
+    /// The access groups of what a requested name leads to.
+    pub fn access_groups(&self, model: &str) -> &[Arc<str>] {
+        let group = self
+            .resolve(model)
+            .and_then(|index| self.groups.get(index as usize));
+        group.map_or(&[], |group| &group.access_groups)
+    }
 }
 
 /// What decides a price: provider, catalogue row, and the figures written at the deployment.
@@ -147,6 +157,7 @@ impl Builder {
         let max_output = entry
             .model_info
             .max_output_tokens
+            .or(entry.model_info.max_tokens)
             .or(own.and_then(|row| row.max_output_tokens.or(row.max_tokens)))
             .unwrap_or(UNKNOWN_MAX_OUTPUT);
         self.deployments
@@ -154,6 +165,11 @@ impl Builder {
         let group = self.group(&entry.model_name);
         group.is_free = tariff.is_free() && (group.members.is_empty() || group.is_free);
         group.max_output_tokens = group.max_output_tokens.max(max_output);
+        for name in &entry.model_info.access_groups {
+            if !group.access_groups.iter().any(|own| **own == **name) {
+                group.access_groups.push(name.as_str().into());
+            }
+        }
         group.members.push(member);
         if !group
             .tariffs
@@ -211,11 +227,7 @@ impl Builder {
             self.groups.iter().map(|group| group.name.clone()).collect();
         for alias in &config.router_settings.model_group_alias {
             let Some(group) = self.by_name.get(&alias.model).copied() else {
-                log::warn!(
-                    "model_group_alias '{}' points to '{}', which is no model group",
-                    alias.alias,
-                    alias.model
-                );
+                // Told when the configuration was read.
                 continue;
             };
             self.by_name.insert(alias.alias.clone(), group);
@@ -251,6 +263,7 @@ fn new_group(name: &str) -> Group {
         members: Vec::new(),
         is_free: false,
         max_output_tokens: 0,
+        access_groups: Vec::new(),
         tariffs: Vec::new(),
     }
 }

@@ -45,6 +45,9 @@ pub fn load(options: &Options) -> Result<Config, RunError> {
     }
 }
 
+/// What the block says of all of them anyway.
+const IGNORED: &str = "not supported yet: it is ignored";
+
 /// One block about all that was asked for and has no effect in this version.
 fn without_effect(not_yet: &[Diagnostic], env: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     let asks_for_something =
@@ -63,11 +66,18 @@ fn without_effect(not_yet: &[Diagnostic], env: &dyn Fn(&str) -> Option<String>) 
         _ => format!("{count} settings have no effect in this version yet:"),
     };
     for Diagnostic {
-        file, line, path, ..
+        file,
+        line,
+        path,
+        message,
+        ..
     } in not_yet
     {
         // Writing to a String cannot fail.
         let _ = write!(text, "\n  {path} ({file}:{line})");
+        if !message.starts_with(IGNORED) {
+            let _ = write!(text, ": {message}");
+        }
     }
     for name in variables {
         let _ = write!(text, "\n  {name} (environment)");

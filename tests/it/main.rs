@@ -31,6 +31,7 @@ mod key_refusals;
 mod limits;
 mod model_access;
 mod mutations;
+mod obeyed;
 mod openai_client;
 mod openapi;
 mod pass_through;

@@ -59,6 +59,13 @@ pub fn read(
     };
     review(Place::ModelEntry, &entry);
     let model_name = entry.text("model_name").filter(|name| !name.is_empty());
+    if let (Some(name), Some(node)) = (&model_name, entry.value("model_name"))
+        && name.contains('*')
+    {
+        let message =
+            "`*` in a name stands for nothing yet: only a request for exactly this name comes here";
+        sink.not_yet_because(node.pos, entry.path_of("model_name"), message);
+    }
     let model_info = model_info(&entry);
     let (rpm, tpm) = (entry.count("rpm"), entry.count("tpm"));
     if model_name.is_none() {

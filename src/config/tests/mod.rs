@@ -527,5 +527,26 @@ fn an_alias_of_nothing_is_told() {
         ]
     );
     let wild = models.replace("small", "'*'") + "router_settings: {model_group_alias: {a: smal}}";
-    assert!(shown(&load(&wild)).is_empty());
+    assert!(load(&wild).diagnostics.iter().all(|told| told.not_yet));
+}
+
+#[test]
+fn what_cannot_be_looked_up_or_matched_is_told() {
+    let loaded = load(
+        "model_list:
+- {model_name: 'openai/*', litellm_params: {model: 'openai/*', api_key: oidc/github/x}}
+",
+    );
+    let told: Vec<_> = loaded
+        .diagnostics
+        .iter()
+        .map(|diagnostic| (diagnostic.not_yet, diagnostic.path.as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (true, "model_list[0].model_name"),
+            (true, "model_list[0].litellm_params.api_key")
+        ]
+    );
 }

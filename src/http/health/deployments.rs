@@ -54,7 +54,10 @@ pub async fn health(call: Call) -> Result<HttpResponse, ApiError> {
             |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|w| w == name);
         named(&query.model, &deployment.group)
             && named(&query.model_id, &deployment.id)
-            && access::check(caller.principal(), &deployment.group).is_ok()
+            && access::check_with_groups(caller.principal(), &deployment.group, |model| {
+                table.access_groups(model)
+            })
+            .is_ok()
     };
     let asked: Vec<u32> = (0..)
         .zip(&table.deployments)

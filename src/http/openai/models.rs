@@ -31,10 +31,9 @@ pub struct ModelList<'a> {
 pub async fn list(call: Call) -> Result<HttpResponse, ApiError> {
     let principal = call.caller()?.principal();
     let table = call.worker.table();
-    let allowed = table
-        .listed
-        .iter()
-        .filter(|name| access::check(principal, name).is_ok());
+    let allowed = table.listed.iter().filter(|name| {
+        access::check_with_groups(principal, name, |model| table.access_groups(model)).is_ok()
+    });
     let model = |name| Model {
         id: name,
         object: "model",
