@@ -148,6 +148,7 @@ fn sse_event_edited(bencher: Bencher) {
         model_json: b"\"gpt-4o\"".to_vec(),
         wants_usage: false,
         operation: Operation::Chat,
+        from_chat: false,
         id: "id".into(),
         created: 1,
         is_openai: true,

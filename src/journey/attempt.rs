@@ -12,9 +12,10 @@ use crate::protocol::openai::answer::AnswerSpans;
 use crate::protocol::openai::request::Request;
 use crate::protocol::openai::stream::{StreamEditor, StreamFault, StreamForm};
 use crate::protocol::openai::usage::parse_usage;
+use crate::protocol::openai_completions::as_chat;
 use crate::protocol::openai_embeddings;
 use crate::router::Deployment;
-use crate::types::Operation;
+use crate::types::{Operation, Pieces};
 use crate::upstream::{Answer, CallError, ReadError};
 
 /// Providers whose streams have OpenAI's own form (LiteLLM's names).
@@ -92,16 +93,31 @@ pub async fn attempt(
     let worker = charge.worker.clone();
     let deployment = charge.deployment().clone();
     let fail = |upstream: &Upstream<'_>| Failed::of(&deployment, upstream, HeaderMap::new());
-    let Some(endpoint) = worker.endpoint(charge.deployment_index(), request.operation()) else {
-        let path = request.operation().path();
-        return Err(fail(&Upstream::NotServed { path }));
+    let by_chat = request.operation() == Operation::Completion && deployment.texts_by_chat;
+    let operation = if by_chat {
+        Operation::Chat
+    } else {
+        request.operation()
+    };
+    let Some(endpoint) = worker.endpoint(charge.deployment_index(), operation) else {
+        let why = format!("it has no {}", operation.path());
+        return Err(fail(&Upstream::NotServed { why: &why }));
     };
     let limit = if request.stream {
         deployment.stream_timeout
     } else {
         deployment.timeout
     };
-    let body = request.upstream_body(&deployment.model_json);
+    let mut body = request.upstream_body(&deployment.model_json);
+    if by_chat {
+        body = match as_chat::request(&body.to_bytes()) {
+            Ok(chat) => Pieces::from(Bytes::from(chat)),
+            Err(why) => {
+                let why = format!("the model only chats, so {why}");
+                return Err(fail(&Upstream::NotServed { why: &why }));
+            }
+        };
+    }
     let called = worker.client.call(endpoint, &body, limit).await;
     charge.upstream_time = earlier + began.elapsed();
     let mut answer = called.map_err(|error| fail(&call_failure(&error, began)))?;
@@ -139,7 +155,11 @@ pub async fn attempt(
     }
     if request.stream {
         answer.forget_headers();
-        let editor = StreamEditor::new(stream_form(charge, request, name_json));
+        let form = StreamForm {
+            from_chat: by_chat,
+            ..stream_form(charge, request, name_json)
+        };
+        let editor = StreamEditor::new(form);
         let begun = first_content(&deployment, answer, editor, limit, began).await;
         charge.upstream_time = earlier + began.elapsed();
         return match begun {
@@ -162,6 +182,9 @@ pub async fn attempt(
     let read = match &read {
         Ok(body) => match request.operation() {
             Operation::Embedding => whole(&with_places(body), name_json),
+            Operation::Completion if by_chat => as_chat::answer(body)
+                .ok_or(Unusable::Malformed)
+                .and_then(|text| whole(&text.into(), name_json)),
             _ => whole(body, name_json),
         },
         Err(error) => Err(Unusable::Read(*error, began)),
@@ -189,6 +212,7 @@ fn stream_form(charge: &Charge, request: &Request<'_>, name_json: &[u8]) -> Stre
         model_json: name_json.to_vec(),
         wants_usage: request.include_usage,
         operation,
+        from_chat: false,
         id: format!("{kind}-{}", charge.call_id).into(),
         created: charge.started_at / 1_000_000,
         is_openai: OPENAIS.contains(&&*charge.deployment().provider),

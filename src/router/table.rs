@@ -37,6 +37,8 @@ pub struct Deployment {
     pub api_key: Option<Secret>,
     /// Where each operation is called, by [`Operation::index`]; `None`: the provider does not serve it.
     pub urls: [Option<String>; Operation::ALL.len()],
+    /// Text completions are asked as chats.
+    pub texts_by_chat: bool,
     /// What every call carries: the key as the provider wants it, then what the configuration adds or replaces.
     pub headers: Vec<(String, Secret)>,
     /// For a whole answer.
@@ -321,10 +323,27 @@ fn tariff(
     )
 }
 
-/// What the entry says it is for, else the catalogue.
-fn probe(entry: &ModelEntry) -> Operation {
+/// What the entry says it is for, else the catalogue (`chat`, `completion`, `embedding` …).
+fn mode(entry: &ModelEntry) -> Option<&str> {
     let listed = || catalogue_row(entry).and_then(|row| row.mode);
-    match entry.model_info.mode.as_deref().or_else(listed) {
+    entry.model_info.mode.as_deref().or_else(listed)
+}
+
+/// Whether text completions of this entry go to its chats, as in LiteLLM: where the provider has no others, where OpenAI's
+/// model is known to chat, and at Azure unless the model is known to complete texts.
+fn texts_by_chat(entry: &ModelEntry, provider: &Provider) -> bool {
+    if !provider.serves(Operation::Completion) {
+        return provider.serves(Operation::Chat);
+    }
+    match entry.provider.as_str() {
+        "openai" => mode(entry) == Some("chat"),
+        "azure" => mode(entry) != Some("completion"),
+        _ => false,
+    }
+}
+
+fn probe(entry: &ModelEntry) -> Operation {
+    match mode(entry) {
         Some("embedding") => Operation::Embedding,
         Some("completion") => Operation::Completion,
         _ => Operation::Chat,
@@ -364,6 +383,7 @@ fn deployment(config: &Config, entry: &ModelEntry, tariff: Arc<Tariff>) -> Deplo
         model_json: json::quoted(&entry.upstream_model),
         litellm_model: params.model.as_str().into(),
         probe: probe(entry),
+        texts_by_chat: texts_by_chat(entry, provider),
         api_base: entry.api_base.as_str().into(),
         api_key: entry.api_key.clone(),
         urls: Operation::ALL.map(url),

@@ -164,3 +164,94 @@ fn an_upstreams_error_keeps_its_status() {
             .all(|row| &*row.call_type == "atext_completion")
     );
 }
+
+/// Where the provider has chats alone, or the model is known to chat, the prompt is what the user says.
+#[test]
+fn models_that_only_chat_complete_texts() {
+    let simulator = Simulator::start();
+    let deployment = |model: &str| Deployment::of(&simulator, model).param("model", model);
+    let models = ["groq/llama", "openai/gpt-4o", "openai/nobody-knows"];
+    let gateway = Gateway::of(&Config::of(models.map(deployment)).router("num_retries", 0));
+    for (model, path) in [
+        ("groq/llama", "/v1/chat/completions"),
+        ("openai/gpt-4o", "/v1/chat/completions"),
+        ("openai/nobody-knows", "/v1/completions"),
+    ] {
+        let body = |stream: bool| {
+            json!({"model": model, "prompt": PROMPT, "max_tokens": 7, "stream": stream, "echo": null,
+                "simulate": {"content": "and on."}})
+        };
+        let answer = gateway
+            .master()
+            .post("/v1/completions", &body(false))
+            .with_status(200)
+            .json();
+        assert_eq!(answer["object"], "text_completion", "{model}");
+        assert_eq!(answer["model"], model);
+        assert_eq!(answer["choices"][0]["text"], "and on.", "{model}");
+        assert_eq!(answer["choices"][0]["finish_reason"], "stop");
+        assert_eq!(answer["choices"][0].get("message"), None);
+        let reply = gateway.master().post("/v1/completions", &body(true));
+        let events = reply.with_status(200).events();
+        let text: String = events
+            .iter()
+            .filter_map(|event| event["choices"][0]["text"].as_str())
+            .collect();
+        assert_eq!(text, "and on.", "{model}");
+        assert!(
+            events
+                .iter()
+                .all(|event| event["object"] == "text_completion")
+        );
+        assert!(events.iter().all(|event| event.get("usage").is_none()));
+        let sent = simulator.take();
+        assert!(
+            sent.iter().all(|sent| sent.path == path),
+            "{model}: {sent:?}"
+        );
+        assert_eq!(sent[0].json()["max_tokens"], 7);
+        if path == "/v1/chat/completions" {
+            let messages = json!([{"role": "user", "content": PROMPT}]);
+            assert_eq!(sent[0].json()["messages"], messages);
+            assert_eq!(sent[0].json().get("prompt"), None);
+        }
+    }
+    for row in gateway.rows_when(6) {
+        assert_eq!(&*row.call_type, "atext_completion");
+        assert!(!row.usage_estimated);
+    }
+}
+
+#[test]
+fn what_a_chat_cannot_do_is_refused() {
+    let simulator = Simulator::start();
+    let deployment = Deployment::of(&simulator, "m").param("model", "groq/llama");
+    let gateway = Gateway::of(&Config::of([deployment]).router("num_retries", 0));
+    for (field, value) in [
+        ("prompt", json!([1, 2])),
+        ("prompt", json!(["a", "b"])),
+        ("suffix", json!("b")),
+        ("echo", json!(true)),
+        ("logprobs", json!(2)),
+    ] {
+        let mut body = json!({"model": "m", "prompt": "a"});
+        body[field] = value;
+        let reply = gateway
+            .master()
+            .post("/v1/completions", &body)
+            .with_status(400);
+        let words = format!("the model only chats, so '{field}' must be");
+        assert!(reply.message().contains(&words), "{}", reply.message());
+    }
+    let body = json!({"model": "m", "input": "a"});
+    let reply = gateway
+        .master()
+        .post("/v1/embeddings", &body)
+        .with_status(400);
+    assert!(
+        reply.message().contains("no /embeddings"),
+        "{}",
+        reply.message()
+    );
+    assert_eq!(simulator.requests().len(), 0);
+}

@@ -35,8 +35,8 @@ pub enum Upstream<'a> {
         headers: Headers<'a>,
         body: &'a [u8],
     },
-    /// The provider has no such operation (`/embeddings` …), so that nothing was sent.
-    NotServed { path: &'a str },
+    /// The deployment cannot be asked for this, so that nothing was sent; `why` ends the sentence.
+    NotServed { why: &'a str },
     /// No connection came about, so the upstream never saw the request.
     ConnectFailed(ConnectProblem),
     /// Nothing came for the time allowed.
@@ -187,13 +187,11 @@ pub fn classify(provider: &str, upstream: &Upstream<'_>, now: i64) -> Failure {
             ErrorClass::InternalServerError,
             "The upstream answered with success, but its body is not what the API promises.",
         ),
-        Upstream::NotServed { path } => Failure {
+        Upstream::NotServed { why } => Failure {
             retry: Retry::Elsewhere,
             ..own(
                 ErrorClass::BadRequestError,
-                &format!(
-                    "The provider {provider} serves no {path}; call a model of one that does."
-                ),
+                &format!("This deployment cannot serve the request: {why}."),
             )
         },
         Upstream::Unreadable { why } => own(

@@ -50,8 +50,10 @@ pub struct StreamForm {
     /// The client's name of the model as a JSON string, quotes included.
     pub model_json: Vec<u8>,
     pub wants_usage: bool,
-    /// Chat or text completion.
+    /// Chat or text completion: what was asked for.
     pub operation: Operation,
+    /// A text completion that a chat answers.
+    pub from_chat: bool,
     /// Stands in for the id of a host that gives none.
     pub id: Arc<str>,
     /// Stands in for the time of a host that gives none, in seconds since the Unix epoch.
@@ -328,7 +330,8 @@ impl StreamEditor {
         };
         let has_role = self.role_sent || spans.choices_empty || said.role || self.is_text();
         let usage_in_place = !spans.has_usage || spans.choices_empty || !self.form.wants_usage;
-        same(&spans.id, &stamp.id)
+        !self.form.from_chat
+            && same(&spans.id, &stamp.id)
             && same(&spans.created, &stamp.created)
             && same(&spans.object, &stamp.object)
             && spans.model.is_some()
@@ -366,6 +369,7 @@ impl StreamEditor {
             add_role: !self.role_sent && !spans.choices_empty && !self.is_text(),
             drop_usage: !spans.choices_empty || !self.form.wants_usage,
             stop_means_tools: self.stop_means_tools(said),
+            chat_to_text: self.form.from_chat,
         };
         let before = self.held.take();
         let before = before.and_then(|held| normal_form::write(&held, stamp, Change::default()));

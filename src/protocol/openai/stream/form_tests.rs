@@ -8,6 +8,7 @@ fn form(wants_usage: bool) -> StreamForm {
         model_json: b"\"mine\"".to_vec(),
         wants_usage,
         operation: Operation::Chat,
+        from_chat: false,
         id: "ours".into(),
         created: 99,
         is_openai: false,
@@ -234,6 +235,42 @@ fn texts_are_evened_out_too() {
     assert_eq!(texts, [&json!("a"), &json!("b"), &json!(""), &Value::Null]);
     assert_eq!(seen[2]["choices"][0]["finish_reason"], "stop");
     assert_eq!(seen[3]["usage"], usage);
+}
+
+#[test]
+fn a_chat_becomes_a_text() {
+    let text = StreamForm {
+        operation: Operation::Completion,
+        from_chat: true,
+        ..form(false)
+    };
+    let mut events = [
+        chunk(
+            17,
+            json!({"index": 0, "delta": {"role": "assistant"}, "finish_reason": null}),
+        ),
+        chunk(17, says("a")),
+        chunk(
+            17,
+            json!({"index": 0, "delta": {"content": "b"}, "finish_reason": "length"}),
+        ),
+    ];
+    events[2]["usage"] = json!({"total_tokens": 1});
+    let (seen, _) = run(text, &events, true);
+    let choices: Vec<&Value> = seen.iter().map(|event| &event["choices"][0]).collect();
+    assert_eq!(
+        choices,
+        [
+            &json!({"index": 0, "text": "", "finish_reason": null}),
+            &json!({"index": 0, "text": "a", "finish_reason": null}),
+            &json!({"index": 0, "text": "b", "finish_reason": null}),
+            &json!({"index": 0, "text": "", "finish_reason": "length"}),
+        ]
+    );
+    assert!(
+        seen.iter()
+            .all(|event| event["object"] == "text_completion")
+    );
 }
 
 #[test]

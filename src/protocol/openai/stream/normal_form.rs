@@ -7,6 +7,7 @@
 use serde_json::value::RawValue;
 
 use crate::protocol::json::{quoted, raw_fields};
+use crate::protocol::openai_completions::as_chat;
 
 /// What every chunk of a stream has in common, as JSON.
 #[derive(Clone, Debug)]
@@ -26,6 +27,8 @@ pub struct Change {
     pub drop_usage: bool,
     /// A choice that ends with `stop` has called tools.
     pub stop_means_tools: bool,
+    /// The chunks are a chat's, and a text completion was asked for.
+    pub chat_to_text: bool,
 }
 
 type Fields<'a> = [(String, &'a RawValue)];
@@ -43,7 +46,12 @@ pub fn write(payload: &[u8], stamp: &Stamp, change: Change) -> Option<Vec<u8>> {
     };
     let (mut saying, mut ending) = (Vec::new(), Vec::new());
     for choice in &choices {
-        let choice = raw_fields(choice.get().as_bytes()).ok()?;
+        let text = if change.chat_to_text {
+            Some(as_chat::choice(choice, "delta")?)
+        } else {
+            None
+        };
+        let choice = raw_fields(text.as_deref().unwrap_or(choice.get().as_bytes())).ok()?;
         let reason = reason(&choice, change);
         match reason {
             Some(reason) if says_something(&choice) => {

@@ -13,6 +13,7 @@ fn form(wants_usage: bool) -> StreamForm {
         model_json: b"\"mine\"".to_vec(),
         wants_usage,
         operation: Operation::Chat,
+        from_chat: false,
         id: "ours".into(),
         created: 99,
         is_openai: true,

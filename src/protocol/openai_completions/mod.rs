@@ -1,7 +1,9 @@
 //! OpenAI's older text completions: the fields that only `POST /v1/completions` has. Source: OpenAI's API reference.
 //!
 //! `echo` repeats the prompt in the answer, `suffix` and `logprobs` go to the provider as they came: none of them changes
-//! what a call may cost.
+//! what a call may cost. Models that only chat are asked by [`as_chat`].
+
+pub mod as_chat;
 
 use super::openai::request::RequestError;
 use super::openai::shape::{Facts, Shape, choices, whole, wrong};
