@@ -41,11 +41,11 @@ test('a model that nobody has, and a body without messages', async () => {
 });
 
 test('its patience, and an abort', async () => {
-  const slow = { model: 'leaving', messages, simulate: { hang: 'before_head' } };
+  const slow = { model: 'giving-up', messages, simulate: { hang: 'before_head' } };
   await assert.rejects(client.chat.completions.create(slow, { timeout: 300 }), OpenAI.APIConnectionTimeoutError);
   const controller = new AbortController();
   const stream = await client.chat.completions.create(
-    { model: 'leaving', messages, stream: true, simulate: { chunks: 2000, chunk_bytes: 4, chunk_delay_ms: 10 } },
+    { model: 'giving-up', messages, stream: true, simulate: { chunks: 2000, chunk_bytes: 4, chunk_delay_ms: 10 } },
     { signal: controller.signal },
   );
   let chunks = 0;

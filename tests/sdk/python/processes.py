@@ -143,6 +143,8 @@ model_list:
     litellm_params: {{model: openai/silent, api_base: {upstream}, api_key: os.environ/PROVIDER_KEY}}
   - model_name: leaving
     litellm_params: {{model: openai/leaving, api_base: {upstream}, api_key: os.environ/PROVIDER_KEY}}
+  - model_name: giving-up
+    litellm_params: {{model: openai/giving-up, api_base: {upstream}, api_key: os.environ/PROVIDER_KEY}}
   - model_name: impatient
     litellm_params: {{model: openai/impatient, api_base: {upstream}, api_key: os.environ/PROVIDER_KEY, timeout: 0.3}}
   # Nobody listens at the first deployment, which is picked nearly always.

@@ -61,8 +61,8 @@ def test_it_waits_for_the_gateways_own_limit_and_passes(simulator, tmp_path):
 def test_a_deadline_per_request_ends_the_call_upstream(gateway, simulator):
     client = make_client(gateway).with_options(timeout=0.4)
     with pytest.raises(openai.APITimeoutError):
-        ask(client, model="leaving", simulate={"hang": "before_head"})
-    wait_until(lambda: simulator.hangups("leaving"), patience=5, what="the end of the upstream's call")
+        ask(client, model="giving-up", simulate={"hang": "before_head"})
+    wait_until(lambda: simulator.hangups("giving-up"), patience=5, what="the end of the upstream's call")
 
 
 def test_the_gateways_patience_is_told_apart_from_the_clients(client):
