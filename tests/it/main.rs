@@ -17,6 +17,7 @@ mod check;
 mod completions;
 mod cost;
 mod credentials;
+mod detours;
 mod disconnects;
 mod durability;
 mod embeddings;
