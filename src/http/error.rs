@@ -12,7 +12,8 @@ use crate::store::StoreError;
 #[derive(Debug)]
 pub struct ApiError {
     status: u16,
-    body: Body,
+    /// Boxed, because every handler's result is as large as its error.
+    body: Box<Body>,
     headers: HeaderMap,
 }
 
@@ -23,6 +24,8 @@ enum Body {
         message: String,
         kind: String,
         param: Option<String>,
+        /// `provider_specific_fields`, absent when there are none.
+        provider_fields: Option<Value>,
     },
     /// `{"detail": …}`.
     Detail(Value),
@@ -40,10 +43,11 @@ impl ApiError {
             message: message.into(),
             kind: kind.into(),
             param,
+            provider_fields: None,
         };
         Self {
             status,
-            body,
+            body: Box::new(body),
             headers: HeaderMap::new(),
         }
     }
@@ -51,7 +55,7 @@ impl ApiError {
     pub fn detail(status: u16, detail: Value) -> Self {
         Self {
             status,
-            body: Body::Detail(detail),
+            body: Box::new(Body::Detail(detail)),
             headers: HeaderMap::new(),
         }
     }
@@ -119,13 +123,24 @@ impl ApiError {
         self
     }
 
+    /// Puts `provider_specific_fields` into the envelope.
+    pub fn provider_fields(mut self, fields: Value) -> Self {
+        if let Body::Envelope {
+            provider_fields, ..
+        } = &mut *self.body
+        {
+            *provider_fields = Some(fields);
+        }
+        self
+    }
+
     pub fn headers_mut(&mut self) -> &mut HeaderMap {
         &mut self.headers
     }
 
     /// The type in the envelope, for metrics.
     pub fn kind(&self) -> &str {
-        match &self.body {
+        match &*self.body {
             Body::Envelope { kind, .. } => kind,
             Body::Detail(_) => "detail",
         }
@@ -138,13 +153,17 @@ impl ApiError {
     /// The response, with the call's id in the body when the configuration asks for it.
     pub fn respond(self, call_id: Option<&str>) -> HttpResponse {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let body = match self.body {
+        let body = match *self.body {
             Body::Envelope {
                 message,
                 kind,
                 param,
+                provider_fields,
             } => {
                 let mut error = json!({"message": message, "type": kind, "param": param, "code": self.status.to_string()});
+                if let Some(fields) = provider_fields {
+                    error["provider_specific_fields"] = fields;
+                }
                 if let Some(id) = call_id {
                     error["litellm_call_id"] = id.into();
                 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use serde_json::json;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
@@ -164,12 +165,15 @@ fn upstream(failure: &upstream_error::Failure) -> ApiError {
         .error_type
         .as_deref()
         .unwrap_or_else(|| type_of_status(failure.status));
-    let error = ApiError::new(
+    let mut error = ApiError::new(
         failure.status,
         kind,
         failure.message.clone(),
         failure.param.clone(),
     );
+    if let Some(found) = &failure.inner_error {
+        error = error.provider_fields(json!({"innererror": found}));
+    }
     match failure.retry_after {
         // The SDKs' own retry loops look for these two, and for the finer one first.
         Some(wait) => error

@@ -8,6 +8,7 @@
 
 mod class;
 mod families;
+mod inner_error;
 mod masking;
 mod openai;
 mod retry_after;
@@ -21,6 +22,8 @@ use std::time::Duration;
 
 pub use class::ErrorClass;
 pub use retry_after::Headers;
+
+use serde_json::Value;
 
 use families::Family;
 use rules::Verdict;
@@ -94,6 +97,8 @@ pub struct Failure {
     pub param: Option<String>,
     /// `error.message`: `litellm.<Class>: … - <upstream's text>`, at most a few KiB.
     pub message: String,
+    /// What Azure's content filter found: `error.provider_specific_fields.innererror`.
+    pub inner_error: Option<Value>,
     /// How long the upstream asks us to stay away.
     pub retry_after: Option<Duration>,
     pub retry: Retry,
@@ -135,6 +140,7 @@ pub fn classify(provider: &str, upstream: &Upstream<'_>, now: i64) -> Failure {
         error_type: Some(Cow::Borrowed(type_of_status(class.status(None)))),
         param: None,
         message: message(provider, family, class, text),
+        inner_error: None,
         retry_after: None,
         retry: Retry::Anywhere,
     };
@@ -248,6 +254,9 @@ fn told(
             .filter(|_| keeps_param)
             .map(masking::short),
         message,
+        inner_error: (class == ErrorClass::ContentPolicyViolationError)
+            .then(|| said.inner_error())
+            .flatten(),
         retry_after: headers.wait(now).or(said.retry_delay),
         retry: if headers.forbid_retry() {
             Retry::Never

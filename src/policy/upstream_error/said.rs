@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::inner_error::inner_error;
 use super::retry_after::protobuf_duration;
 
 /// Longer bodies are not parsed, only searched.
@@ -23,6 +24,7 @@ pub(super) struct Said<'a> {
     pub code: Option<String>,
     /// Google's `RetryInfo`.
     pub retry_delay: Option<Duration>,
+    inner_error: Option<Value>,
     message: Option<String>,
     body: Cow<'a, str>,
     /// Status, body and decoded message, for the rules.
@@ -61,11 +63,17 @@ impl<'a> Said<'a> {
             param: text_of("param"),
             code,
             retry_delay: error.and_then(retry_delay),
+            inner_error: error.and_then(inner_error),
             message,
             lower: text.to_lowercase(),
             text,
             body,
         }
+    }
+
+    /// What Azure's content filter found.
+    pub fn inner_error(&self) -> Option<Value> {
+        self.inner_error.clone()
     }
 
     /// The answer contains `phrase`, case and all.

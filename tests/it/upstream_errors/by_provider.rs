@@ -23,6 +23,17 @@ const ANSWERS: &str = r#"
     openai | 503 | {"error":{"message":"The engine is currently overloaded, please try again later","type":"server_error","param":null,"code":null}} | ServiceUnavailableError: ServiceUnavailableError: OpenAIException - The engine | 503 | internal_server_error
     openai | 520 | <html><head><title>520: Web server is returning an unknown error</title></head></html> | InternalServerError: InternalServerError: OpenAIException - Error code: 520 - 520: Web server | 500 | internal_server_error
     openai | 400 | {"error":{"message":"The encrypted content for item rs_1 could not be verified.","type":"invalid_request_error","param":null,"code":"invalid_encrypted_content"}} | BadRequestError: OpenAIException - The encrypted | 400 | invalid_request_error
+    # --- Azure
+    azure | 400 | {"error":{"message":"The response was filtered due to the prompt triggering Azure OpenAI's content management policy.","type":null,"param":"prompt","code":"content_filter","status":400,"innererror":{"code":"ResponsibleAIPolicyViolation","content_filter_result":{"violence":{"filtered":true,"severity":"medium"}}}}} | BadRequestError: litellm.ContentPolicyViolationError: ContentPolicyViolationError: AzureException - The response | 400 | invalid_request_error
+    azure | 400 | {"error":{"message":"x","code":"content_filter","inner_error":{"code":"ResponsibleAIPolicyViolation","content_filter_results":{}}}} | BadRequestError: litellm.ContentPolicyViolationError: | 400 | invalid_request_error
+    azure | 400 | {"error":{"message":"This model's maximum context length is 8192 tokens.","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}} | ContextWindowExceededError: litellm.BadRequestError: ContextWindowExceededError: AzureException - This | 400 | invalid_request_error
+    azure | 401 | {"error":{"code":"401","message":"Access denied due to invalid subscription key or wrong API endpoint."}} | AuthenticationError: AzureException - Access denied | 401 | authentication_error
+    azure | 401 | {"statusCode":401,"message":"Unauthorized. Access token is missing, invalid, audience is incorrect, or have expired."} | AuthenticationError: AzureException - Unauthorized | 401 | authentication_error
+    azure | 404 | {"error":{"code":"DeploymentNotFound","message":"The API deployment for this resource does not exist."}} | NotFoundError: AzureException - The API | 404 | invalid_request_error
+    azure | 404 | {"error":{"code":"404","message":"Resource not found"}} | NotFoundError: AzureException - Resource | 404 | invalid_request_error
+    azure | 429 | {"error":{"code":"429","message":"Requests to the ChatCompletions_Create Operation have exceeded token rate limit of your current OpenAI S0 pricing tier. Please retry after 7 seconds."}} | RateLimitError: AzureException - Requests | 429 | throttling_error
+    azure | 500 | {"error":{"message":"Internal server error","type":"server_error","param":null,"code":null}} | InternalServerError: AzureException - Internal | 500 | internal_server_error
+    azure | 504 | upstream request timeout | Timeout: AzureException - upstream | 504 | internal_server_error
     # --- Groq
     groq | 401 | {"error":{"message":"Invalid API Key","type":"invalid_request_error","code":"invalid_api_key"}} | BadRequestError: GroqException - Invalid API Key | 401 | authentication_error
     groq | 400 | {"error":{"message":"Please reduce the length of the messages or completion.","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}} | ContextWindowExceededError: litellm.BadRequestError: ContextWindowExceededError: GroqException - Please | 400 | invalid_request_error
@@ -145,7 +156,13 @@ fn what_every_provider_says() {
     let rows = rows();
     let providers: BTreeSet<&str> = rows.iter().map(|row| row.provider).collect();
     let deployments = providers.iter().map(|provider| {
-        Deployment::of(&simulator, provider).param("model", format!("{provider}/m"))
+        let base = simulator.base_url();
+        // Azure's address is that of the resource.
+        let base = match *provider {
+            "azure" => base.trim_end_matches("/v1"),
+            _ => base.as_str(),
+        };
+        Deployment::at(base, provider).param("model", format!("{provider}/m"))
     });
     let gateway = Gateway::of(
         &Config::of(deployments)
@@ -182,4 +199,26 @@ fn what_every_provider_says() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What Azure's filter found is handed on; nothing else of its error is.
+#[test]
+fn what_azures_filter_found() {
+    let simulator = Simulator::start();
+    let deployment = Deployment::at(simulator.base_url().trim_end_matches("/v1"), "azure");
+    let gateway =
+        Gateway::of(&Config::of([deployment.param("model", "azure/m")]).router("num_retries", 0));
+    let found = json!({"code": "ResponsibleAIPolicyViolation", "content_filter_result": {"hate": {"filtered": true, "severity": "high"}}});
+    let body = json!({"error": {"message": "The response was filtered", "code": "content_filter", "innererror": found, "other": 1}});
+    let how = json!({"simulate": {"status": 400, "body": body}});
+    for body in [chat_with("azure", how.clone()), streamed("azure", how)] {
+        let error = gateway.master().chat(&body).with_status(400).error();
+        assert_eq!(
+            error["provider_specific_fields"],
+            json!({"innererror": found})
+        );
+    }
+    let how = json!({"simulate": {"status": 500, "body": {"error": {"message": "x", "innererror": {"code": "other"}}}}});
+    let error = gateway.master().chat(&chat_with("azure", how)).error();
+    assert_eq!(error.get("provider_specific_fields"), None);
 }
