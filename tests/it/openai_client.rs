@@ -1,4 +1,6 @@
-//! The real Rust SDK of OpenAI's API, whole and streamed, and the errors it raises.
+//! The real Rust SDK of OpenAI's API: chats whole and streamed, and the errors it raises.
+
+mod operations;
 
 use async_openai::Client;
 use async_openai::config::OpenAIConfig;

@@ -2,7 +2,8 @@
 
 use crate::harness::{Request, Value, json};
 
-pub fn requests() -> Vec<Request> {
+/// `key` is the hash of a key that may be changed, and `other` of one that is deleted.
+pub fn requests(key: &str, other: &str) -> Vec<Request> {
     let tools = json!([{"type": "function", "function": {
         "name": "weather", "description": "d", "strict": true,
         "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
@@ -30,16 +31,45 @@ pub fn requests() -> Vec<Request> {
         "model": "m", "messages": [{"role": "user", "content": "Hi"}], "stream": true,
         "stream_options": {"include_usage": true}, "max_completion_tokens": 10, "timeout": 20, "num_retries": 1, "tags": ["t"],
     });
-    let key = json!({
+    let new_key = json!({
         "models": ["m"], "max_budget": 10.5, "duration": "1h", "rpm_limit": 100, "tpm_limit": 10000,
         "max_parallel_requests": 5, "metadata": {"team": "blue"}, "key_alias": null,
     });
     let post = |path: &str, body: &Value| Request::post(path, body.to_string());
+    let completion = json!({
+        "model": "m", "prompt": ["a", "b 🚂"], "suffix": "x", "max_tokens": 5, "temperature": 0, "n": 1, "logprobs": 1, "echo": false,
+        "stop": null, "best_of": 1, "logit_bias": {}, "user": "u", "seed": 1, "stream": false,
+    });
+    let embedding = json!({
+        "model": "m", "input": [[1, 2, 3], [4]], "dimensions": 4, "encoding_format": "base64", "user": "u", "input_type": "query",
+    });
+    let update = json!({
+        "key": key, "models": ["m"], "max_budget": 20, "budget_duration": "30d", "metadata": {"a": [1]}, "rpm_limit": null,
+        "duration": "2h", "blocked": false, "aliases": {}, "tpm_limit": 5,
+    });
     vec![
         post("/v1/chat/completions", &chat),
         post("/v1/chat/completions", &stream),
-        post("/key/generate", &key),
+        post("/v1/completions", &completion),
+        post("/v1/embeddings", &embedding),
+        post("/engines/m/chat/completions", &chat),
+        post(
+            "/openai/deployments/m/chat/completions?api-version=2024-10-21",
+            &stream,
+        ),
         Request::get("/v1/models"),
+        post("/key/generate", &new_key),
+        post("/key/update", &update),
+        post("/key/block", &json!({"key": key})),
+        post("/key/unblock", &json!({"key": key})),
+        post("/v2/key/info", &json!({"keys": [key]})),
+        Request::get(&format!("/key/info?key={key}")),
+        Request::get(
+            "/key/list?page=1&size=10&return_full_object=true&sort_by=spend&sort_order=asc",
+        ),
+        Request::get("/key/aliases"),
+        post("/key/delete", &json!({"keys": [other]})),
         Request::get("/spend/logs?start_date=2026-01-01&end_date=2026-02-01&summarize=false"),
+        Request::get("/health/readiness/details"),
     ]
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::harness::{
-    Client, Config, Connection, Ended, Gateway, MASTER_KEY, Request, at_once, chat,
+    Client, Config, Connection, Ended, Gateway, MASTER_KEY, Request, at_once, chat, json,
 };
 use crate::simulator::Simulator;
 
@@ -24,10 +24,11 @@ fn ten_thousand_spoilt_requests() {
     let seed = std::env::var("POINTSMAN_SEED").map_or(1, |seed| seed.parse().expect("a number"));
     let simulator = Simulator::start();
     let gateway = Gateway::of(&Config::single(&simulator, "m"));
-    let caller = gateway.caller(crate::harness::json!({"models": ["m"]}));
-    let good = corpus::requests();
+    let caller = gateway.caller(json!({"models": ["m"]}));
+    let [key, other] = [(); 2].map(|()| gateway.key(json!({"models": ["m"]})).hash);
+    let good = corpus::requests(&key, &other);
     for request in &good {
-        let who = if request.path.starts_with("/v1") {
+        let who = if is_inference(request) {
             caller.clone()
         } else {
             gateway.master()
@@ -42,8 +43,7 @@ fn ten_thousand_spoilt_requests() {
         let mut lines = [caller, master];
         for _ in 0..MUTATIONS / THREADS {
             let request = mutate::spoil(random.choice(&good).expect("a corpus"), &mut random);
-            // Management as the administrator, or all would end at the door.
-            let line = usize::from(!request.path.starts_with("/v1"));
+            let line = usize::from(!is_inference(&request));
             let counter = if lines[line].ask(&request) < 400 {
                 &answered
             } else {
@@ -72,6 +72,13 @@ fn ten_thousand_spoilt_requests() {
             "{headers} {body}"
         );
     }
+}
+
+/// Calls models, which any key may; the rest is asked as the administrator, or all of it would end at the door.
+fn is_inference(request: &Request) -> bool {
+    ["/v1", "/openai", "/engines"]
+        .iter()
+        .any(|start| request.path.starts_with(start))
 }
 
 /// A caller's connection, used until the gateway says that it closes it.

@@ -135,6 +135,10 @@ model_list:
   # The client's name of a model is not the provider's.
   - model_name: house-model
     litellm_params: {{model: openai/gpt-4o-mini, api_base: {upstream}, api_key: os.environ/PROVIDER_KEY}}
+  - model_name: embedding
+    litellm_params: {{model: openai/text-embedding-3-small, api_base: {upstream}, api_key: os.environ/PROVIDER_KEY}}
+  - model_name: instruct
+    litellm_params: {{model: openai/gpt-3.5-turbo-instruct, api_base: {upstream}, api_key: os.environ/PROVIDER_KEY}}
   - model_name: priced
     litellm_params:
       {{model: openai/priced, api_base: {upstream}, api_key: os.environ/PROVIDER_KEY, input_cost_per_token: 0.001, output_cost_per_token: 0.002}}
