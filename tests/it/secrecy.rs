@@ -1,6 +1,9 @@
 //! G6: provider keys, virtual keys and prompts appear nowhere but where they belong. Every test looks for them at its end; these
 //! look with the most talkative log there is, and at what clients are told.
 
+mod brought_along;
+mod content;
+
 use crate::harness::{
     Config, Deployment, Gateway, MASTER_KEY, PROMPT, PROVIDER_KEY, Reply, Request, Setup, chat,
     chat_with, json, streamed,
@@ -8,7 +11,6 @@ use crate::harness::{
 use crate::simulator::Simulator;
 
 const EXTRA: &str = "extra-header-secret-PLANTED";
-const ANSWER: &str = "PLANTED-ANSWER: what the red locomotive said";
 
 fn talkative(simulator: &Simulator) -> Gateway {
     let deployment = Deployment::of(simulator, "m")
@@ -78,81 +80,48 @@ fn nothing_leaks_even_into_the_most_talkative_log() {
     );
 }
 
-/// Wherever a request may hold what somebody said, and an answer what a model did.
+/// A key by name is the key of a deployment like any other.
 #[test]
-fn content_of_every_kind_stays_between_client_and_provider() {
+fn a_named_credential_is_a_secret() {
     let simulator = Simulator::start();
-    let gateway = talkative(&simulator);
-    gateway.plant(ANSWER);
-    let caller = gateway.caller(json!({"max_budget": 1000}));
-    let call =
-        json!({"id": "c", "type": "function", "function": {"name": "f", "arguments": PROMPT}});
-    let schema = json!({"type": "object", "description": PROMPT});
-    let asked = json!({
-        "messages": [
-            {"role": "system", "content": PROMPT},
-            {"role": "user", "content": [
-                {"type": "text", "text": PROMPT},
-                {"type": "image_url", "image_url": {"url": format!("data:image/png;base64,{PROMPT}")}},
-                {"type": "input_audio", "input_audio": {"data": PROMPT, "format": "wav"}},
-                {"type": "file", "file": {"file_data": PROMPT, "filename": PROMPT}},
-            ]},
-            {"role": "assistant", "content": null, "tool_calls": [call], "reasoning_content": PROMPT},
-            {"role": "tool", "tool_call_id": "c", "content": PROMPT},
-        ],
-        "tools": [{"type": "function", "function": {"name": "f", "description": PROMPT, "parameters": schema}}],
-        "response_format": {"type": "json_schema", "json_schema": {"name": "s", "schema": schema}},
-        "prediction": {"type": "content", "content": PROMPT},
-        "stop": [PROMPT],
-        "vendor_field": PROMPT,
+    let named = "sk-by-its-name-4f2d-PLANTED";
+    simulator.expect_key(Some(named));
+    let config = json!({
+        "environment_variables": {"OF_THE_FILE": named},
+        "credential_list": [{
+            "credential_name": "shared",
+            "credential_values": {"api_key": "os.environ/OF_THE_FILE", "api_base": simulator.base_url()},
+        }],
+        "model_list": [{"model_name": "m", "litellm_params": {"model": "openai/m", "litellm_credential_name": "shared"}}],
+        "router_settings": {"num_retries": 0},
+        "general_settings": {"master_key": "os.environ/LITELLM_MASTER_KEY"},
     });
-    let call = json!({"id": "c", "name": "f", "arguments": ANSWER});
-    let moods = [
-        json!({"content": ANSWER}),
-        json!({"content": ANSWER, "chunk_bytes": 1000, "error_mid_stream": {"after_chunks": 1}}),
-        json!({"content": ANSWER, "cut_after_bytes": 400}),
-        json!({"reasoning_content": ANSWER, "content": ANSWER}),
-        json!({"tool_calls": [call], "chunk_bytes": 1000}),
-        json!({"refusal": ANSWER, "chunk_bytes": 1000}),
-        json!({"audio": {"transcript": ANSWER, "data": ANSWER}, "chunk_bytes": 1000}),
-        json!({"usage": {"prompt_tokens": ANSWER}}),
-        json!({"body": {"choices": ANSWER}}),
-        json!({"frames": [ANSWER]}),
-        // A provider that repeats what it was asked tells the client, who knows it; nobody else.
-        json!({"status": 400, "body": {"error": {"message": PROMPT, "type": PROMPT, "param": PROMPT, "code": PROMPT}}}),
-        json!({"status": 500, "body": PROMPT}),
-        json!({"status": 429, "headers": {"x-odd": PROMPT}}),
+    let gateway = Setup::of_text(config.to_string()).log("trace").start();
+    gateway.plant(named);
+    let master = gateway.master();
+    master.chat(&chat("m")).with_status(200);
+    let echo = json!({"simulate": {"status": 401, "body": {"error": {"message": format!("wrong key {named}")}}}});
+    let mut replies = vec![
+        master.chat(&chat_with("m", echo)),
+        master.chat(&chat_with(
+            "m",
+            json!({"simulate": {"garbage": "not_json"}}),
+        )),
     ];
-    for mood in moods {
-        let mut body = asked.clone();
-        body["model"] = json!("m");
-        body["simulate"] = mood;
-        caller.chat(&body);
-        body["stream"] = json!(true);
-        caller.chat(&body);
-    }
-    assert!(simulator.requests().len() >= 26);
-    gateway.rows_when(26);
-    // Log, metrics, database and journal are searched when the gateway is dropped; the journal holds all of it now.
-}
-
-/// A key that is wrong by a slip is a secret too.
-#[test]
-fn rejected_keys_are_not_repeated() {
-    let simulator = Simulator::start();
-    let gateway = talkative(&simulator);
-    for slip in [
-        "sk-proj-a-real-key-of-openai-1234567890",
-        "pplx-another-vendors-key-123456",
-        "Bearer sk-doubled-prefix-1234567890",
+    for path in [
+        "/health",
+        "/health/readiness/details",
+        "/v1/models",
+        "/model/info",
+        "/v1/model/info",
+        "/model_group/info",
+        "/spend/logs",
     ] {
-        gateway.plant(slip);
-        for name in ["authorization", "x-api-key", "x-litellm-api-key"] {
-            let request =
-                Request::post("/v1/chat/completions", chat("m").to_string()).header(name, slip);
-            let reply = gateway.anonymous().ask(request).with_status(401);
-            assert!(!reply.text().contains(slip), "{}", reply.text());
-        }
+        replies.push(master.get(path));
+    }
+    for reply in replies {
+        assert!(!reply.text().contains(named), "{}", reply.text());
+        assert!(!format!("{:?}", reply.headers).contains(named));
     }
 }
 
