@@ -80,6 +80,10 @@ fn every_route_is_described() {
             assert_eq!(parameter.expect("the parameter")["in"], "path", "{what}");
         }
     }
+    let chat = &document["paths"]["/v1/chat/completions"]["post"]["responses"]["200"];
+    let event = &chat["content"]["text/event-stream"]["schema"]["properties"]["data"];
+    let chunk = "#/components/schemas/ChatCompletionChunk";
+    assert_eq!(event["contentSchema"]["$ref"], chunk);
     let needs = |name: &str| document["components"]["schemas"][name]["required"].to_string();
     assert_eq!(needs("ChatCompletionRequest"), r#"["model","messages"]"#);
     assert_eq!(needs("ChatCompletionRequestByPath"), r#"["messages"]"#);

@@ -119,7 +119,7 @@ fn responses(route: &Route, schemas: &mut Map<String, Value>) -> Value {
         Answer::Json(schema) => json!({"application/json": {"schema": refer(schema, schemas)}}),
         Answer::JsonOrEvents(whole, event) => json!({
             "application/json": {"schema": refer(whole, schemas)},
-            "text/event-stream": {"schema": refer(event, schemas)},
+            "text/event-stream": {"schema": event_of(refer(event, schemas))},
         }),
         Answer::Text(content_type) => json!({*content_type: {"schema": {"type": "string"}}}),
     };
@@ -164,6 +164,17 @@ fn responses(route: &Route, schemas: &mut Map<String, Value>) -> Value {
         error(status, ANY_ERROR);
     }
     all.into()
+}
+
+/// One server-sent event; its data is JSON of the schema `data`, or the text that ends a stream.
+fn event_of(data: Value) -> Value {
+    let text = json!({
+        "type": "string",
+        "contentMediaType": "application/json",
+        "contentSchema": data,
+        "description": "`[DONE]` in the last event.",
+    });
+    json!({"type": "object", "required": ["data"], "properties": {"data": text}})
 }
 
 fn meaning(status: u16) -> &'static str {

@@ -51,7 +51,9 @@ def test_requests_made_from_the_document(own_gateway, tmp_path):
         "--report", "json",
         "--report-json-path", report,
     ]  # fmt: skip
+    keys = [own_gateway.key(key_alias=f"key {number}") for number in range(20)]
     environment = os.environ | {
+        "POINTSMAN_TEST_KEYS": ",".join(keys),
         "SCHEMATHESIS_HOOKS": "schemathesis_hooks",
         "PYTHONPATH": str(HERE),
         "PYTHONDONTWRITEBYTECODE": "1",
