@@ -79,7 +79,7 @@ pub struct Place {
 
 const EXAMPLES: &str = "\
 Examples:
-  pointsman                                 # a demo model, SQLite, a new master key: nothing to set up
+  pointsman                                 # a demo model, SQLite, a new master key
   OPENAI_API_KEY=... pointsman --model openai/gpt-4o
   pointsman check config.yaml
   pointsman --config config.yaml

@@ -49,7 +49,7 @@ impl DataDir {
 }
 
 /// The directory and the journal's folder in it.
-pub fn make(path: &Path) -> io::Result<()> {
+fn make(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)?;
     DirBuilder::new()
         .recursive(true)

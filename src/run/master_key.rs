@@ -81,11 +81,10 @@ impl MasterKey {
 
 /// `pointsman master-key rotate`: another key for the data directory, printed once.
 pub fn rotate(path: &Path) -> Result<(), RunError> {
-    let wrong = |error| RunError::DataDir {
-        path: path.to_owned(),
-        error,
-    };
-    data_dir::make(path).map_err(wrong)?;
+    // In the wrong folder another one would be made, and the key belong to nobody.
+    if !path.is_dir() {
+        return Err(RunError::NoDataDir(path.to_owned()));
+    }
     let key = generate()?;
     keep(path, &key)?;
     let running = matches!(DataDir::open(path), Err(RunError::Locked(_)));

@@ -1,53 +1,51 @@
 //! From options to a running server, and from its end to a tidy exit.
 //!
 //! `main` calls [`run`], [`check`] or [`rotate_master_key`]. `data_dir` takes the data directory and keeps its secret files,
-//! `configuration` reads and reports, `master_key` and `salt_key` decide which keys count, `greeting` says what a first start says, `check` looks a file over.
-//! What is decided about a request is decided elsewhere.
+//! `configuration` reads and reports, `master_key` and `salt_key` decide which keys count, `greeting` says what a first
+//! start says, `stop` ends, `check` looks a file over. What is decided about a request is decided elsewhere.
 
 mod check;
 mod configuration;
 mod data_dir;
+mod error;
 mod greeting;
 mod master_key;
 mod salt_key;
+mod stop;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use actix::{Actor, Arbiter};
-use actix_rt::signal::unix;
 use tokio::sync::Semaphore;
 
 use crate::auth::Changes;
-use crate::cli::{self, Flag, Lack, ModelsError, Options};
-use crate::config::{BudgetEnforcement, Config, GeneralSettings, LoadError, MasterKeyProblem};
-use crate::http::{DocsSettings, RootPath, RootPathError, Running, ServeError, serve};
+use crate::cli::{self, Flag, Lack, Options};
+use crate::config::{BudgetEnforcement, Config, GeneralSettings};
+use crate::http::{DocsSettings, RootPath, Running, serve};
 use crate::journey::{Settings, Shared};
 use crate::metrics::Metrics;
 use crate::router::{self, RoutingTable};
 use crate::spend::journal::{FOLDER, Syncer};
-use crate::spend::{
-    BudgetRenewals, Flush, Gauges, RecoveryError, SpendLogger, WRITE_INTERVAL, book_settled,
-    recover,
-};
+use crate::spend::{BudgetRenewals, Gauges, SpendLogger, WRITE_INTERVAL, recover};
 use crate::store::messages::ResetOverdue;
-use crate::store::{Pools, Store, StoreError, ask};
+use crate::store::{Pools, Store, ask};
 use crate::types::DatabaseUrl;
 
 use data_dir::DataDir;
 use greeting::Greeting;
 use master_key::MasterKey;
+use stop::{finish, told_to_stop};
 
 pub use check::check;
+pub use error::RunError;
 pub use master_key::rotate as rotate_master_key;
 
 /// The embedded database's file inside the data directory.
 const DATABASE_FILE: &str = "pointsman.db";
 /// What is served when nothing was asked for; a file that people can copy.
-const DEMO: (&str, &str) = ("(built in)", include_str!("../../config/demo.yaml"));
+const DEMO: (&str, &str) = ("built-in demo.yaml", include_str!("../../config/demo.yaml"));
 /// New calls are refused while so many bytes wait in the journals.
 const MOST_JOURNAL_BYTES: u64 = 1024 * 1024 * 1024;
 /// Largest request body when `max_request_size_mb` is not set.
@@ -61,52 +59,6 @@ const WINDOW_VARIABLE: &str = "LITELLM_RATE_LIMIT_WINDOW_SIZE";
 /// Spend is written no more and no less often, whatever `proxy_batch_write_at` says.
 const SHORTEST_WRITE: Duration = Duration::from_millis(100);
 const LONGEST_WRITE: Duration = Duration::from_secs(3600);
-/// How long worker threads are waited for after their server has ended.
-const LAST_WRITES: Duration = Duration::from_millis(200);
-/// How long the last rows may take to be booked at exit; what is left is booked at the next start.
-const LAST_FLUSH: Duration = Duration::from_secs(10);
-
-/// Why the gateway did not start, or did not end well.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    #[error("{0}")]
-    Config(#[from] LoadError),
-    #[error("the configuration has errors (above); nothing was started")]
-    ConfigHasErrors,
-    #[error("{0}")]
-    Models(#[from] ModelsError),
-    #[error("--{name} is not obeyed: {why}")]
-    Flag {
-        name: &'static str,
-        why: &'static str,
-    },
-    #[error("SERVER_ROOT_PATH: {0}")]
-    RootPath(#[from] RootPathError),
-    #[error("{0}")]
-    MasterKey(MasterKeyProblem),
-    #[error(
-        "{} does not hold what was written there; remove it to have another key made at the next start", .0.display()
-    )]
-    BadKeyFile(PathBuf),
-    #[error("{WINDOW_VARIABLE} must be a whole number of seconds from 1 to 86400")]
-    Window,
-    #[error("the data directory {} cannot be used: {error}", .path.display())]
-    DataDir {
-        path: PathBuf,
-        error: std::io::Error,
-    },
-    #[error("the data directory {} is in use by another pointsman; give each process its own --data-dir", .0.display())]
-    Locked(PathBuf),
-    #[error("{0}")]
-    Store(#[from] StoreError),
-    #[error("the ledger cannot be brought up to date: {0}")]
-    Recovery(#[from] RecoveryError),
-    #[error("{0}")]
-    Serve(#[from] ServeError),
-    #[error("{0}")]
-    Other(String),
-}
-
 /// Runs the gateway until it is told to stop. `without_effect` are flags of LiteLLM that were given.
 pub fn run(options: &Options, without_effect: &[&'static Flag]) -> Result<(), RunError> {
     for Flag { name, lack, .. } in without_effect {
@@ -227,7 +179,14 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
     let table = Arc::new(RoutingTable::compile(config));
     let control = router::start(table.clone(), window, strict)
         .map_err(|error| RunError::Other(error.to_string()))?;
-    let renewals = BudgetRenewals::new(control.gatekeeper().clone(), store.clone()).start();
+    // Slow work beside the requests: booking spend, and budgets that begin anew.
+    let arbiter = Arbiter::new();
+    let renewals = {
+        let (gatekeeper, store) = (control.gatekeeper().clone(), store.clone());
+        BudgetRenewals::start_in_arbiter(&arbiter.handle(), move |_| {
+            BudgetRenewals::new(gatekeeper, store)
+        })
+    };
     let syncer = Syncer::start()
         .map_err(|error| RunError::Other(format!("the journal's thread did not start: {error}")))?;
     let ledger = Arc::new(Gauges::default());
@@ -241,7 +200,6 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
         let write_interval = general.proxy_batch_write_at.map_or(WRITE_INTERVAL, |time| {
             time.clamp(SHORTEST_WRITE, LONGEST_WRITE)
         });
-        let arbiter = Arbiter::new();
         SpendLogger::start_in_arbiter(&arbiter.handle(), move |_| {
             SpendLogger::new(store, dir, syncer, gauges, write_interval)
         })
@@ -336,53 +294,6 @@ fn greet(start: &Start<'_>, address: SocketAddr) -> Result<(), RunError> {
         }
         .text(),
     );
-    Ok(())
-}
-
-/// Resolves at SIGTERM or SIGINT.
-fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
-    let mut terminate = unix::signal(unix::SignalKind::terminate())?;
-    let mut interrupt = unix::signal(unix::SignalKind::interrupt())?;
-    Ok(async move {
-        let name = tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-        };
-        log::info!("{name} received; calls under way may end");
-    })
-}
-
-/// Books what is left, now that nobody writes any more.
-async fn finish(
-    store: &Store,
-    data_dir: &Path,
-    logger: &actix::Addr<SpendLogger>,
-    syncer: &Syncer,
-) -> Result<(), RunError> {
-    let later = "not everything could be booked; the journal keeps it for the next start";
-    // Worker threads may outlive their server by a moment, or for good: then their journals are read, not removed.
-    let quiet = async {
-        while syncer.health().writers.load(Ordering::Acquire) > 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    let is_quiet = tokio::time::timeout(LAST_WRITES, quiet).await.is_ok();
-    let flushed = tokio::time::timeout(LAST_FLUSH, logger.send(Flush)).await;
-    syncer.sync();
-    if flushed.is_err() {
-        log::warn!("ledger: {later}");
-        return Ok(());
-    }
-    // Rows that were journalled but not handed over.
-    let booked = if is_quiet {
-        recover(store, data_dir).await
-    } else {
-        book_settled(store, data_dir).await
-    };
-    match booked {
-        Ok(_) => log::info!("stopped"),
-        Err(error) => log::warn!("ledger: {later}: {error}"),
-    }
     Ok(())
 }
 
