@@ -43,6 +43,18 @@ fn looks_secret(text: &str) -> bool {
             .is_some_and(|(_, rest)| rest.contains('@'))
 }
 
+/// Whether a field may be shown to people who may not see secrets.
+pub fn may_be_shown(name: &str, value: &serde_json::Value) -> bool {
+    use serde_json::Value as Json;
+    !is_secret_path(name)
+        && match value {
+            Json::String(text) => !looks_secret(text),
+            Json::Array(items) => items.iter().all(|item| may_be_shown("", item)),
+            Json::Object(fields) => fields.iter().all(|(name, value)| may_be_shown(name, value)),
+            Json::Null | Json::Bool(_) | Json::Number(_) => true,
+        }
+}
+
 /// A value for the words after "found": `"ten"`, `-1`, `a list`; never a secret, never what a variable contains.
 pub fn found(node: &Node, path: &str) -> String {
     if let Some(variable) = &node.variable {
@@ -83,6 +95,23 @@ mod tests {
 
     fn text(value: &str) -> Node {
         Node::new(Pos::START, Value::Text(value.into()))
+    }
+
+    #[test]
+    fn secrets_are_not_for_showing() {
+        use serde_json::json;
+        for (name, value, expected) in [
+            ("temperature", json!(0.5), true),
+            ("max_tokens", json!(5), true),
+            ("aws_secret_access_key", json!("x"), false),
+            ("azure_ad_token", json!("x"), false),
+            ("extra_body", json!({"deep": [{"api_key": "x"}]}), false),
+            ("note", json!("sk-0123456789"), false),
+            ("proxy", json!("http://user:password@host"), false),
+            ("input_cost_per_token", json!(1e-6), true),
+        ] {
+            assert_eq!(may_be_shown(name, &value), expected, "{name}");
+        }
     }
 
     #[test]

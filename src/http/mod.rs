@@ -13,6 +13,7 @@ mod health;
 mod metrics;
 mod missing;
 mod openai;
+mod query;
 mod root_path;
 mod route;
 mod server;

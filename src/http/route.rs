@@ -138,6 +138,7 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
     [
         openai::ROUTES,
         admin::KEYS,
+        admin::MODELS,
         admin::ROUTES,
         health::ROUTES,
         metrics::ROUTES,

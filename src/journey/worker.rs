@@ -13,10 +13,11 @@ use super::headers::prepared;
 use crate::auth::{Caller, Changes, Directory};
 use crate::limits::{Enroll, EntityIx};
 use crate::metrics::{DeploymentMetrics, Metrics};
+use crate::policy::access;
 use crate::router::{ControlHandle, Deployment, Port, RoutingTable};
 use crate::spend::{self, BudgetRenewals, Desk};
 use crate::store::Store;
-use crate::types::Operation;
+use crate::types::{Operation, Principal};
 use crate::upstream::{Client, Endpoint};
 
 /// Figures of the configuration that the way of a request needs.
@@ -129,6 +130,12 @@ impl Worker {
     /// Response headers that all calls of a deployment share.
     pub fn headers(&self, index: u32) -> Option<&[(HeaderName, HeaderValue)]> {
         self.headers.get(index as usize).map(Vec::as_slice)
+    }
+
+    /// Whether `principal` may call a model by this name: every list that binds it allows the model or a group it is in.
+    pub fn may_call(&self, principal: &Principal, model: &str) -> bool {
+        let groups = |model: &str| self.table.access_groups(model);
+        access::check_with_groups(principal, model, groups).is_ok()
     }
 
     /// Where the gatekeeper counts this caller's key, user and team; asked once for as long as the caller is cached.

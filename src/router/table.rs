@@ -50,6 +50,26 @@ pub struct Deployment {
     /// Calls at the same time.
     pub slots: Option<u32>,
     pub gauges: Arc<Gauges>,
+    /// What the configuration says, for whoever asks.
+    pub entry: Arc<ModelEntry>,
+}
+
+impl Deployment {
+    /// The catalogue's row, when it has one.
+    pub fn listed(&self) -> Option<CatalogEntry> {
+        catalogue_row(&self.entry)
+    }
+
+    /// The catalogue's prices with the deployment's own laid over them.
+    pub fn prices(&self) -> Prices {
+        let mut own = Prices::default();
+        for field in own_prices(&self.entry) {
+            // What cannot be read was warned of at start.
+            let _ = own.set(&field.name, &field.decimal);
+        }
+        let listed = self.listed().map(|row| row.prices).unwrap_or_default();
+        listed.overridden_by(&own)
+    }
 }
 
 /// What a deployment's state publishes, readable from any thread.
@@ -401,6 +421,7 @@ fn deployment(config: &Config, entry: &ModelEntry, tariff: Arc<Tariff>) -> Deplo
         tariff,
         slots: slots(config, entry).map(|slots| u32::try_from(slots).unwrap_or(u32::MAX)),
         gauges: Arc::default(),
+        entry: Arc::new(entry.clone()),
     }
 }
 

@@ -31,6 +31,7 @@ mod key_lists;
 mod key_refusals;
 mod limits;
 mod model_access;
+mod model_info;
 mod mutations;
 mod obeyed;
 mod openai_client;

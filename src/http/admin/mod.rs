@@ -1,8 +1,8 @@
-//! Management routes: keys and spend.
+//! Management routes: keys, what is told about models, and spend.
 
 mod json_body;
 mod keys;
-mod query;
+mod models;
 mod spend_logs;
 
 use super::about::Tag;
@@ -11,6 +11,8 @@ use crate::auth::Permission;
 
 /// Routes of keys; see [`super::routes`].
 pub const KEYS: &[Route] = keys::ROUTES;
+/// Routes that tell about models; see [`super::routes`].
+pub const MODELS: &[Route] = models::ROUTES;
 
 /// See [`super::routes`].
 pub const ROUTES: &[Route] = &[

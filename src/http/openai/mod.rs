@@ -49,7 +49,17 @@ const MODELS: Route = Route::get("/v1/models", Permission::Information, |permiss
     guarded(permission, models::list)
 })
 .about(Tag::Models, "Lists the models that the caller may call.")
+.query::<models::ModelsQuery>()
 .answers::<models::ModelList>();
+
+const MODEL: Route = Route::get(
+    "/v1/models/{model:.+}",
+    Permission::Information,
+    |permission| guarded(permission, models::retrieve),
+)
+.about(Tag::Models, "Tells whether the caller may call a model.")
+.answers::<models::Model>()
+.errors(&[404]);
 
 /// OpenAI's bodies, by name: they pass through as bytes, so that no type of ours describes them.
 pub const SCHEMAS: &str = include_str!("schemas.json");
@@ -71,4 +81,6 @@ pub const ROUTES: &[Route] = &[
     EMBEDDING.at("/openai/deployments/{model:.+}/embeddings"),
     MODELS,
     MODELS.at("/models"),
+    MODEL,
+    MODEL.at("/models/{model:.+}"),
 ];

@@ -1,10 +1,13 @@
-//! `GET /v1/models`.
+//! `GET /v1/models` and `GET /v1/models/{model}`.
+
+use std::collections::BTreeSet;
 
 use actix_web::HttpResponse;
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::http::error::ApiError;
+use crate::http::query::Query;
 use crate::http::route::Call;
 use crate::policy::access;
 
@@ -27,22 +30,72 @@ pub struct ModelList<'a> {
     object: &'static str,
 }
 
+#[derive(IntoParams)]
+#[expect(
+    dead_code,
+    reason = "the document's parameters; they are read one by one"
+)]
+pub struct ModelsQuery {
+    /// Also names that hold a `*`.
+    return_wildcard_routes: Option<bool>,
+    /// Also access groups, whose names a key's list of models may hold.
+    include_model_access_groups: Option<bool>,
+    /// Access groups alone.
+    only_model_access_groups: Option<bool>,
+}
+
 /// The groups and aliases that the caller may call.
 pub async fn list(call: Call) -> Result<HttpResponse, ApiError> {
     let principal = call.caller()?.principal();
     let table = call.worker.table();
-    let allowed = table.listed.iter().filter(|name| {
-        access::check_with_groups(principal, name, |model| table.access_groups(model)).is_ok()
-    });
-    let model = |name| Model {
-        id: name,
-        object: "model",
-        created: CREATED,
-        owned_by: "openai",
-    };
-    let data = allowed.map(|name| model(&**name)).collect();
+    let query = Query::of(&call.request);
+    let wildcards = query.flag("return_wildcard_routes")?.unwrap_or(false);
+    let only_groups = query.flag("only_model_access_groups")?.unwrap_or(false);
+    let groups = query.flag("include_model_access_groups")?.unwrap_or(false) || only_groups;
+    let mut data: Vec<Model<'_>> = Vec::new();
+    if !only_groups {
+        let names = table.listed.iter();
+        let shown = names.filter(|name| wildcards || !name.contains('*'));
+        let allowed = shown.filter(|name| call.worker.may_call(principal, name));
+        data.extend(allowed.map(|name| model(name)));
+    }
+    if groups {
+        let names: BTreeSet<&str> = table
+            .groups
+            .iter()
+            .flat_map(|group| &group.access_groups)
+            .map(|group| &**group)
+            .collect();
+        let allowed = names
+            .into_iter()
+            .filter(|name| access::check(principal, name).is_ok());
+        data.extend(allowed.map(model));
+    }
     Ok(HttpResponse::Ok().json(ModelList {
         data,
         object: "list",
     }))
+}
+
+/// One of the models of the list, or one of the key's own names for models.
+pub async fn retrieve(call: Call) -> Result<HttpResponse, ApiError> {
+    let principal = call.caller()?.principal();
+    let asked = call.request.match_info().get("model").unwrap_or_default();
+    let table = call.worker.table();
+    let target = access::target(principal, asked);
+    let is_there = table.listed.iter().any(|name| **name == *target);
+    if is_there && call.worker.may_call(principal, asked) {
+        return Ok(HttpResponse::Ok().json(model(asked)));
+    }
+    let text = format!("The model `{asked:.128}` does not exist or is not accessible");
+    Err(ApiError::detail(404, text.into()))
+}
+
+fn model(id: &str) -> Model<'_> {
+    Model {
+        id,
+        object: "model",
+        created: CREATED,
+        owned_by: "openai",
+    }
 }

@@ -42,7 +42,7 @@ pub async fn generate(call: Call) -> Result<HttpResponse, ApiError> {
         }
         None => new_secret()?,
     };
-    within_own::complete(&caller, &mut fields)?;
+    within_own::complete(&call.worker, &caller, &mut fields)?;
     let key = NewKey {
         row: row(&caller, &fields, &secret)?,
         models: fields.models.flatten().unwrap_or_default(),

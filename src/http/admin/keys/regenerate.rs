@@ -82,7 +82,7 @@ pub async fn regenerate(call: Call) -> Result<HttpResponse, ApiError> {
 
     let (old, info) = find(&call.worker.shared, &key).await?;
     check_owner(&caller, &info)?;
-    check_change(&caller, &fields)?;
+    check_change(&call.worker, &caller, &fields)?;
     let mut update = changes(&caller, &info, &fields, now)?;
     update.changes.updated_by = Some(own_id(&caller));
     let shared = &call.worker.shared;

@@ -41,7 +41,7 @@ pub async fn update(call: Call) -> Result<HttpResponse, ApiError> {
             "a user may only change keys that it has made itself",
         ));
     }
-    check_change(&caller, &fields)?;
+    check_change(&call.worker, &caller, &fields)?;
     let now = now_ms();
     let mut update = changes(&caller, &info, &fields, now)?;
     update.changes.updated_by = Some(own_id(&caller));

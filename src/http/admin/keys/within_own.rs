@@ -3,7 +3,7 @@
 use super::fields::{Field, KeyFields};
 use crate::auth::Caller;
 use crate::http::error::ApiError;
-use crate::policy::access;
+use crate::journey::Worker;
 use crate::types::{NanoUsd, Role};
 
 /// Groups of routes that everybody may hold a key to (LiteLLM 1.106.2).
@@ -29,7 +29,7 @@ pub fn sees_all(caller: &Caller) -> bool {
 
 /// Fills in what a user's new key inherits from the calling key, after [`check`]: limits that are not named, the team, the
 /// routes. An administrator's stays as it is.
-pub fn complete(caller: &Caller, fields: &mut KeyFields) -> Result<(), ApiError> {
+pub fn complete(worker: &Worker, caller: &Caller, fields: &mut KeyFields) -> Result<(), ApiError> {
     if is_admin(caller) {
         return Ok(());
     }
@@ -51,7 +51,7 @@ pub fn complete(caller: &Caller, fields: &mut KeyFields) -> Result<(), ApiError>
             "name the models of the new key: the calling key is limited to some",
         ));
     }
-    check(caller, fields)?;
+    check(worker, caller, fields)?;
     fields.user_id = Some(own);
     fields.team_id = Some(principal.team.as_ref().map(|team| team.id.to_string()));
     // Spend at creation is for imports.
@@ -79,7 +79,7 @@ fn inherit<T: Copy>(field: &mut Field<T>, own: Option<T>) {
 }
 
 /// Refuses (403) what a user asks for beyond what the calling key has.
-pub fn check(caller: &Caller, fields: &KeyFields) -> Result<(), ApiError> {
+fn check(worker: &Worker, caller: &Caller, fields: &KeyFields) -> Result<(), ApiError> {
     if is_admin(caller) {
         return Ok(());
     }
@@ -121,7 +121,7 @@ pub fn check(caller: &Caller, fields: &KeyFields) -> Result<(), ApiError> {
         .map(String::as_str)
         .chain(targets.filter_map(|(_, to)| to.as_str()));
     for model in models {
-        if access::check(principal, model).is_err() {
+        if !worker.may_call(principal, model) {
             return Err(ApiError::forbidden(format!(
                 "a user may not give a key the model '{model}' that it may not call itself"
             )));
@@ -154,7 +154,7 @@ fn above(field: &str) -> ApiError {
 }
 
 /// Refuses a change by its owner that only an administrator may make, or that would lift a limit of the calling key.
-pub fn check_change(caller: &Caller, fields: &KeyFields) -> Result<(), ApiError> {
+pub fn check_change(worker: &Worker, caller: &Caller, fields: &KeyFields) -> Result<(), ApiError> {
     if is_admin(caller) {
         return Ok(());
     }
@@ -211,7 +211,7 @@ pub fn check_change(caller: &Caller, fields: &KeyFields) -> Result<(), ApiError>
     if let Some((field, _)) = lifted.iter().find(|(_, is_lifted)| *is_lifted) {
         return Err(above(field));
     }
-    check(caller, fields)
+    check(worker, caller, fields)
 }
 
 /// A key of a user does not outlive the key that made or changed it.

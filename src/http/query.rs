@@ -1,4 +1,4 @@
-//! Query parameters of management routes, with errors as LiteLLM's framework words them.
+//! Query parameters, with errors as LiteLLM's framework words them.
 
 use std::ops::RangeInclusive;
 

@@ -1,0 +1,39 @@
+//! `GET /v1/model/info` and `/model/info`.
+
+use actix_web::HttpResponse;
+use serde_json::{Value, json};
+use utoipa::IntoParams;
+
+use super::described::described;
+use crate::http::error::ApiError;
+use crate::http::query::Query;
+use crate::http::route::Call;
+
+#[derive(IntoParams)]
+#[expect(
+    dead_code,
+    reason = "the document's parameters; they are read one by one"
+)]
+pub struct ModelInfoQuery {
+    /// The id of a deployment; all when it is left out.
+    litellm_model_id: Option<String>,
+}
+
+pub async fn info(call: Call) -> Result<HttpResponse, ApiError> {
+    let principal = call.caller()?.principal();
+    let query = Query::of(&call.request);
+    let asked = query.text("litellm_model_id");
+    let deployments = call.worker.table().deployments.iter();
+    let data: Vec<Value> = deployments
+        .filter(|deployment| asked.is_none_or(|id| *deployment.id == *id))
+        .filter(|deployment| call.worker.may_call(principal, &deployment.group))
+        .map(|deployment| described(deployment))
+        .collect();
+    match asked {
+        Some(id) if data.is_empty() => {
+            let text = format!("Model id = {id:.128} not found on litellm proxy");
+            Err(ApiError::detail(400, json!({ "error": text })))
+        }
+        _ => Ok(HttpResponse::Ok().json(json!({ "data": data }))),
+    }
+}
