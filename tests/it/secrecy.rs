@@ -87,10 +87,9 @@ fn a_named_credential_is_a_secret() {
     let named = "sk-by-its-name-4f2d-PLANTED";
     simulator.expect_key(Some(named));
     let config = json!({
-        "environment_variables": {"OF_THE_FILE": named},
         "credential_list": [{
             "credential_name": "shared",
-            "credential_values": {"api_key": "os.environ/OF_THE_FILE", "api_base": simulator.base_url()},
+            "credential_values": {"api_key": named, "api_base": simulator.base_url()},
         }],
         "model_list": [{"model_name": "m", "litellm_params": {"model": "openai/m", "litellm_credential_name": "shared"}}],
         "router_settings": {"num_retries": 0},
