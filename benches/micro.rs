@@ -120,11 +120,12 @@ fn request(content: usize) -> String {
 #[divan::bench(args = [0, 200_000])]
 fn request_read_and_edited(bencher: Bencher, content: usize) {
     let body = bytes::Bytes::from(request(content));
+    let plan = pointsman::providers::parameters::Plan::default();
     bencher
         .counter(divan::counter::BytesCount::of_slice(&body[..]))
         .bench_local(|| {
             let request = Request::read(&REQUEST, black_box(&body), None).expect("a chat request");
-            request.upstream_body(b"\"gpt-4o-2024-11-20\"")
+            request.upstream_body(b"\"gpt-4o-2024-11-20\"", &plan)
         });
 }
 
@@ -152,6 +153,7 @@ fn sse_event_edited(bencher: Bencher) {
         id: "id".into(),
         created: 1,
         is_openai: true,
+        says_reasoning: false,
     });
     bencher.bench_local(move || editor.feed(black_box(event.clone())));
 }

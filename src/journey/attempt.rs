@@ -9,17 +9,17 @@ use super::charge::{Charge, Told};
 use super::headers::to_server;
 use crate::policy::upstream_error::{Failure, Headers, Stage, Upstream, classify};
 use crate::protocol::openai::answer::AnswerSpans;
+use crate::protocol::openai::reasoning;
 use crate::protocol::openai::request::Request;
 use crate::protocol::openai::stream::{StreamEditor, StreamFault, StreamForm};
 use crate::protocol::openai::usage::parse_usage;
 use crate::protocol::openai_completions::as_chat;
 use crate::protocol::openai_embeddings;
+use crate::providers::parameters::Unsupported;
 use crate::router::Deployment;
 use crate::types::{Operation, Pieces};
 use crate::upstream::{Answer, CallError, ReadError};
 
-/// Providers whose streams have OpenAI's own form (LiteLLM's names).
-const OPENAIS: &[&str] = &["azure", "azure_text", "openai", "text-completion-openai"];
 /// Largest error body that is read.
 const MOST_ERROR_BYTES: usize = 64 * 1024;
 /// An error body is waited for no longer.
@@ -80,6 +80,15 @@ impl Failed {
             told: Told::default(),
         }
     }
+
+    /// Nothing was sent: the provider does not serve what the request asks for.
+    pub fn unsupported(unsupported: &Unsupported) -> Self {
+        Self {
+            failure: Failure::unsupported(unsupported),
+            headers: HeaderMap::new(),
+            told: Told::default(),
+        }
+    }
 }
 
 /// Calls the deployment that `charge` has leased.
@@ -108,7 +117,9 @@ pub async fn attempt(
     } else {
         deployment.timeout
     };
-    let mut body = request.upstream_body(&deployment.model_json);
+    let mut body = request
+        .upstream_body(&deployment.model_json, &deployment.plan)
+        .map_err(|unsupported| Failed::unsupported(&unsupported))?;
     if by_chat {
         body = match as_chat::request(&body.to_bytes()) {
             Ok(chat) => Pieces::from(Bytes::from(chat)),
@@ -185,6 +196,10 @@ pub async fn attempt(
             Operation::Completion if by_chat => as_chat::answer(body)
                 .ok_or(Unusable::Malformed)
                 .and_then(|text| whole(&text.into(), name_json)),
+            _ if deployment.plan.says_reasoning => {
+                let renamed = reasoning::renamed(body).map(Bytes::from);
+                whole(renamed.as_ref().unwrap_or(body), name_json)
+            }
             _ => whole(body, name_json),
         },
         Err(error) => Err(Unusable::Read(*error, began)),
@@ -215,7 +230,8 @@ fn stream_form(charge: &Charge, request: &Request<'_>, name_json: &[u8]) -> Stre
         from_chat: false,
         id: format!("{kind}-{}", charge.call_id).into(),
         created: charge.started_at / 1_000_000,
-        is_openai: OPENAIS.contains(&&*charge.deployment().provider),
+        is_openai: charge.deployment().plan.is_openai,
+        says_reasoning: charge.deployment().plan.says_reasoning,
     }
 }
 

@@ -82,7 +82,9 @@ async fn ask(
     let question = Bytes::from_static(question(operation));
     let question =
         Request::read(protocol::shape(operation), &question, None).map_err(|_| uncalled())?;
-    let body = question.upstream_body(&deployment.model_json);
+    let body = question
+        .upstream_body(&deployment.model_json, &deployment.plan)
+        .map_err(|unsupported| Failed::unsupported(&unsupported))?;
     let mut answer = worker
         .client
         .call(endpoint, &body, limit)

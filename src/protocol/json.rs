@@ -88,6 +88,33 @@ pub fn scan_object(bytes: &[u8], mut visit: impl FnMut(Field)) -> Result<usize, 
     }
 }
 
+/// Calls `visit` for the span of each item of an array, in order. Only white space may follow its closing bracket.
+pub fn scan_array(bytes: &[u8], mut visit: impl FnMut(Range<usize>)) -> Result<(), ScanError> {
+    let mut at = skip_space(bytes, 0);
+    if bytes.get(at) != Some(&b'[') {
+        return Err(ScanError::Malformed { at });
+    }
+    at = skip_space(bytes, at + 1);
+    if bytes.get(at) != Some(&b']') {
+        loop {
+            let end = value_end(bytes, at)?;
+            visit(at..end);
+            at = skip_space(bytes, end);
+            match bytes.get(at) {
+                Some(b',') => at = skip_space(bytes, at + 1),
+                Some(b']') => break,
+                _ => return Err(ScanError::Malformed { at }),
+            }
+        }
+    }
+    let rest = skip_space(bytes, at + 1);
+    if rest == bytes.len() {
+        Ok(())
+    } else {
+        Err(ScanError::Malformed { at: rest })
+    }
+}
+
 /// The text of a string value without escapes: `None` for other values and for strings that need decoding.
 pub fn plain_str<'a>(bytes: &'a [u8], value: &Range<usize>) -> Option<&'a str> {
     let inner = bytes

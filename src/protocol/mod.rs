@@ -6,6 +6,7 @@
 //! it what each has of its own.
 
 pub mod json;
+pub mod json_edit;
 pub mod openai;
 pub mod openai_chat;
 pub mod openai_completions;

@@ -14,12 +14,13 @@
 mod address;
 mod azure;
 mod origin;
+pub mod parameters;
 mod provider;
 mod resolve;
 mod table;
 mod url;
 
 pub use address::{Address, AddressError, Given};
-pub use provider::{AuthWay, Protocol, Provider};
+pub use provider::{AuthWay, MessageRules, Protocol, Provider};
 pub use resolve::{ProviderError, Target, resolve};
 pub use table::{all, find, or_generic};

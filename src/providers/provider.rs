@@ -3,6 +3,7 @@
 use crate::types::{Operation, Secret};
 
 use super::origin::{self, Origin};
+use super::parameters::{Path, Rule};
 
 /// Whose wire format a provider speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +58,32 @@ pub struct Provider {
     pub header_variables: Vec<(&'static str, &'static str)>,
     pub(super) model_form: ModelForm,
     pub(super) is_azure_ai: bool,
+    /// What it makes of parameters.
+    pub rules: Vec<Rule>,
+    /// Places in a request that it does not take.
+    pub stripped: Vec<Path>,
+    pub messages: MessageRules,
+    /// A field that every request gets, as name and JSON, unless it has it.
+    pub added: Vec<(&'static str, &'static str)>,
+    /// Answers call their reasoning `reasoning`, where others say `reasoning_content`.
+    pub says_reasoning: bool,
+    /// OpenAI, or somebody who speaks for it: answers are as OpenAI documents them.
+    pub is_openai: bool,
+}
+
+/// What a provider's messages must be like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MessageRules {
+    /// Knows the role `developer`; for others it becomes `system`.
+    pub knows_developer: bool,
+    /// Takes `cache_control` marks.
+    pub takes_cache_control: bool,
+    /// Takes content as one text, not in parts.
+    pub wants_text: bool,
+    /// `name` on messages of the role `tool` alone.
+    pub names_tools_only: bool,
+    /// Refuses fields of assistant messages that are `null`.
+    pub refuses_null: bool,
 }
 
 /// How a provider spells its models.

@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 
 use crate::types::Operation;
 
-use super::provider::{AuthWay, ModelForm, Protocol, Provider};
+use super::parameters::{Path, Rule};
+use super::provider::{AuthWay, MessageRules, ModelForm, Protocol, Provider};
 
 /// See the head of the room for the format.
 const TEXT: &str = include_str!("providers.tsv");
@@ -65,6 +66,12 @@ impl Default for Provider {
             header_variables: Vec::new(),
             model_form: ModelForm::AsWritten,
             is_azure_ai: false,
+            rules: Vec::new(),
+            stripped: Vec::new(),
+            messages: MessageRules::default(),
+            added: Vec::new(),
+            says_reasoning: false,
+            is_openai: false,
         }
     }
 }
@@ -99,8 +106,11 @@ fn parse(line: &'static str) -> Result<Provider, Wrong> {
     for operation in list(next()) {
         serve(&mut provider, operation)?;
     }
-    next();
-    for quirk in next().split(' ').filter(|quirk| !quirk.is_empty()) {
+    for rule in words(next()) {
+        let rule = Rule::parse(rule).map_err(|error| error.to_string())?;
+        provider.rules.push(rule);
+    }
+    for quirk in words(next()) {
         read_quirk(&mut provider, quirk)?;
     }
     match columns.next() {
@@ -111,6 +121,10 @@ fn parse(line: &'static str) -> Result<Provider, Wrong> {
 
 fn list(text: &'static str) -> Vec<&'static str> {
     text.split(',').filter(|item| !item.is_empty()).collect()
+}
+
+fn words(text: &'static str) -> impl Iterator<Item = &'static str> {
+    text.split(' ').filter(|word| !word.is_empty())
 }
 
 fn auth(provider: &mut Provider, way: &'static str) -> Result<(), Wrong> {
@@ -145,6 +159,12 @@ fn read_quirk(provider: &mut Provider, quirk: &'static str) -> Result<(), Wrong>
         None => match quirk {
             "dedicated" => provider.model_form = ModelForm::Baseten,
             "azure_ai" => provider.is_azure_ai = true,
+            "developer" => provider.messages.knows_developer = true,
+            "cache_control" => provider.messages.takes_cache_control = true,
+            "flatten" => provider.messages.wants_text = true,
+            "nonull" => provider.messages.refuses_null = true,
+            "reasoning" => provider.says_reasoning = true,
+            "openai" => provider.is_openai = true,
             _ => return Err(unknown()),
         },
         Some(("alias", name)) => provider.aliases.push(name),
@@ -157,6 +177,17 @@ fn read_quirk(provider: &mut Provider, quirk: &'static str) -> Result<(), Wrong>
             provider
                 .header_variables
                 .push(header.split_once(':').ok_or_else(unknown)?);
+        }
+        Some(("name", "tool")) => provider.messages.names_tools_only = true,
+        Some(("strip", path)) => {
+            provider
+                .stripped
+                .push(Path::parse(path).map_err(|_| unknown())?);
+        }
+        Some(("body", field)) => {
+            provider
+                .added
+                .push(field.split_once(':').ok_or_else(unknown)?);
         }
         Some(("model", "clarifai")) => provider.model_form = ModelForm::Clarifai,
         Some(("model", prefix)) => provider.model_form = ModelForm::Prefixed(prefix),

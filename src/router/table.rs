@@ -1,5 +1,7 @@
 //! What the configuration says about deployments, compiled once: immutable, shared by all threads.
 
+mod plan;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -10,6 +12,7 @@ use crate::config::{Config, ModelEntry, PriceField};
 use crate::policy::cost::{Expected, OffPeak, Residency, Tariff};
 use crate::policy::strategies::{Member, StrategyName};
 use crate::protocol::json;
+use crate::providers::parameters::Plan;
 use crate::providers::{self, Provider};
 use crate::types::{DeploymentId, NanoUsd, Operation, Secret};
 
@@ -39,6 +42,8 @@ pub struct Deployment {
     pub urls: [Option<String>; Operation::ALL.len()],
     /// Text completions are asked as chats.
     pub texts_by_chat: bool,
+    /// What its provider makes of parameters and messages.
+    pub plan: Plan,
     /// What every call carries: the key as the provider wants it, then what the configuration adds or replaces.
     pub headers: Vec<(String, Secret)>,
     /// For a whole answer.
@@ -161,13 +166,6 @@ impl Builder {
         let tariff = self.tariff(config, entry, row.as_ref());
         let index = self.deployments.len() as u32;
         let params = &entry.litellm_params;
-        if !params.other.is_empty() {
-            let names: Vec<&str> = params.other.iter().map(|(name, _)| name.as_str()).collect();
-            log::warn!(
-                "deployment {}: litellm_params {names:?} are not sent upstream yet",
-                entry.id
-            );
-        }
         let whole = |number: Option<u64>| number.unwrap_or_default();
         let member = Member {
             deployment: index,
@@ -182,8 +180,12 @@ impl Builder {
             .or(entry.model_info.max_tokens)
             .or(own.and_then(|row| row.max_output_tokens.or(row.max_tokens)))
             .unwrap_or(UNKNOWN_MAX_OUTPUT);
-        self.deployments
-            .push(Arc::new(deployment(config, entry, tariff.clone())));
+        self.deployments.push(Arc::new(deployment(
+            config,
+            entry,
+            tariff.clone(),
+            plan::compile(config, entry, row.as_ref()),
+        )));
         let group = self.group(&entry.model_name);
         group.is_free = tariff.is_free() && (group.members.is_empty() || group.is_free);
         group.max_output_tokens = group.max_output_tokens.max(max_output);
@@ -382,7 +384,7 @@ fn residency(entry: &ModelEntry) -> Residency {
     }
 }
 
-fn deployment(config: &Config, entry: &ModelEntry, tariff: Arc<Tariff>) -> Deployment {
+fn deployment(config: &Config, entry: &ModelEntry, tariff: Arc<Tariff>, plan: Plan) -> Deployment {
     let params = &entry.litellm_params;
     let router = &config.router_settings;
     let timeout = params
@@ -407,6 +409,7 @@ fn deployment(config: &Config, entry: &ModelEntry, tariff: Arc<Tariff>) -> Deplo
         api_base: entry.api_base.as_str().into(),
         api_key: entry.api_key.clone(),
         urls: Operation::ALL.map(url),
+        plan,
         headers: headers(provider, entry),
         timeout,
         stream_timeout: params

@@ -36,6 +36,7 @@ mod mutations;
 mod obeyed;
 mod openai_client;
 mod openapi;
+mod parameters;
 mod pass_through;
 mod paths;
 mod permissions;

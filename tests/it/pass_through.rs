@@ -245,7 +245,6 @@ fn what_addresses_the_gateway_stays_here() {
 }
 
 #[test]
-#[ignore = "parameters of a deployment are read but not applied yet"]
 fn parameters_of_a_deployment_are_defaults() {
     let simulator = Simulator::start();
     let deployment = Deployment::of(&simulator, "m").param("temperature", 0.2);

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use crate::config::fields::{self, Place, Status};
 use crate::config::read::Section;
+use crate::providers::parameters::Path;
 use crate::types::Secret;
 
 use super::price::{self, PriceField};
@@ -24,6 +25,12 @@ pub struct LitellmParams {
     pub api_key: Option<Secret>,
     /// Azure's; when the entry says none, what the environment says.
     pub api_version: Option<String>,
+    /// Leave out parameters that the provider does not serve; when the entry says nothing, `litellm_settings` does.
+    pub drop_params: Option<bool>,
+    /// Left out in any case.
+    pub additional_drop_params: Vec<Path>,
+    /// Sent in any case, as they are.
+    pub allowed_openai_params: Vec<String>,
     /// OpenAI's organisation; one entry stands for one, a list was expanded.
     pub organization: Option<String>,
     /// For the whole call.
@@ -60,6 +67,9 @@ pub fn read(section: &Section<'_>) -> (LitellmParams, Vec<String>) {
         api_base: api_base.or(base_url),
         api_key: section.secret("api_key"),
         api_version: section.text("api_version"),
+        drop_params: section.flag("drop_params"),
+        additional_drop_params: paths(section, "additional_drop_params"),
+        allowed_openai_params: section.texts("allowed_openai_params"),
         organization: None,
         timeout: section.timeout("timeout"),
         stream_timeout: section.timeout("stream_timeout"),
@@ -77,6 +87,20 @@ pub fn read(section: &Section<'_>) -> (LitellmParams, Vec<String>) {
     let organizations = section.texts("organization");
     params.other = other(section);
     (params, organizations)
+}
+
+fn paths(section: &Section<'_>, key: &str) -> Vec<Path> {
+    let read = |text: String| match Path::parse(&text) {
+        Ok(path) => Some(path),
+        Err(error) => {
+            let node = section.value(key)?;
+            section
+                .sink
+                .error(node.pos, section.path_of(key), error.to_string());
+            None
+        }
+    };
+    section.texts(key).into_iter().filter_map(read).collect()
 }
 
 /// What goes to the provider as it is: everything unread that is not a setting of the gateway. Null is not sent.

@@ -4,6 +4,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorClass {
     BadRequestError,
+    UnsupportedParamsError,
     ContextWindowExceededError,
     ContentPolicyViolationError,
     AuthenticationError,
@@ -21,8 +22,9 @@ pub enum ErrorClass {
 }
 
 impl ErrorClass {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::BadRequestError,
+        Self::UnsupportedParamsError,
         Self::ContextWindowExceededError,
         Self::ContentPolicyViolationError,
         Self::AuthenticationError,
@@ -42,6 +44,7 @@ impl ErrorClass {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::BadRequestError => "BadRequestError",
+            Self::UnsupportedParamsError => "UnsupportedParamsError",
             Self::ContextWindowExceededError => "ContextWindowExceededError",
             Self::ContentPolicyViolationError => "ContentPolicyViolationError",
             Self::AuthenticationError => "AuthenticationError",
@@ -70,7 +73,9 @@ impl ErrorClass {
             Self::NotFoundError => (404, true),
             Self::UnprocessableEntityError => (422, true),
             Self::APIError => (500, true),
-            Self::ContextWindowExceededError | Self::ContentPolicyViolationError => (400, false),
+            Self::UnsupportedParamsError
+            | Self::ContextWindowExceededError
+            | Self::ContentPolicyViolationError => (400, false),
             Self::Timeout => (408, matches!(upstream, Some(504))),
             Self::RateLimitError => (429, false),
             Self::InternalServerError | Self::APIConnectionError => (500, false),
@@ -89,6 +94,7 @@ impl ErrorClass {
     pub(super) const fn prefix(self) -> &'static str {
         match self {
             Self::BadRequestError => "litellm.BadRequestError: ",
+            Self::UnsupportedParamsError => "litellm.UnsupportedParamsError: ",
             Self::ContextWindowExceededError => {
                 "litellm.ContextWindowExceededError: litellm.BadRequestError: ContextWindowExceededError: "
             }
@@ -114,6 +120,7 @@ impl ErrorClass {
     pub(super) const fn repeated(self) -> &'static str {
         match self {
             Self::BadRequestError
+            | Self::UnsupportedParamsError
             | Self::ContextWindowExceededError
             | Self::ContentPolicyViolationError => "",
             Self::AuthenticationError => "AuthenticationError: ",

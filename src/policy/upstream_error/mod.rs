@@ -20,6 +20,8 @@ mod tests;
 use std::borrow::Cow;
 use std::time::Duration;
 
+use crate::providers::parameters::Unsupported;
+
 pub use class::ErrorClass;
 pub use retry_after::Headers;
 
@@ -108,6 +110,25 @@ impl Failure {
     /// Whether any other try makes sense.
     pub fn retryable(&self) -> bool {
         self.retry != Retry::Never
+    }
+
+    /// The provider does not serve what a request asks for; nothing was sent (LiteLLM's UnsupportedParamsError). Another
+    /// provider of the group may.
+    pub fn unsupported(unsupported: &Unsupported) -> Self {
+        let class = ErrorClass::UnsupportedParamsError;
+        Self {
+            class,
+            status: class.status(None),
+            error_type: Some(Cow::Borrowed(type_of_status(class.status(None)))),
+            param: unsupported
+                .parameters
+                .first()
+                .map(|name| masking::short(name)),
+            message: format!("{}{unsupported}", class.prefix()),
+            retry_after: None,
+            retry: Retry::Elsewhere,
+            inner_error: None,
+        }
     }
 
     /// Masks a secret that was sent with the call, in case the upstream echoes one that has no telling form.

@@ -6,6 +6,8 @@
 //! for server-sent events as they pass; `usage` reads token counts. Source: OpenAI's API reference.
 
 pub mod answer;
+mod messages;
+pub mod reasoning;
 pub mod request;
 pub mod shape;
 pub mod stream;

@@ -6,6 +6,7 @@
 
 mod fields;
 mod normal_form;
+mod tailor;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +20,7 @@ use self::fields::{GATEWAY_ONLY, READ, is_refused};
 use self::normal_form::normal_form;
 use super::shape::{Facts, Shape, wrong};
 use crate::protocol::json::{self, Field, ScanError, scan_object};
+use crate::providers::parameters::{Parameter, ParameterSet, Path, Plan, Unsupported, Wishes};
 use crate::types::{Operation, Pieces, PiecesBuilder};
 
 /// Below this size a body is checked by serde_json in full before anything is forwarded; above, its structure only.
@@ -26,6 +28,9 @@ const FULL_CHECK_BYTES: usize = 16 * 1024;
 
 /// Bodies of this size are copied whole when they are edited; of larger ones only what changes.
 const MOST_COPIED: usize = 8 * 1024;
+
+/// Most entries of `additional_drop_params` and `allowed_openai_params`.
+const MOST_WISHES: usize = 100;
 
 /// Most top-level fields accepted.
 const MAX_FIELDS: usize = 512;
@@ -83,6 +88,12 @@ pub struct Request<'a> {
     model: Option<Range<usize>>,
     stream_options: Option<Range<usize>>,
     user: Option<Range<usize>>,
+    messages: Option<Range<usize>>,
+    tools: Option<Range<usize>>,
+    /// The parameters that it has.
+    parameters: ParameterSet,
+    /// What it asks about parameters that a provider does not serve.
+    wishes: Wishes,
     /// Whole fields to leave out, in order.
     removed: Vec<Range<usize>>,
     /// Where each removed field's successor begins; `None` for the last field of the object.
@@ -172,6 +183,10 @@ impl<'a> Request<'a> {
             model: reader.model,
             stream_options: reader.stream_options,
             user: reader.user,
+            messages: reader.messages,
+            tools: reader.tools,
+            parameters: reader.parameters,
+            wishes: reader.wishes,
             removed: reader.removed,
             removed_until: reader.removed_until,
             stream: reader.stream,
@@ -212,14 +227,17 @@ impl<'a> Request<'a> {
     /// The body for an upstream that calls the model `model_json` (a JSON string, quotes included). Long stretches are shared
     /// with the client's body, not copied.
     ///
-    /// A stream always asks for usage, because spend depends on it; the stream editor takes it out again.
-    pub fn upstream_body(&self, model_json: &[u8]) -> Pieces {
+    /// A stream always asks for usage, because spend depends on it; the stream editor takes it out again. What the provider
+    /// takes otherwise, or not at all, is edited by its `plan`.
+    pub fn upstream_body(&self, model_json: &[u8], plan: &Plan) -> Result<Pieces, Unsupported> {
         const ASK: &[u8] = br#""stream_options":{"include_usage":true}"#;
         let copied = self.body.len().min(MOST_COPIED) + model_json.len() + ASK.len() + 16;
         let mut out = PiecesBuilder::with_capacity(copied);
         let mut cursor = 0;
         let mut trailing_comma = false;
-        let mut edits = self.edits(model_json);
+        let tailored = tailor::tailor(self, plan)?;
+        let mut edits = self.edits(model_json, plan);
+        edits.extend(tailored.edits);
         edits.sort_by_key(|edit| edit.at.start);
         for edit in &edits {
             out.keep(&self.body, cursor..edit.at.start);
@@ -234,18 +252,25 @@ impl<'a> Request<'a> {
             }
         }
         out.keep(&self.body, cursor..self.end);
-        if self.stream && self.stream_options.is_none() {
-            drop_space(&mut out);
-            if out.last() != Some(b'{') {
-                out.put(b",");
+        let ask: &[u8] = if self.stream && self.stream_options.is_none() && plan.asks_usage {
+            ASK
+        } else {
+            b""
+        };
+        for more in [ask, &tailored.added] {
+            if !more.is_empty() {
+                drop_space(&mut out);
+                if out.last() != Some(b'{') {
+                    out.put(b",");
+                }
+                out.put(more);
             }
-            out.put(ASK);
         }
         out.put(b"}");
-        out.finish()
+        Ok(out.finish())
     }
 
-    fn edits<'b>(&self, model_json: &'b [u8]) -> Vec<Edit<'b>> {
+    fn edits<'b>(&self, model_json: &'b [u8], plan: &Plan) -> Vec<Edit<'b>> {
         let mut edits = Vec::with_capacity(2 + self.removed.len());
         let model = match &self.model {
             Some(model) => (model.clone(), Cow::Borrowed(model_json)),
@@ -264,6 +289,7 @@ impl<'a> Request<'a> {
         if let Some(options) = &self.stream_options
             && self.stream
             && !self.include_usage
+            && plan.asks_usage
         {
             let with = Cow::Owned(asking_for_usage(&self.body[options.clone()]));
             edits.push(Edit {
@@ -327,6 +353,10 @@ struct Reader {
     model: Option<Range<usize>>,
     stream_options: Option<Range<usize>>,
     user: Option<Range<usize>>,
+    messages: Option<Range<usize>>,
+    tools: Option<Range<usize>>,
+    parameters: ParameterSet,
+    wishes: Wishes,
     service_tier: Option<Range<usize>>,
     stream: bool,
     include_usage: bool,
@@ -345,6 +375,10 @@ impl Reader {
             model: None,
             stream_options: None,
             user: None,
+            messages: None,
+            tools: None,
+            parameters: ParameterSet::default(),
+            wishes: Wishes::default(),
             service_tier: None,
             stream: false,
             include_usage: false,
@@ -382,6 +416,14 @@ impl Reader {
         let span = &field.value;
         let value = &bytes[span.clone()];
         let is_null = value == b"null";
+        if let Some(parameter) = Parameter::of_field(key) {
+            self.parameters.insert(parameter);
+        }
+        match key {
+            b"messages" => self.messages = Some(span.clone()),
+            b"tools" if !is_null => self.tools = Some(span.clone()),
+            _ => {}
+        }
         match key {
             b"model" => {
                 self.model = Some(span.clone());
@@ -394,6 +436,33 @@ impl Reader {
                 if json::plain_str(bytes, span).is_none() {
                     return Err(Odd::NeedsNormalForm);
                 }
+            }
+            b"drop_params" => {
+                self.leave_out(field);
+                self.wishes.drop_params = list_or(value, "drop_params", "true or false")?;
+            }
+            b"additional_drop_params" => {
+                self.leave_out(field);
+                const EXPECTED: &str =
+                    "a list of at most 100 parameters, such as `tools[*].strict`";
+                let name = "additional_drop_params";
+                let texts: Vec<String> = list_or(value, name, EXPECTED)?.unwrap_or_default();
+                let paths = texts.iter().map(|text| Path::parse(text));
+                self.wishes.additional_drop_params = paths
+                    .collect::<Result<Vec<_>, _>>()
+                    .ok()
+                    .filter(|paths| paths.len() <= MOST_WISHES)
+                    .ok_or_else(|| Odd::from(wrong(name, EXPECTED)))?;
+            }
+            b"allowed_openai_params" => {
+                self.leave_out(field);
+                const EXPECTED: &str = "a list of at most 100 names of parameters";
+                let name = "allowed_openai_params";
+                let names: Vec<String> = list_or(value, name, EXPECTED)?.unwrap_or_default();
+                if names.len() > MOST_WISHES {
+                    return Err(wrong(name, EXPECTED).into());
+                }
+                self.wishes.allowed_openai_params = names;
             }
             b"stream" => {
                 self.stream = match value {
@@ -432,13 +501,26 @@ impl Reader {
                     return Err(RequestError::Refused(name.to_owned()).into());
                 }
                 if GATEWAY_ONLY.binary_search(&name).is_ok() {
-                    self.removed.push(field.start()..field.value.end);
-                    self.removed_until.push(None);
+                    self.leave_out(field);
                 }
             }
         }
         Ok(())
     }
+
+    fn leave_out(&mut self, field: &Field) {
+        self.removed.push(field.start()..field.value.end);
+        self.removed_until.push(None);
+    }
+}
+
+/// A value of its type; `null` is none.
+fn list_or<T: serde::de::DeserializeOwned>(
+    value: &[u8],
+    field: &'static str,
+    expected: &'static str,
+) -> Result<Option<T>, Odd> {
+    serde_json::from_slice(value).map_err(|_| wrong(field, expected).into())
 }
 
 /// Which keys were seen: a small set of hashes, since most bodies have few fields.

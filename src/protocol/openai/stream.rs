@@ -18,6 +18,7 @@ use bytes::{Bytes, BytesMut};
 use self::chunk::{ChunkSpans, Said, has_content};
 use self::edit::{EventEdit, Payload};
 use self::normal_form::{Change, Stamp};
+use super::reasoning;
 use super::usage::{ParsedUsage, parse_usage};
 use crate::protocol::json;
 use crate::protocol::sse::{self, Data};
@@ -60,6 +61,8 @@ pub struct StreamForm {
     pub created: i64,
     /// The host is OpenAI's or speaks for it: what its finish reasons say holds, and none at the end is an error.
     pub is_openai: bool,
+    /// The host says `reasoning` where clients look for `reasoning_content`.
+    pub says_reasoning: bool,
 }
 
 impl StreamForm {
@@ -236,6 +239,11 @@ impl StreamEditor {
         let Some(payload) = data.bytes() else {
             return Verdict::Drop;
         };
+        if self.form.says_reasoning
+            && let Some(renamed) = reasoning::renamed(payload)
+        {
+            return self.renamed(&renamed);
+        }
         if payload == b"[DONE]" {
             self.facts.done = true;
             let mut closing = self.closing();
@@ -289,6 +297,20 @@ impl StreamEditor {
             model,
             usage_field,
         })
+    }
+
+    /// Goes on with a chunk that has been written anew.
+    fn renamed(&mut self, payload: &[u8]) -> Verdict {
+        let event = [b"data: ", payload, b"\n\n"].concat();
+        match self.event(&event) {
+            Verdict::Keep => Verdict::Instead(event),
+            Verdict::Replace(edit) => {
+                let mut out = BytesMut::with_capacity(event.len());
+                edit.write(&event, &self.form.model_json, &mut out);
+                Verdict::Instead(out.into())
+            }
+            other => other,
+        }
     }
 
     /// Learns what all chunks have in common from the first that tells; false while there is nothing to learn from.

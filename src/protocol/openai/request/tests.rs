@@ -3,6 +3,7 @@
 use super::fields::REFUSED;
 use super::*;
 use crate::protocol::{openai_chat, openai_completions, openai_embeddings};
+use crate::providers::parameters::{Model, Plan, Settings};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -17,7 +18,13 @@ fn read(body: &Bytes) -> Result<Request<'_>, RequestError> {
 fn upstream(body: &str) -> Value {
     let source = bytes(body);
     let request = read(&source).unwrap();
-    serde_json::from_slice(&request.upstream_body(b"\"up\"").to_bytes()).unwrap()
+    serde_json::from_slice(
+        &request
+            .upstream_body(b"\"up\"", &Plan::default())
+            .unwrap()
+            .to_bytes(),
+    )
+    .unwrap()
 }
 
 #[test]
@@ -44,7 +51,14 @@ fn only_the_named_bytes_change() {
     let body = "{ \"model\" : \"a\",\n \"messages\":[ {\"x\": 1.00} ], \"big\": 12345678901234567890123, \"e\":\"\\u00e9\" }";
     let source = bytes(body);
     let request = read(&source).unwrap();
-    let sent = String::from_utf8(request.upstream_body(b"\"bb\"").to_bytes().into()).unwrap();
+    let sent = String::from_utf8(
+        request
+            .upstream_body(b"\"bb\"", &Plan::default())
+            .unwrap()
+            .to_bytes()
+            .into(),
+    )
+    .unwrap();
     assert_eq!(sent, body.replace("\"a\"", "\"bb\"").trim_end());
 }
 
@@ -109,8 +123,13 @@ fn doubled_and_escaped_keys_cannot_smuggle_a_model() {
         let source = bytes(body);
         let request = read(&source).unwrap();
         assert_eq!(request.model(), Some("dear"), "{body}");
-        let sent: Value =
-            serde_json::from_slice(&request.upstream_body(b"\"up\"").to_bytes()).unwrap();
+        let sent: Value = serde_json::from_slice(
+            &request
+                .upstream_body(b"\"up\"", &Plan::default())
+                .unwrap()
+                .to_bytes(),
+        )
+        .unwrap();
         assert_eq!(sent, json!({"model": "up", "messages": []}), "{body}");
     }
 }
@@ -177,7 +196,10 @@ fn the_model_of_the_path_wins() {
         let source = bytes(body);
         let request = Request::read(&openai_chat::REQUEST, &source, Some("org/m")).unwrap();
         assert_eq!(request.model(), Some("org/m"));
-        let written = request.upstream_body(b"\"up\"").to_bytes();
+        let written = request
+            .upstream_body(b"\"up\"", &Plan::default())
+            .unwrap()
+            .to_bytes();
         assert_eq!(std::str::from_utf8(&written).unwrap(), sent, "{body}");
     }
     let source = bytes(r#"{"messages":[]}"#);
@@ -199,7 +221,10 @@ fn what_completions_and_embeddings_tell() {
     assert_eq!((request.prompt_bytes, request.token_ids), (0, 3));
     assert_eq!(request.max_tokens, Some(0), "vectors are no tokens");
     assert_eq!(
-        request.upstream_body(b"\"m\"").to_bytes(),
+        request
+            .upstream_body(b"\"m\"", &Plan::default())
+            .unwrap()
+            .to_bytes(),
         embedding,
         "nothing else changes"
     );
@@ -251,7 +276,7 @@ proptest! {
     fn any_bytes_are_read_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let bytes = Bytes::from(bytes);
         if let Ok(request) = read(&bytes) {
-            request.upstream_body(b"\"m\"");
+            request.upstream_body(b"\"m\"", &Plan::default()).unwrap();
         }
     }
 
@@ -267,7 +292,10 @@ proptest! {
             .into_iter()
             .map(|(key, value)| (format!("x{key}").replace('"', ""), value.into()))
             .collect();
-        fields.extend(gateway.iter().map(|key| ((*key).to_owned(), json!({"a": [1]}))));
+        fields.extend(gateway.iter().map(|key| {
+            let read_here = ["drop_params", "additional_drop_params", "allowed_openai_params"].contains(key);
+            ((*key).to_owned(), if read_here { Value::Null } else { json!({"a": [1]}) })
+        }));
         for (key, value) in [("model", json!("m")), ("messages", json!([{"role": "user"}])), ("stream", json!(stream))] {
             let at = place.min(fields.len());
             fields.insert(at, (key.to_owned(), value));
@@ -282,8 +310,50 @@ proptest! {
         };
         let read = |text: &str| -> Value {
             let source = bytes(text);
-            serde_json::from_slice(&read(&source).unwrap().upstream_body(b"\"up\"").to_bytes()).unwrap()
+            serde_json::from_slice(&read(&source).unwrap().upstream_body(b"\"up\"", &Plan::default()).unwrap().to_bytes()).unwrap()
         };
         prop_assert_eq!(read(&text(false)), read(&text(true)));
+    }
+
+    /// Whatever a provider refuses, renames and adds, and wherever it stands: the body is an object, its other fields are
+    /// what they were, and nothing that is refused goes out.
+    #[test]
+    fn a_tailored_body_is_whole(
+        row in 0..crate::providers::all().count(),
+        parameters in prop::sample::subsequence(
+            vec!["n", "seed", "stop", "temperature", "max_tokens", "max_completion_tokens", "tools", "tool_choice", "user", "logprobs", "x"],
+            0..8,
+        ),
+        place in 0usize..10,
+        stream in any::<bool>(),
+        gateway in prop::sample::subsequence(vec!["tags", "cache", "num_retries"], 0..3),
+    ) {
+        let provider = crate::providers::all().nth(row).unwrap();
+        let settings = Settings {
+            drop_params: true,
+            defaults: vec![("top_k".to_owned(), b"40".to_vec()), ("seed".to_owned(), b"9".to_vec())],
+            ..Settings::default()
+        };
+        let plan = Plan::compile(provider, provider.name, &Model::default(), settings);
+        let mut fields: Vec<(&str, Value)> = parameters.iter().map(|name| (*name, json!(2))).collect();
+        fields.extend(gateway.iter().map(|name| (*name, json!(1))));
+        let at = place.min(fields.len());
+        fields.insert(at, ("messages", json!([{"role": "developer", "content": "a"}])));
+        fields.insert(at, ("stream", json!(stream)));
+        let parts: Vec<String> = fields.iter().map(|(name, value)| format!("{} : {value} ", json!(name))).collect();
+        let source = bytes(&format!("{{ {} }}", parts.join(",")));
+        let out = Request::read(&openai_chat::REQUEST, &source, None).unwrap().upstream_body(b"\"up\"", &plan).unwrap().to_bytes();
+        let out: serde_json::Map<String, Value> = serde_json::from_slice(&out).unwrap();
+        prop_assert_eq!(out.get("stream"), Some(&json!(stream)));
+        prop_assert_eq!(out.get("top_k"), Some(&json!(40)));
+        prop_assert_eq!(out.get("x").cloned(), parameters.contains(&"x").then(|| json!(2)));
+        prop_assert_eq!(out.contains_key("stream_options"), stream && plan.asks_usage);
+        for name in gateway {
+            prop_assert!(!out.contains_key(name));
+        }
+        let supported: Vec<&str> = plan.supported().collect();
+        for name in parameters.iter().filter(|name| **name != "x" && !supported.contains(name)) {
+            prop_assert!(!out.contains_key(*name), "{} sends {}", provider.name, name);
+        }
     }
 }

@@ -12,6 +12,7 @@ fn form(wants_usage: bool) -> StreamForm {
         id: "ours".into(),
         created: 99,
         is_openai: false,
+        says_reasoning: false,
     }
 }
 

@@ -17,6 +17,7 @@ fn form(wants_usage: bool) -> StreamForm {
         id: "ours".into(),
         created: 99,
         is_openai: true,
+        says_reasoning: false,
     }
 }
 
