@@ -72,7 +72,8 @@ pub enum SchemaOf {
         /// Adds the schemas that this one refers to.
         parts: fn(&mut Vec<(String, RefOr<Schema>)>),
     },
-    /// The name of a schema in `openai/schemas.json`: bodies that pass through as bytes have no type here.
+    /// The name of a schema in a room's `schemas.json`: bodies that pass through as bytes, or are put together field by field,
+    /// have no type here.
     Written(&'static str),
 }
 

@@ -96,6 +96,12 @@ impl Route {
         self
     }
 
+    /// The JSON answer under its name in a `schemas.json`.
+    pub(super) const fn written_answer(mut self, name: &'static str) -> Self {
+        self.about.answer = Answer::Json(SchemaOf::Written(name));
+        self
+    }
+
     /// What it answers with, when that is not JSON alone.
     pub(super) const fn answer(mut self, answer: Answer) -> Self {
         self.about.answer = answer;
@@ -114,7 +120,7 @@ impl Route {
         self
     }
 
-    /// The JSON body under its name in `openai/schemas.json`.
+    /// The JSON body under its name in a `schemas.json`.
     pub(super) const fn written_body(mut self, name: &'static str) -> Self {
         self.about.body = Some(SchemaOf::Written(name));
         self

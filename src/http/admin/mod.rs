@@ -9,6 +9,9 @@ use super::about::Tag;
 use super::route::{Route, guarded};
 use crate::auth::Permission;
 
+/// Answers that are put together field by field, by name.
+pub const SCHEMAS: &str = include_str!("schemas.json");
+
 /// Routes of keys; see [`super::routes`].
 pub const KEYS: &[Route] = keys::ROUTES;
 /// Routes that tell about models; see [`super::routes`].
@@ -23,5 +26,6 @@ pub const ROUTES: &[Route] = &[
         Tag::Spend,
         "Lists spend log rows of a request, a key or a user, or sums them by day.",
     )
-    .query::<spend_logs::SpendLogsQuery>(),
+    .query::<spend_logs::SpendLogsQuery>()
+    .written_answer("SpendLogs"),
 ];

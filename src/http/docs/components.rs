@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::document::path_parameters;
 use crate::auth::Permission;
 use crate::http::about::SchemaOf;
-use crate::http::openai;
+use crate::http::{admin, openai};
 
 /// Headers that may carry the key, each a security scheme of its own.
 const KEY_HEADERS: [&str; 3] = ["x-litellm-api-key", "api-key", "x-api-key"];
@@ -41,9 +41,11 @@ pub fn security_schemes() -> Value {
     schemes.into()
 }
 
-/// Errors, and the bodies that pass through.
+/// Errors, and what is written down in `schemas.json`.
 pub fn own_schemas() -> Map<String, Value> {
-    let mut schemas: Map<String, Value> = serde_json::from_str(openai::SCHEMAS).unwrap_or_default();
+    let read = |text| serde_json::from_str::<Map<String, Value>>(text).unwrap_or_default();
+    let mut schemas = read(openai::SCHEMAS);
+    schemas.extend(read(admin::SCHEMAS));
     schemas.insert(
         ERROR.into(),
         json!({

@@ -33,7 +33,8 @@ const OPTIONS: Route = Route::new(
     Permission::Public,
     |permission| guarded(permission, options),
 )
-.about(Tag::Health, "Tells which methods there are.");
+.about(Tag::Health, "Tells which methods there are.")
+.answers::<String>();
 
 /// See [`super::routes`].
 pub const ROUTES: &[Route] = &[

@@ -35,7 +35,8 @@ pub const ROUTES: &[Route] = &[
         "Makes a virtual key; its text is returned this once.",
     )
     .optional_body::<generate::GenerateKeyRequest>()
-    .errors(&[404]),
+    .errors(&[404])
+    .written_answer("KeyWithSecret"),
     Route::post("/key/update", Permission::OwnKeys, |permission| {
         guarded(permission, update::update)
     })
@@ -44,7 +45,8 @@ pub const ROUTES: &[Route] = &[
         "Changes a key: fields that are absent stay as they are, null empties them.",
     )
     .body::<update::UpdateKeyRequest>()
-    .errors(&[404]),
+    .errors(&[404])
+    .written_answer("Key"),
     Route::post("/key/delete", Permission::OwnKeys, |permission| {
         guarded(permission, delete::delete)
     })
@@ -53,7 +55,8 @@ pub const ROUTES: &[Route] = &[
         "Deletes keys by text, hash or alias; they go to the archive.",
     )
     .body::<delete::DeleteKeysRequest>()
-    .errors(&[404]),
+    .errors(&[404])
+    .written_answer("DeletedKeys"),
     Route::get("/key/info", Permission::Information, |permission| {
         guarded(permission, info::info)
     })
@@ -62,12 +65,14 @@ pub const ROUTES: &[Route] = &[
         "Tells about a key: the caller's own, or the one named by `key`.",
     )
     .query::<info::KeyInfoQuery>()
-    .errors(&[404]),
+    .errors(&[404])
+    .written_answer("KeyInfo"),
     Route::post("/v2/key/info", Permission::Information, |permission| {
         guarded(permission, info::info_of_several)
     })
     .about(Tag::Keys, "Tells about several keys.")
-    .body::<info::KeysRequest>(),
+    .body::<info::KeysRequest>()
+    .written_answer("KeyInfos"),
     Route::get("/key/list", Permission::Information, |permission| {
         guarded(permission, list::list)
     })
@@ -75,24 +80,28 @@ pub const ROUTES: &[Route] = &[
         Tag::Keys,
         "Lists keys page by page: all for administrators, their own for users.",
     )
-    .query::<list::KeyListQuery>(),
+    .query::<list::KeyListQuery>()
+    .written_answer("KeyPage"),
     Route::get("/key/aliases", Permission::SeeKeys, |permission| {
         guarded(permission, list::aliases)
     })
     .about(Tag::Keys, "Lists the aliases in use.")
-    .query::<list::KeyAliasesQuery>(),
+    .query::<list::KeyAliasesQuery>()
+    .written_answer("KeyAliasPage"),
     Route::post("/key/block", Permission::OwnKeys, |permission| {
         guarded(permission, block::block)
     })
     .about(Tag::Keys, "Blocks a key from the next request on.")
     .body::<block::BlockKeyRequest>()
-    .errors(&[404]),
+    .errors(&[404])
+    .written_answer("Key"),
     Route::post("/key/unblock", Permission::OwnKeys, |permission| {
         guarded(permission, block::unblock)
     })
     .about(Tag::Keys, "Lets a blocked key in again.")
     .body::<block::BlockKeyRequest>()
-    .errors(&[404]),
+    .errors(&[404])
+    .written_answer("Key"),
     Route::post("/key/regenerate", Permission::OwnKeys, |permission| {
         guarded(permission, regenerate::regenerate)
     })
@@ -102,7 +111,8 @@ pub const ROUTES: &[Route] = &[
     )
     .query::<regenerate::RegenerateKeyQuery>()
     .optional_body::<regenerate::RegenerateKeyRequest>()
-    .errors(&[404]),
+    .errors(&[404])
+    .written_answer("KeyWithSecret"),
     Route::post(
         "/key/{key:.+}/regenerate",
         Permission::OwnKeys,
@@ -113,7 +123,8 @@ pub const ROUTES: &[Route] = &[
         "Gives a key a new secret; all else stays, or is changed by the same request.",
     )
     .optional_body::<regenerate::RegenerateKeyRequest>()
-    .errors(&[404]),
+    .errors(&[404])
+    .written_answer("KeyWithSecret"),
     Route::post(
         "/key/{key:.+}/reset_spend",
         Permission::OwnKeys,
@@ -121,5 +132,6 @@ pub const ROUTES: &[Route] = &[
     )
     .about(Tag::Keys, "Sets what a key has spent to a lower amount.")
     .body::<update::ResetSpendRequest>()
-    .errors(&[404]),
+    .errors(&[404])
+    .written_answer("SpendReset"),
 ];
