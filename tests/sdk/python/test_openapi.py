@@ -21,8 +21,6 @@ CHECKS = [
     "response_schema_conformance",
     "ignored_auth",
 ]
-# Python 3.11 counts recursion wrongly now and then while Hypothesis describes a strategy; nothing was sent then.
-NOT_OURS = "AST constructor recursion depth mismatch"
 
 
 @pytest.fixture
@@ -43,7 +41,8 @@ def test_requests_made_from_the_document(own_gateway, tmp_path):
         "--checks", ",".join(CHECKS),
         "--max-time", str(SECONDS),
         "--seed", "1",
-        "--workers", "2",
+        # Python 3.11 miscounts its recursion when two threads parse at the same time, as Hypothesis does.
+        "--workers", "1",
         "--request-timeout", "20",
         "--warnings", "off",
         "--no-color",
@@ -64,8 +63,7 @@ def test_requests_made_from_the_document(own_gateway, tmp_path):
     said = run.stdout[-20_000:] + run.stderr[-2000:]
     assert report.exists(), said
     found = json.loads(report.read_text())
-    errors = [error for error in found["errors"] if NOT_OURS not in json.dumps(error)]
-    assert not found["failures"] and not errors, said
+    assert run.returncode == 0 and not found["failures"], said
     assert found["operations"]["tested"] == found["operations"]["total"], said
     assert found["test_cases"]["generated"] > 1000, said
 
