@@ -89,6 +89,13 @@ pub fn with_places(data: &[u8]) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_taken_without_panic(data in "[\\[\\]{}:,\"a0]{0,40}") {
+            with_places(data.as_bytes());
+        }
+    }
+
     #[test]
     fn items_get_what_they_lack() {
         let whole = br#"[{"object":"embedding","index":0,"embedding":[1.0,-2e-5]}]"#;

@@ -188,6 +188,13 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_read_without_panic(value in proptest::collection::vec(proptest::num::u8::ANY, 0..100)) {
+            Texts::read(&value);
+        }
+    }
+
     #[test]
     fn what_is_refused() {
         for value in [

@@ -151,6 +151,14 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_taken_without_panic(body in proptest::collection::vec(proptest::num::u8::ANY, 0..100)) {
+            let _ = request(&body);
+            answer(&body);
+        }
+    }
+
     #[test]
     fn answers() {
         let chat = r#"{"id":"c","object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":"a\u00e9"},"logprobs":{},"finish_reason":"stop"},{"index":1,"message":{"content":null},"finish_reason":"length"}],"usage":{"total_tokens":1.0}}"#;

@@ -238,6 +238,42 @@ fn texts_are_evened_out_too() {
     assert_eq!(seen[3]["usage"], usage);
 }
 
+proptest::proptest! {
+    /// The same, whatever pieces it comes in.
+    #[test]
+    fn any_split_gives_the_same_stream(cuts in proptest::collection::vec(1usize..60, 0..40), asked: bool, from_chat: bool) {
+        let form = StreamForm {
+            from_chat,
+            operation: if from_chat { Operation::Completion } else { Operation::Chat },
+            ..form(asked)
+        };
+        let last = json!({"choices": [{"index": 0, "delta": {"content": "ü"}, "finish_reason": "stop"}], "usage": {"total_tokens": 9}});
+        let text = format!(
+            "data: {}\r\n\r\n: ping\n\ndata:{last}\n\ndata: [DONE]\n\n",
+            chunk(17, says("é"))
+        );
+        let whole = StreamEditor::new(form.clone()).feed(Bytes::from(text.clone())).out;
+        let mut editor = StreamEditor::new(form);
+        let (mut out, mut rest) = (Vec::new(), text.as_bytes());
+        for cut in cuts {
+            let (piece, after) = rest.split_at(cut.min(rest.len()));
+            out.extend_from_slice(&editor.feed(Bytes::copy_from_slice(piece)).out);
+            rest = after;
+        }
+        out.extend_from_slice(&editor.feed(Bytes::copy_from_slice(rest)).out);
+        proptest::prop_assert_eq!(out, whole);
+    }
+
+    /// Shapes that no host should send.
+    #[test]
+    fn any_choices_are_taken_without_panic(choices in "[\\[\\]{}:,\"a0]{0,30}|\\[\\{(\"(index|delta|text|finish_reason|content)\":(\"\"|\"x\"|0|null|\\{\\}|\\[\\]),?){0,4}\\}\\]", from_chat: bool) {
+        let mut editor = StreamEditor::new(StreamForm { from_chat, ..form(true) });
+        editor.feed(Bytes::from(format!("data: {{\"choices\":{choices}}}\n\n")));
+        editor.finish();
+        editor.closing();
+    }
+}
+
 #[test]
 fn a_chat_becomes_a_text() {
     let text = StreamForm {
