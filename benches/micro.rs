@@ -191,6 +191,7 @@ fn row(number: u64, keys: u64) -> SpendRow {
         provider: "openai".into(),
         api_base: "https://api.openai.com/v1".into(),
         spend: NanoUsd(4_500_000),
+        cost: Default::default(),
         usage: Usage {
             input: 1000,
             output: 200,

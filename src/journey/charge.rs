@@ -14,7 +14,7 @@ use crate::policy::upstream_error::Failure;
 use crate::protocol::openai::usage::ParsedUsage;
 use crate::router::{Deployment, End, Lease, Outcome, Ticket};
 use crate::spend::journal::{Appended, Opened};
-use crate::types::{CallStatus, LedgerId, NanoUsd, Operation, SpendRow, Usage};
+use crate::types::{CallStatus, LedgerId, NanoUsd, Operation, RowCost, SpendRow, Usage};
 
 /// What an upstream told of its answer.
 #[derive(Clone, Debug, Default)]
@@ -64,6 +64,23 @@ pub struct Charge {
 pub struct Bill {
     /// `None`: the model has no known price.
     pub cost: Option<Cost>,
+}
+
+impl Bill {
+    /// What is booked.
+    fn spend(&self) -> NanoUsd {
+        self.cost.map_or(NanoUsd::ZERO, |cost| cost.total)
+    }
+
+    fn recorded(&self) -> RowCost {
+        self.cost.map_or_else(
+            || RowCost {
+                unpriced: true,
+                ..RowCost::default()
+            },
+            |cost| cost.recorded(),
+        )
+    }
 }
 
 impl Charge {
@@ -320,11 +337,14 @@ impl Charge {
         if std::mem::replace(&mut self.settled, true) {
             return;
         }
-        let spend = bill.cost.map_or(NanoUsd::ZERO, |cost| cost.total);
+        let spend = bill.spend();
         if let Some(metrics) = self.worker.metrics(self.deployment_index, self.operation) {
             metrics.spend.inc_by(spend.to_f64());
             metrics.input_tokens.inc_by(usage.prompt_tokens());
             metrics.output_tokens.inc_by(usage.completion_tokens());
+            if bill.cost.is_none() {
+                self.worker.shared.metrics.unpriced(metrics);
+            }
         }
         self.worker.port.end(End {
             hold: Some(self.hold),
@@ -344,7 +364,7 @@ impl Charge {
             told,
             usage,
             usage_estimated,
-            spend,
+            bill,
             http_status,
             error_class,
         );
@@ -358,7 +378,7 @@ impl Charge {
         told: &Told,
         usage: Usage,
         usage_estimated: bool,
-        spend: NanoUsd,
+        bill: Bill,
         http_status: u16,
         error_class: Option<&'static str>,
     ) -> SpendRow {
@@ -380,7 +400,8 @@ impl Charge {
             model_id: self.deployment.id.clone(),
             provider: self.deployment.provider.clone(),
             api_base: self.deployment.api_base.clone(),
-            spend,
+            spend: bill.spend(),
+            cost: bill.recorded(),
             usage,
             usage_estimated,
             request_id: told

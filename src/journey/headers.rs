@@ -9,6 +9,7 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use bytes::BytesMut;
 
 use super::charge::{Bill, Charge};
+use super::cost_headers;
 use crate::limits::Standing;
 use crate::router::Deployment;
 use crate::types::NanoUsd;
@@ -87,7 +88,7 @@ fn prefixed(names: &mut Names, name: &awc::http::header::HeaderName) -> Option<H
 
 /// Adds headers whose values are written one after another into one buffer: an allocation a value costs more than the
 /// writing.
-struct Writer<'a> {
+pub(super) struct Writer<'a> {
     headers: &'a mut HeaderMap,
     text: BytesMut,
 }
@@ -101,13 +102,22 @@ impl<'a> Writer<'a> {
     }
 
     /// Sets `name`; a text that no header can hold, or an empty one, leaves it out.
-    fn set(&mut self, name: HeaderName, value: impl Display) {
+    pub(super) fn set(&mut self, name: HeaderName, value: impl Display) {
+        if let Some(value) = self.value(value) {
+            self.put(name, value);
+        }
+    }
+
+    /// A value that is written but not set yet, or `None`.
+    pub(super) fn value(&mut self, value: impl Display) -> Option<HeaderValue> {
         if write!(self.text, "{value}").is_err() || self.text.is_empty() {
-            return;
+            return None;
         }
-        if let Ok(value) = HeaderValue::from_maybe_shared(self.text.split().freeze()) {
-            self.headers.insert(name, value);
-        }
+        HeaderValue::from_maybe_shared(self.text.split().freeze()).ok()
+    }
+
+    pub(super) fn put(&mut self, name: HeaderName, value: HeaderValue) {
+        self.headers.insert(name, value);
     }
 }
 
@@ -150,6 +160,10 @@ pub fn prepared(deployment: &Deployment) -> Vec<(HeaderName, HeaderValue)> {
         const { HeaderName::from_static("x-litellm-attempted-fallbacks") },
         0,
     );
+    if deployment.tariff.is_unpriced() {
+        let (name, value) = cost_headers::UNPRICED;
+        headers.insert(name, value);
+    }
     headers.into_iter().collect()
 }
 
@@ -165,13 +179,11 @@ pub fn describe(headers: &mut HeaderMap, charge: &Charge, bill: Option<Bill>) {
         const { HeaderName::from_static("x-litellm-call-id") },
         &charge.call_id,
     );
-    let cost = bill.and_then(|bill| bill.cost).map(|cost| cost.total);
-    if let Some(cost) = cost {
-        tell.set(
-            const { HeaderName::from_static("x-litellm-response-cost") },
-            cost,
-        );
+    let cost = bill.and_then(|bill| bill.cost);
+    if let Some(cost) = &cost {
+        cost_headers::tell(&mut tell, cost, charge.deployment().tariff.adjustment());
     }
+    let cost = cost.map(|cost| cost.total);
     tell.set(
         const { HeaderName::from_static("x-litellm-attempted-retries") },
         charge.retries,

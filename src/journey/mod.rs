@@ -8,6 +8,7 @@ mod admission;
 mod attempt;
 mod buffers;
 mod charge;
+mod cost_headers;
 mod failure;
 mod headers;
 mod inference;

@@ -34,6 +34,7 @@ pub struct Metrics {
     input_tokens: IntCounterVec,
     output_tokens: IntCounterVec,
     refused: IntCounterVec,
+    unpriced: IntCounterVec,
 }
 
 /// The resolved series of one deployment.
@@ -120,6 +121,11 @@ impl Metrics {
                 "Requests that were refused before any deployment was called, by the type of the error",
                 &["type"],
             )?,
+            unpriced: counter(
+                "pointsman_unpriced_requests_total",
+                "Requests booked at 0 because nobody knows their model's price",
+                LABELS,
+            )?,
             spend,
             registry,
         })
@@ -154,6 +160,12 @@ impl Metrics {
         self.failures
             .with_label_values(&[group, model, id, provider, route, &status, class])
             .inc();
+    }
+
+    /// Counts a request that was booked without a price.
+    pub fn unpriced(&self, deployment: &DeploymentMetrics) {
+        let labels = deployment.labels.each_ref().map(|label| &**label);
+        self.unpriced.with_label_values(&labels).inc();
     }
 
     /// Counts a request that was refused here.

@@ -173,6 +173,7 @@ fn interrupted_row(opened: Opened) -> SpendRow {
         provider: opened.provider,
         api_base: opened.api_base,
         spend: crate::types::NanoUsd(0),
+        cost: Default::default(),
         usage: Usage::default(),
         usage_estimated: true,
         request_id: opened.call_id.clone(),

@@ -3,22 +3,26 @@
 //! Everybody imports this room; it imports nothing of ours, does no I/O and knows no clock.
 //! A type lives here when two rooms must mean the same thing by it.
 
+mod amount;
 mod database_url;
 mod ids;
 mod money;
 mod operation;
 mod pieces;
 mod principal;
+mod row_cost;
 mod secret;
 mod spend_row;
 mod usage;
 
+pub use amount::Amount;
 pub use database_url::{DatabaseUrl, DatabaseUrlError};
 pub use ids::{DeploymentId, KeyHash, LedgerId};
 pub use money::{AmountError, NanoUsd, Price, PriceError};
 pub use operation::Operation;
 pub use pieces::{Pieces, PiecesBuilder};
 pub use principal::{BudgetReset, Limits, ModelAccess, Principal, Role, Scope};
+pub use row_cost::{Breakdown, RowCost};
 pub use secret::Secret;
 pub use spend_row::{CallStatus, SpendRow};
 pub use usage::Usage;

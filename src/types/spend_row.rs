@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{KeyHash, LedgerId, NanoUsd, Usage};
+use super::{KeyHash, LedgerId, NanoUsd, RowCost, Usage};
 
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +54,8 @@ pub struct SpendRow {
     pub provider: Arc<str>,
     pub api_base: Arc<str>,
     pub spend: NanoUsd,
+    /// What the spend is made of, and whether it is known at all.
+    pub cost: RowCost,
     pub usage: Usage,
     /// Usage was estimated from bytes because the provider told none.
     pub usage_estimated: bool,

@@ -307,6 +307,92 @@ fn discounts_and_margins() {
         .master()
         .chat(&chat_with("m", json!({"simulate": {"usage": usage}})))
         .with_status(200);
-    assert_eq!(reply.must("x-litellm-response-cost"), "0.003235");
+    for (name, told) in [
+        ("", "0.003235"),
+        ("-original", "0.003"),
+        ("-discount-amount", "0.00015"),
+        ("-margin-amount", "0.000385"),
+        ("-margin-percent", "0.1"),
+        ("-input", "0.0014"),
+        ("-cache-read", "0.0002"),
+        ("-output", "0.0016"),
+        ("-tool-usage", "0.0"),
+    ] {
+        let name = format!("x-litellm-response-cost{name}");
+        assert_eq!(reply.must(&name), told, "{name}");
+    }
+    for part in ["-cache-creation", "-reasoning"] {
+        let name = format!("x-litellm-response-cost{part}");
+        assert_eq!(reply.header(&name), None, "no such tokens were billed");
+    }
     assert_eq!(gateway.rows_when(1)[0].spend.to_string(), "0.003235");
+    let rows = gateway.master().get("/spend/logs").with_status(200).json();
+    let breakdown = &rows[0]["metadata"]["cost_breakdown"];
+    for (part, dollars) in [
+        ("input_cost", 0.0014),
+        ("cache_read_cost", 0.0002),
+        ("output_cost", 0.0016),
+        ("original_cost", 0.003),
+        ("discount_amount", 0.00015),
+        ("margin_total_amount", 0.000385),
+        ("total_cost", 0.003235),
+    ] {
+        assert_eq!(breakdown[part], dollars, "{part} of {breakdown}");
+    }
+}
+
+/// What nobody has a price for is said wherever a cost would stand: never a silent zero.
+#[test]
+fn unpriced_is_told() {
+    let simulator = Simulator::start();
+    let gateway = Gateway::of(&Config::of([
+        Deployment::of(&simulator, "nobody-knows-it"),
+        Deployment::of(&simulator, "free").priced(0.0, 0.0),
+    ]));
+    let asked = [
+        chat_with("nobody-knows-it", json!({})),
+        streamed("nobody-knows-it", json!({})),
+        chat_with("free", json!({})),
+    ];
+    let told: Vec<_> = asked
+        .iter()
+        .map(|body| {
+            let reply = gateway.master().chat(body).with_status(200);
+            let header = |name| reply.header(name).map(str::to_owned);
+            (
+                header("x-pointsman-price"),
+                header("x-litellm-response-cost"),
+            )
+        })
+        .collect();
+    let unknown = Some("unknown".to_owned());
+    assert_eq!(
+        told,
+        [
+            (unknown.clone(), None),
+            (unknown, None),
+            (None, Some("0".to_owned()))
+        ]
+    );
+    gateway.rows_when(3);
+    let rows = gateway.master().get("/spend/logs").with_status(200).json();
+    for row in rows.as_array().unwrap() {
+        let unpriced = row["model_group"] == "nobody-knows-it";
+        assert_eq!(row["metadata"]["unpriced"], unpriced, "{row}");
+        assert_eq!(row["metadata"]["cost_breakdown"].is_null(), unpriced);
+    }
+    let metrics = gateway.master().get("/metrics").with_status(200).text();
+    let counted = metrics
+        .lines()
+        .find(|line| line.starts_with("pointsman_unpriced_requests_total{"))
+        .expect("counted");
+    assert!(
+        counted.contains("nobody-knows-it") && counted.ends_with(" 2"),
+        "{counted}"
+    );
+    let said = gateway
+        .log()
+        .matches("no price is known for openai/nobody-knows-it")
+        .count();
+    assert_eq!(said, 1, "once at the start");
 }

@@ -158,6 +158,28 @@ fn summed(day: &DaySpend) -> Value {
     })
 }
 
+/// What the spend is made of, unrounded, in dollars; `null` where no price is known.
+fn breakdown(row: &SpendRow) -> Value {
+    let cost = &row.cost;
+    if cost.unpriced {
+        return Value::Null;
+    }
+    let parts = &cost.breakdown;
+    json!({
+        "service_tier": cost.service_tier,
+        "input_cost": parts.whole_input().to_f64(),
+        "cache_read_cost": parts.cache_read.to_f64(),
+        "cache_creation_cost": parts.cache_creation.to_f64(),
+        "output_cost": parts.whole_output().to_f64(),
+        "reasoning_cost": parts.reasoning.to_f64(),
+        "tool_usage_cost": parts.tools.to_f64(),
+        "original_cost": parts.sum().to_f64(),
+        "discount_amount": cost.discount.to_f64(),
+        "margin_total_amount": cost.margin.to_f64(),
+        "total_cost": row.spend.to_f64(),
+    })
+}
+
 /// A row under LiteLLM's names. `ledger_id` and `usage_estimated` are ours.
 fn shown(row: &SpendRow) -> Value {
     let at = |micros: i64| iso(micros / 1000);
@@ -193,6 +215,8 @@ fn shown(row: &SpendRow) -> Value {
         "metadata": {
             "status": row.status.as_str(),
             "usage_estimated": row.usage_estimated,
+            "unpriced": row.cost.unpriced,
+            "cost_breakdown": breakdown(row),
             "attempted_retries": row.retries,
             "additional_usage_values": {
                 "cache_read_input_tokens": usage.cache_read,

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::amount::{Amount, MILLION};
-use crate::types::NanoUsd;
+use crate::types::{Amount, NanoUsd};
+
+const MILLION: i128 = Amount::MILLION;
 
 /// A fraction of one, kept in millionths.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,11 +1,10 @@
 //! The bill of one call.
 
 use super::adjust::Adjustment;
-use super::amount::Amount;
 use super::call::CallFacts;
 use super::rates::{BUCKETS, Rates, counts};
 use crate::catalog::ServiceTier;
-use crate::types::{NanoUsd, Usage};
+use crate::types::{Amount, Breakdown, NanoUsd, RowCost, Usage};
 
 /// What a call costs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,35 +17,8 @@ pub struct Cost {
     /// Percentage and fixed part together.
     pub margin: Amount,
     pub breakdown: Breakdown,
-}
-
-/// The unadjusted cost by what it was for; the parts are disjoint and add up to [`Cost::original`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Breakdown {
-    /// Input outside caches: text, audio, images, video, and what is billed by the second, character, query or request.
-    pub input: Amount,
-    pub cache_read: Amount,
-    pub cache_creation: Amount,
-    /// Output without reasoning: text, audio, images, video, pages.
-    pub output: Amount,
-    pub reasoning: Amount,
-    /// The provider's own tools: searches, maps, code sessions.
-    pub tools: Amount,
-}
-
-impl Breakdown {
-    pub fn sum(&self) -> Amount {
-        [
-            self.input,
-            self.cache_read,
-            self.cache_creation,
-            self.output,
-            self.reasoning,
-            self.tools,
-        ]
-        .into_iter()
-        .sum()
-    }
+    /// The tier billed.
+    pub tier: ServiceTier,
 }
 
 impl Cost {
@@ -59,10 +31,22 @@ impl Cost {
                 ..Breakdown::default()
             },
             adjustment,
+            ServiceTier::Standard,
         )
     }
 
-    fn of(breakdown: Breakdown, adjustment: &Adjustment) -> Self {
+    /// What the call's row keeps of it.
+    pub fn recorded(&self) -> RowCost {
+        RowCost {
+            unpriced: false,
+            service_tier: (self.tier != ServiceTier::Standard).then(|| self.tier.name().into()),
+            breakdown: self.breakdown,
+            discount: self.discount,
+            margin: self.margin,
+        }
+    }
+
+    fn of(breakdown: Breakdown, adjustment: &Adjustment, tier: ServiceTier) -> Self {
         let original = breakdown.sum();
         let adjusted = adjustment.apply(original);
         Self {
@@ -71,6 +55,7 @@ impl Cost {
             discount: adjusted.discount,
             margin: adjusted.margin,
             breakdown,
+            tier,
         }
     }
 }
@@ -120,7 +105,7 @@ pub fn cost(rates: &Rates, usage: &Usage, call: &CallFacts) -> Cost {
         tools: Amount::ZERO,
     };
     add_units(&mut breakdown, rates, call, factor);
-    Cost::of(breakdown, &rates.adjustment)
+    Cost::of(breakdown, &rates.adjustment, call.tier)
 }
 
 fn add_units(breakdown: &mut Breakdown, rates: &Rates, call: &CallFacts, factor: i128) {

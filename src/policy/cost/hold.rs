@@ -1,10 +1,9 @@
 //! What a call may cost at most, before it begins.
 
-use super::amount::Amount;
 use super::call::{CallFacts, Residency};
 use super::rates::{Rates, Sheet, TEXT_IN, TEXT_OUT};
 use crate::catalog::ServiceTier;
-use crate::types::{NanoUsd, Price};
+use crate::types::{Amount, NanoUsd, Price};
 
 /// An upper bound on [`super::cost`] of a call with text only, whatever tier serves it and however its prompt divides
 /// into plain, cache-read and cache-write tokens, its answer into text and reasoning. Of the uplifts that of the

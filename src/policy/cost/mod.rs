@@ -8,7 +8,6 @@
 //! A model nobody has a price for has no `Rates` at all, so that unpriced and free cannot be mistaken for each other.
 
 mod adjust;
-mod amount;
 mod call;
 mod charge;
 mod hold;
@@ -20,8 +19,7 @@ mod tariff;
 mod tests;
 
 pub use adjust::{Adjustment, Adjustments, NotAShare, Share};
-pub use amount::Amount;
 pub use call::{CallFacts, Residency, SearchContext, Units};
-pub use charge::{Breakdown, Cost};
+pub use charge::Cost;
 pub use off_peak::{OffPeak, OffPeakError};
 pub use tariff::{Expected, Tariff};

@@ -25,6 +25,7 @@ pub fn row(number: u64) -> SpendRow {
         provider: "openai".into(),
         api_base: "http://h/v1".into(),
         spend: NanoUsd(number as i64),
+        cost: Default::default(),
         usage: Usage::default(),
         usage_estimated: false,
         request_id: format!("chatcmpl-{number}").into(),

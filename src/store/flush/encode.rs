@@ -4,12 +4,11 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use super::super::names::{NameKind, Resolver, storable};
 use super::super::rows::LogRow;
 use super::super::{AnyConnection, StoreError};
 use super::Due;
+use super::details::RowDetails;
 use crate::types::{CallStatus, LedgerId, NanoUsd, SpendRow, Usage};
 
 /// Ids of a row's names; 0 is none.
@@ -92,51 +91,6 @@ impl Refs {
     }
 }
 
-/// What the columns beside it do not tell of the usage. Rare, hence JSON.
-#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-struct UsageDetails {
-    #[serde(skip_serializing_if = "is_zero")]
-    cache_write_1h: u64,
-    #[serde(skip_serializing_if = "is_zero")]
-    input_audio: u64,
-    #[serde(skip_serializing_if = "is_zero")]
-    input_image: u64,
-    #[serde(skip_serializing_if = "is_zero")]
-    input_video: u64,
-    #[serde(skip_serializing_if = "is_zero")]
-    output_audio: u64,
-    #[serde(skip_serializing_if = "is_zero")]
-    output_image: u64,
-    #[serde(skip_serializing_if = "is_zero")]
-    output_video: u64,
-}
-
-fn is_zero(n: &u64) -> bool {
-    *n == 0
-}
-
-impl UsageDetails {
-    fn of(usage: &Usage) -> Self {
-        Self {
-            cache_write_1h: usage.cache_write_1h,
-            input_audio: usage.input_audio,
-            input_image: usage.input_image,
-            input_video: usage.input_video,
-            output_audio: usage.output_audio,
-            output_image: usage.output_image,
-            output_video: usage.output_video,
-        }
-    }
-
-    fn to_json(&self) -> Option<String> {
-        if *self == Self::default() {
-            return None;
-        }
-        serde_json::to_string(self).ok()
-    }
-}
-
 /// Counts that no call reaches are stored as the largest number there is.
 pub(super) fn bigint(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
@@ -185,7 +139,7 @@ pub(super) fn log_row<'r>(row: &'r SpendRow, refs: &Refs) -> LogRow<'r> {
         cache_read_tokens: unless_zero(bigint(usage.cache_read)),
         cache_write_tokens: unless_zero(bigint(cache_write)),
         reasoning_tokens: unless_zero(bigint(usage.reasoning)),
-        usage_details: UsageDetails::of(usage).to_json().map(Cow::Owned),
+        usage_details: RowDetails::of(row).to_json().map(Cow::Owned),
         usage_estimated: row.usage_estimated,
         request_id: storable(&row.request_id),
         call_id: (row.call_id != row.request_id).then(|| storable(&row.call_id)),
@@ -204,6 +158,7 @@ pub(in crate::store) fn spend_row(
     let ledger_id =
         <[u8; 16]>::try_from(&*row.ledger_id).map_err(|_| broken("ledger id of 16 bytes"))?;
     let request_id: Arc<str> = row.request_id.as_ref().into();
+    let details = RowDetails::read(row.usage_details.as_deref());
     Ok(SpendRow {
         ledger_id: LedgerId::from_bytes(ledger_id),
         key_hash: text(row.key_ref)
@@ -229,7 +184,8 @@ pub(in crate::store) fn spend_row(
         provider: text(row.provider_ref),
         api_base: text(row.api_base_ref),
         spend: NanoUsd(row.spend),
-        usage: usage(row),
+        usage: usage(row, &details),
+        cost: details.cost(),
         usage_estimated: row.usage_estimated,
         call_id: row
             .call_id
@@ -243,14 +199,8 @@ pub(in crate::store) fn spend_row(
     })
 }
 
-fn usage(row: &LogRow<'_>) -> Usage {
+fn usage(row: &LogRow<'_>, details: &RowDetails) -> Usage {
     let count = |n: Option<i64>| u64::try_from(n.unwrap_or_default()).unwrap_or_default();
-    // JSON that we did not write counts as no details.
-    let details: UsageDetails = row
-        .usage_details
-        .as_deref()
-        .and_then(|json| serde_json::from_str(json).ok())
-        .unwrap_or_default();
     let mut usage = Usage {
         cache_read: count(row.cache_read_tokens),
         cache_write_5m: count(row.cache_write_tokens).saturating_sub(details.cache_write_1h),
@@ -311,7 +261,9 @@ mod tests {
         #[test]
         fn every_bucket_comes_back(expected in any_usage()) {
             let row = SpendRow { usage: expected, ..crate::store::tests::spend_row(1) };
-            prop_assert_eq!(usage(&log_row(&row, &Refs::default())), expected);
+            let stored = log_row(&row, &Refs::default());
+            let details = RowDetails::read(stored.usage_details.as_deref());
+            prop_assert_eq!(usage(&stored, &details), expected);
         }
     }
 }

@@ -4,6 +4,7 @@
 //! that got no answer sends the same batch again. Called by the ledger's executor only, and by tests.
 //! A row that the database refuses is taken out and named in the report; it never holds up the others.
 
+mod details;
 mod encode;
 mod sums;
 

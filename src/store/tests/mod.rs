@@ -113,6 +113,7 @@ pub(super) fn spend_row(n: u32) -> SpendRow {
         provider: "openai".into(),
         api_base: "https://api.openai.com/v1".into(),
         spend: NanoUsd(1_000 + i64::from(n)),
+        cost: Default::default(),
         usage: Usage {
             input: 10,
             output: 20,
