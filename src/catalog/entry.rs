@@ -20,11 +20,11 @@ pub struct ModelEntry {
     pub prices: Prices,
     /// Day on which the provider switches the model off, `YYYY-MM-DD`.
     pub deprecation_date: Option<&'static str>,
-    flags: &'static str,
-    endpoints: &'static str,
-    input_modalities: &'static str,
-    output_modalities: &'static str,
-    extra: &'static str,
+    pub(super) flags: &'static str,
+    pub(super) endpoints: &'static str,
+    pub(super) input_modalities: &'static str,
+    pub(super) output_modalities: &'static str,
+    pub(super) extra: &'static str,
 }
 
 impl ModelEntry {

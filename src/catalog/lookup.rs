@@ -1,6 +1,6 @@
 //! Which row answers for a provider's model.
 
-use super::{ModelEntry, table};
+use super::{ModelEntry, own, table};
 
 /// The entry of `model` at `provider` (LiteLLM's name, `openai`, `vertex_ai` …).
 ///
@@ -15,20 +15,23 @@ pub fn find(provider: &str, model: &str) -> Option<ModelEntry> {
             let model = without_region(provider, model)?;
             exact(provider, model).or_else(|| exact(provider, without_date(model)?))
         })
-        .map(ModelEntry::parse)
 }
 
 /// The entry whose whole key this is, in any case, whoever its provider.
 pub fn find_key(key: &str) -> Option<ModelEntry> {
-    table::find(&[key]).map(ModelEntry::parse)
+    row(&[key])
 }
 
-fn exact(provider: &str, model: &str) -> Option<&'static str> {
-    let theirs =
-        |line: &&'static str| same_provider(line.split('\t').nth(1).unwrap_or_default(), provider);
-    table::find(&[provider, "/", model])
+fn exact(provider: &str, model: &str) -> Option<ModelEntry> {
+    let theirs = |entry: &ModelEntry| same_provider(entry.provider, provider);
+    row(&[provider, "/", model])
         .filter(theirs)
-        .or_else(|| table::find(&[model]).filter(theirs))
+        .or_else(|| row(&[model]).filter(theirs))
+}
+
+/// The user's row, else the embedded one.
+fn row(parts: &[&str]) -> Option<ModelEntry> {
+    own::find(parts).or_else(|| table::find(parts).map(ModelEntry::parse))
 }
 
 /// Whether two of LiteLLM's provider names are one provider: the catalogue divides some by API or by model family

@@ -1,7 +1,7 @@
 //! The model catalogue: prices, windows and capabilities of the models providers offer.
 //!
-//! Routing, translation and cost look a model up here with [`find`]; users' own figures are laid over a row's
-//! [`Prices`] with [`Prices::set`]. The data is compiled in and stays text: a look-up is a binary search over the bytes and
+//! Routing, translation and cost look a model up here with [`find`]; a deployment's own figures are laid over a row's
+//! [`Prices`] with [`Prices::set`], a user's file of models over the rows with [`lay_over`]. The data is compiled in and stays text: a look-up is a binary search over the bytes and
 //! parses one row, so that a start costs nothing and a model nobody uses costs nothing. This room never guesses a price
 //! (a name it does not know is unknown, another provider's entry of the same name is not an answer) and does no I/O.
 //!
@@ -15,6 +15,7 @@
 mod entry;
 mod flags;
 mod lookup;
+mod own;
 mod price_key;
 mod prices;
 mod service_tier;
@@ -22,11 +23,13 @@ mod table;
 
 pub use entry::ModelEntry;
 pub use lookup::{find, find_key, same_provider};
+pub use own::{OwnModel, lay_over};
 pub use price_key::{Kind, PriceKey};
 pub use prices::{Prices, TierError};
 pub use service_tier::ServiceTier;
 
-/// Every model of the catalogue, in the order of the file.
+/// Every embedded model, in the order of the file.
+#[cfg(test)]
 pub fn all() -> impl Iterator<Item = ModelEntry> {
     table::lines().map(ModelEntry::parse)
 }

@@ -163,6 +163,13 @@ impl Sink {
         list.push((pos, diagnostic));
     }
 
+    /// Whether an error was left.
+    pub fn has_errors(&self) -> bool {
+        let list = self.list.borrow();
+        list.iter()
+            .any(|(_, diagnostic)| diagnostic.severity == Severity::Error)
+    }
+
     /// Whether further remarks are dropped.
     pub fn is_full(&self) -> bool {
         self.list.borrow().len() > MAX_DIAGNOSTICS

@@ -12,6 +12,7 @@ use super::general_settings::{self, GeneralSettings};
 use super::include;
 use super::litellm_settings::{self, LitellmSettings};
 use super::model::{self, ModelEntry};
+use super::price_file;
 use super::read::Section;
 use super::resolve::resolve;
 use super::review::review;
@@ -50,7 +51,8 @@ impl Loaded {
 }
 
 impl Config {
-    /// Reads the file at `path` and what it includes. `added`, a name and a text, is laid over it (the command line).
+    /// Reads the file at `path`, what it includes, and the file of prices it names, which is laid over the catalogue for the
+    /// whole process. `added`, a name and a text, is laid over it (the command line).
     /// `env` answers what a variable of the environment holds.
     pub fn load(
         path: &Path,
@@ -95,10 +97,15 @@ impl Config {
             include::lay_over(&mut root, source::parse(text, number, &sink)?);
         }
         resolve(&mut root, "", env, &sink);
+        // Before the models, which may be among those of the file.
+        let folder = file.and_then(Path::parent).unwrap_or(Path::new(""));
+        let of_price_file = price_file::lay(&root, folder, env, &sink);
         let config = read(&root, env, &sink);
+        let mut diagnostics = sink.into_diagnostics();
+        diagnostics.extend(of_price_file);
         Ok(Loaded {
             config,
-            diagnostics: sink.into_diagnostics(),
+            diagnostics,
         })
     }
 }

@@ -19,6 +19,7 @@ mod litellm_settings;
 mod load;
 mod master_key;
 mod model;
+mod price_file;
 mod read;
 mod redact;
 mod resolve;

@@ -221,6 +221,10 @@ impl Builder {
     ) -> Arc<Tariff> {
         let own = own_prices(entry);
         let text = |field: &PriceField| (field.name.clone(), field.decimal.clone());
+        if own_off_peak(entry).is_some() {
+            // Rare, and nothing to compare cheaply: not shared.
+            return Arc::new(tariff(config, entry, row, &own).at_residency(residency(entry)));
+        }
         let residency = residency(entry);
         let key = (
             entry.provider.clone(),
@@ -317,6 +321,11 @@ fn own_prices(entry: &ModelEntry) -> Vec<&PriceField> {
         .collect()
 }
 
+fn own_off_peak(entry: &ModelEntry) -> Option<&OffPeak> {
+    let (params, info) = (&entry.litellm_params, &entry.model_info);
+    params.off_peak.as_ref().or(info.off_peak.as_ref())
+}
+
 /// The catalogue's prices with the entry's own laid over them.
 fn tariff(
     config: &Config,
@@ -336,11 +345,14 @@ fn tariff(
         }
     }
     let listed = row.map(|row| &row.prices).cloned().unwrap_or_default();
-    let off_peak = row.and_then(OffPeak::of_entry).and_then(Result::ok);
+    let off_peak = own_off_peak(entry).cloned().or_else(|| {
+        let listed = row.and_then(OffPeak::of_entry).and_then(Result::ok)?;
+        Some(listed.overridden_by(&over))
+    });
     Tariff::new(
         &entry.provider,
         &listed.overridden_by(&over),
-        off_peak.map(|off_peak| off_peak.overridden_by(&over)),
+        off_peak,
         config.litellm_settings.cost_adjustments.of(&entry.provider),
     )
 }

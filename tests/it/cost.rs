@@ -381,8 +381,9 @@ fn unpriced_is_told() {
         assert_eq!(row["metadata"]["unpriced"], unpriced, "{row}");
         assert_eq!(row["metadata"]["cost_breakdown"].is_null(), unpriced);
     }
-    let metrics = gateway.master().get("/metrics").with_status(200).text();
+    let metrics = gateway.master().get("/metrics").with_status(200);
     let counted = metrics
+        .text()
         .lines()
         .find(|line| line.starts_with("pointsman_unpriced_requests_total{"))
         .expect("counted");

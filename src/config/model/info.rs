@@ -3,8 +3,9 @@
 use serde_json::Value as Json;
 
 use crate::config::read::Section;
+use crate::policy::cost::OffPeak;
 
-use super::price::{self, PriceField};
+use super::price::{PriceField, read_all as read_prices};
 
 /// What is told about a deployment.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +21,8 @@ pub struct ModelInfo {
     pub max_output_tokens: Option<u64>,
     /// Prices that replace the catalogue's, in the order written.
     pub prices: Vec<PriceField>,
+    /// Hours with other prices.
+    pub off_peak: Option<OffPeak>,
     pub access_groups: Vec<String>,
     /// Paused: no call is sent to it.
     pub blocked: bool,
@@ -28,6 +31,7 @@ pub struct ModelInfo {
 }
 
 pub fn read(section: &Section<'_>) -> ModelInfo {
+    let (prices, off_peak) = read_prices(section);
     let mut info = ModelInfo {
         id: section.text("id").filter(|id| !id.is_empty()),
         base_model: section.text("base_model"),
@@ -35,7 +39,8 @@ pub fn read(section: &Section<'_>) -> ModelInfo {
         max_tokens: section.count("max_tokens"),
         max_input_tokens: section.count("max_input_tokens"),
         max_output_tokens: section.count("max_output_tokens"),
-        prices: price::read(section),
+        prices,
+        off_peak,
         access_groups: section.texts("access_groups"),
         blocked: section.flag("blocked").unwrap_or(false),
         other: Vec::new(),

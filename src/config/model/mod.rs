@@ -16,4 +16,4 @@ pub use entry::ModelEntry;
 pub use info::ModelInfo;
 pub use list::read;
 pub use params::{LitellmParams, MAX_RETRIES};
-pub use price::PriceField;
+pub use price::{PriceField, read_all as read_prices};

@@ -6,10 +6,11 @@ use serde_json::Value as Json;
 
 use crate::config::fields::{self, Place, Status};
 use crate::config::read::Section;
+use crate::policy::cost::OffPeak;
 use crate::providers::parameters::Path;
 use crate::types::Secret;
 
-use super::price::{self, PriceField};
+use super::price::{PriceField, read_all as read_prices};
 
 /// More retries of one call than this are a slip.
 pub const MAX_RETRIES: u32 = 1_000;
@@ -49,6 +50,8 @@ pub struct LitellmParams {
     pub base_model: Option<String>,
     /// Prices that replace the catalogue's, in the order written.
     pub prices: Vec<PriceField>,
+    /// Hours with other prices.
+    pub off_peak: Option<OffPeak>,
     /// Sent upstream, in the order written.
     pub extra_headers: Vec<(String, Secret)>,
     /// Sent upstream as well; LiteLLM knows both names.
@@ -61,6 +64,7 @@ pub struct LitellmParams {
 /// What an entry says, before the provider is known. `organizations` is the list form.
 pub fn read(section: &Section<'_>) -> (LitellmParams, Vec<String>) {
     let (api_base, base_url) = (section.text("api_base"), section.text("base_url"));
+    let (prices, off_peak) = read_prices(section);
     let mut params = LitellmParams {
         model: section.text("model").unwrap_or_default(),
         custom_llm_provider: section.text("custom_llm_provider"),
@@ -79,7 +83,8 @@ pub fn read(section: &Section<'_>) -> (LitellmParams, Vec<String>) {
         max_parallel_requests: section.count("max_parallel_requests"),
         num_retries: section.small("num_retries", MAX_RETRIES),
         base_model: section.text("base_model"),
-        prices: price::read(section),
+        prices,
+        off_peak,
         extra_headers: section.headers("extra_headers"),
         headers: section.headers("headers"),
         other: Vec::new(),

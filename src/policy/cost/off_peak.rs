@@ -88,7 +88,9 @@ impl OffPeak {
                     read.weekday_offset = offset(serde_json::from_str(value.get())?)?
                 }
                 _ => {
-                    let priced = read.prices.set(field, value.get());
+                    // YAML 1.1 takes `5e-7` for a text.
+                    let text: Option<&str> = serde_json::from_str(value.get()).ok();
+                    let priced = read.prices.set(field, text.unwrap_or(value.get()));
                     priced.map_err(|source| OffPeakError::Price {
                         field: field.to_owned(),
                         source,

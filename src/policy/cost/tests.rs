@@ -5,7 +5,7 @@ use super::hold::{hold, hold_at};
 use super::rates::Rates;
 use super::*;
 use crate::catalog::{Kind, Prices, ServiceTier, find};
-use crate::types::{Amount, NanoUsd, Price, Usage};
+use crate::types::{NanoUsd, Price, Usage};
 
 fn prices(stated: &[(&str, &str)]) -> Prices {
     let mut prices = Prices::default();
