@@ -98,7 +98,7 @@ async fn count(worker: &Rc<Worker>, group: u32, request: &Request<'_>) -> Option
     // All counters busy: the guess stands, rather than a queue of large bodies.
     let _turn = worker.shared.counts.try_acquire().ok()?;
     let member = worker.table().groups.get(group as usize)?.members.first()?;
-    let model: Arc<str> = worker.deployment(member.deployment)?.model.clone();
+    let model: Arc<str> = worker.deployment(member.deployment)?.counted_as.clone();
     let body = Bytes::copy_from_slice(request.bytes());
     let operation = request.operation();
     actix_web::web::block(move || token_count::count_request(operation, &model, &body).ok())

@@ -9,6 +9,7 @@ mod actor;
 mod control;
 mod deployment;
 mod port;
+mod price_list;
 mod start;
 mod table;
 mod turn;
@@ -17,6 +18,7 @@ pub use actor::{DeploymentReport, DescribeDeployment, Ping, RouterActor};
 pub use control::Control;
 pub use deployment::{DeploymentState, LastError};
 pub use port::Port;
+pub use price_list::Priced;
 pub use start::{ControlHandle, start};
 pub use table::{Deployment, Gauges, Group, RoutingTable};
 pub use turn::{

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::catalog::{self, ModelEntry as CatalogEntry, Prices};
 use crate::config::{Config, ModelEntry, PriceField};
-use crate::policy::cost::{Expected, OffPeak, Residency, Tariff};
+use crate::policy::cost::{Adjustments, Expected, OffPeak, Residency, Tariff};
 use crate::policy::strategies::{Member, StrategyName};
 use crate::protocol::json;
 use crate::providers::parameters::Plan;
@@ -29,7 +29,9 @@ pub struct Deployment {
     pub provider: Arc<str>,
     /// The provider-side name.
     pub model: Arc<str>,
-    /// The same as a JSON string, quotes included.
+    /// The name by which its vocabulary is known: the `base_model`, else the provider-side name.
+    pub counted_as: Arc<str>,
+    /// The provider-side name as a JSON string, quotes included.
     pub model_json: Vec<u8>,
     /// `litellm_params.model`.
     pub litellm_model: Arc<str>,
@@ -63,17 +65,6 @@ impl Deployment {
     /// The catalogue's row, when it has one.
     pub fn listed(&self) -> Option<CatalogEntry> {
         catalogue_row(&self.entry)
-    }
-
-    /// The catalogue's prices with the deployment's own laid over them.
-    pub fn prices(&self) -> Prices {
-        let mut own = Prices::default();
-        for field in own_prices(&self.entry) {
-            // What cannot be read was warned of at start.
-            let _ = own.set(&field.name, &field.decimal);
-        }
-        let listed = self.listed().map(|row| row.prices).unwrap_or_default();
-        listed.overridden_by(&own)
     }
 }
 
@@ -117,6 +108,8 @@ pub struct RoutingTable {
     pub strategy: StrategyName,
     /// Groups and visible aliases, in configuration order.
     pub listed: Vec<Arc<str>>,
+    /// Discounts and margins of all providers.
+    pub cost_adjustments: Adjustments,
     by_name: HashMap<String, u32>,
 }
 
@@ -279,6 +272,7 @@ impl Builder {
             groups: self.groups,
             strategy: strategy(config),
             listed,
+            cost_adjustments: config.litellm_settings.cost_adjustments.clone(),
             by_name: self.by_name,
         }
     }
@@ -414,6 +408,7 @@ fn deployment(config: &Config, entry: &ModelEntry, tariff: Arc<Tariff>, plan: Pl
         group: entry.model_name.as_str().into(),
         provider: entry.provider.as_str().into(),
         model: entry.upstream_model.as_str().into(),
+        counted_as: entry.base_model().unwrap_or(&entry.upstream_model).into(),
         model_json: json::quoted(&entry.upstream_model),
         litellm_model: params.model.as_str().into(),
         probe: probe(entry),

@@ -21,6 +21,7 @@ mod detours;
 mod disconnects;
 mod durability;
 mod embeddings;
+mod estimates;
 mod first_run;
 mod headers;
 mod health;

@@ -16,7 +16,26 @@ pub async fn read(
     payload: web::Payload,
     worker: &Worker,
 ) -> Result<Map<String, Value>, ApiError> {
-    let bytes = body::read(request, payload, MOST_BYTES, &worker.buffers).await?;
+    read_up_to(request, payload, worker, MOST_BYTES).await
+}
+
+/// The same for routes that take prompts, and bodies as large as those of calls.
+pub async fn read_prompt(
+    request: &HttpRequest,
+    payload: web::Payload,
+    worker: &Worker,
+) -> Result<Map<String, Value>, ApiError> {
+    let most = worker.shared.settings.most_request_bytes;
+    read_up_to(request, payload, worker, most).await
+}
+
+async fn read_up_to(
+    request: &HttpRequest,
+    payload: web::Payload,
+    worker: &Worker,
+    most: usize,
+) -> Result<Map<String, Value>, ApiError> {
+    let bytes = body::read(request, payload, most, &worker.buffers).await?;
     if bytes.trim_ascii().is_empty() {
         return Ok(Map::new());
     }
@@ -100,6 +119,15 @@ impl FromJson for i64 {
     }
 }
 
+impl FromJson for u64 {
+    const KIND: &'static str = "int_type";
+    const EXPECTED: &'static str = "a whole number that is not negative";
+
+    fn from_json(value: &Value) -> Option<Self> {
+        i64::from_json(value).and_then(|number| number.try_into().ok())
+    }
+}
+
 impl FromJson for serde_json::Number {
     const KIND: &'static str = "float_type";
     const EXPECTED: &'static str = "a valid number";
@@ -148,4 +176,16 @@ pub fn optional<T: FromJson>(
     name: &str,
 ) -> Result<Option<T>, ApiError> {
     Ok(field(fields, name)?.flatten())
+}
+
+/// Takes a list out of the fields; null is the same as absent.
+pub fn take_list(
+    fields: &mut Map<String, Value>,
+    name: &str,
+) -> Result<Option<Vec<Value>>, ApiError> {
+    match fields.remove(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Array(items)) => Ok(Some(items)),
+        Some(_) => Err(wrong_type(name, "list_type", "a valid list")),
+    }
 }

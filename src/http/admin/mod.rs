@@ -1,9 +1,12 @@
 //! Management routes: keys, what is told about models, and spend.
 
+mod cost_estimate;
 mod json_body;
 mod keys;
 mod models;
+mod spend_calculate;
 mod spend_logs;
+mod token_counter;
 
 use super::about::Tag;
 use super::route::{Route, guarded};
@@ -28,4 +31,30 @@ pub const ROUTES: &[Route] = &[
     )
     .query::<spend_logs::SpendLogsQuery>()
     .written_answer("SpendLogs"),
+    Route::post("/spend/calculate", Permission::OwnSpend, |permission| {
+        guarded(permission, spend_calculate::calculate)
+    })
+    .about(
+        Tag::Spend,
+        "Tells what a call would cost, or what an answer has cost.",
+    )
+    .body::<spend_calculate::SpendCalculateRequest>()
+    .answers::<spend_calculate::SpendCalculateResponse>(),
+    Route::post("/cost/estimate", Permission::OwnSpend, |permission| {
+        guarded(permission, cost_estimate::estimate)
+    })
+    .about(
+        Tag::Spend,
+        "Estimates what calls of a size cost, each, a day and a month.",
+    )
+    .body::<cost_estimate::CostEstimateRequest>()
+    .answers::<cost_estimate::CostEstimateResponse>(),
+    Route::post(
+        "/utils/token_counter",
+        Permission::Information,
+        |permission| guarded(permission, token_counter::count),
+    )
+    .about(Tag::Utils, "Counts the tokens of a prompt for a model.")
+    .body::<token_counter::TokenCountRequest>()
+    .answers::<token_counter::TokenCountResponse>(),
 ];

@@ -17,6 +17,7 @@ const MOST_A_CALL_COSTS: NanoUsd = NanoUsd(1_000_000 * NanoUsd::PER_DOLLAR);
 /// Everything that decides the bills of a deployment. Immutable; deployments with the same prices share one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tariff {
+    prices: Prices,
     /// `None`: nobody knows a price.
     standard: Option<Rates>,
     off_peak: Option<(OffPeak, Rates)>,
@@ -51,6 +52,7 @@ impl Tariff {
             Some((hours, rates))
         });
         Self {
+            prices: prices.clone(),
             standard: compile(prices),
             off_peak,
             adjustment,
@@ -80,6 +82,11 @@ impl Tariff {
         self.standard.as_ref().is_some_and(free)
             && !self.states_cost
             && self.off_peak.as_ref().is_none_or(|(_, rates)| free(rates))
+    }
+
+    /// What it was made of: the standard prices, to show.
+    pub fn prices(&self) -> &Prices {
+        &self.prices
     }
 
     pub fn adjustment(&self) -> &Adjustment {

@@ -121,7 +121,7 @@ pub fn model_info(deployment: &Deployment) -> Map<String, Value> {
     for name in ["input_cost_per_token", "output_cost_per_token"] {
         shown.insert(name.to_owned(), Value::Null);
     }
-    for (key, price) in deployment.prices().iter() {
+    for (key, price) in deployment.tariff.prices().iter() {
         shown.insert(key.field().to_string(), price.to_f64().into());
     }
     for (name, value) in &info.other {
