@@ -7,8 +7,8 @@ use actix::Message;
 use super::executor::Query;
 use super::names::NameCache;
 use super::queries::{
-    self, DaySpend, Deletion, DueReset, KeyPage, KeyQuery, LedgerTotals, LogQuery, PerDayQuery,
-    ResetBooking,
+    self, DaySpend, Deletion, DueReset, KeyPage, KeyQuery, LedgerTotals, LogPage, LogQuery,
+    PerDayQuery, ResetBooking,
 };
 use super::{
     AnyConnection, DeletedKeyRow, FlushBatch, FlushReport, JournalId, KeyInfo, KeyUpdate, NewKey,
@@ -97,6 +97,10 @@ messages! {
 
     /// Rows of the spend log, newest first, at most 10,000.
     SpendLogs { query: LogQuery } => Vec<SpendRow>, by: |conn, _| queries::spend_logs(conn, &query);
+
+    /// One page of the spend log and how many rows there are in all, as far as they are counted.
+    SpendLogsPage { page: LogPage } => (Vec<SpendRow>, usize),
+        by: |conn, _| queries::spend_logs_page(conn, &page);
 
     /// Spend by day, oldest first.
     SpendPerDay { query: PerDayQuery } => Vec<DaySpend>, by: |conn, _| queries::spend_per_day(conn, &query);

@@ -257,3 +257,83 @@ fn all_sums_agree() {
     let unique: std::collections::HashSet<_> = rows.iter().map(|row| row.ledger_id).collect();
     assert_eq!(unique.len(), calls);
 }
+
+#[test]
+fn page_by_page() {
+    let simulator = Simulator::start();
+    let gateway = gateway(&simulator);
+    gateway.user("alice", |row| row.user_role = Some("internal_user".into()));
+    let alice = gateway.key(json!({"user_id": "alice"}));
+    for tokens in [1, 2, 3] {
+        let usage =
+            json!({"prompt_tokens": tokens, "completion_tokens": 0, "total_tokens": tokens});
+        let body = chat_with("m", json!({"simulate": {"usage": usage}}));
+        gateway.client(&alice.secret).chat(&body).with_status(200);
+    }
+    gateway
+        .master()
+        .chat(&chat_with("m", json!({"simulate": {"status": 400}})))
+        .with_status(400);
+    gateway.rows_when(4);
+    let always = "start_date=2020-01-01%2000:00:00&end_date=2099-01-01%2000:00:00";
+    let read = |key: &str, query: &str| {
+        let path = format!("/spend/logs/v2?{always}{query}");
+        gateway.client(key).get(&path).with_status(200).json()
+    };
+    let master = crate::harness::MASTER_KEY;
+    let first = read(master, "&page_size=3");
+    for (field, value) in [
+        ("total", json!(4)),
+        ("page", json!(1)),
+        ("page_size", json!(3)),
+        ("total_pages", json!(2)),
+        ("total_is_capped", json!(false)),
+    ] {
+        assert_eq!(first[field], value, "{field}");
+    }
+    assert_eq!(first["data"].as_array().unwrap().len(), 3);
+    let tokens = |page: &Value| -> Vec<u64> {
+        let rows = page["data"].as_array().unwrap().iter();
+        rows.map(|row| row["total_tokens"].as_u64().unwrap())
+            .collect()
+    };
+    let by_tokens = "&status_filter=success&sort_by=total_tokens&sort_order=asc";
+    assert_eq!(tokens(&read(master, by_tokens)), [1, 2, 3]);
+    assert_eq!(
+        tokens(&read(master, &format!("{by_tokens}&page=2&page_size=2"))),
+        [3]
+    );
+    assert_eq!(
+        tokens(&read(
+            master,
+            &format!("{by_tokens}&min_spend=0.000002&max_spend=0.000002")
+        )),
+        [2]
+    );
+    assert_eq!(read(master, "&error_code=400")["total"], 1);
+    assert_eq!(
+        read(master, &format!("&api_key={}", alice.hash))["total"],
+        3
+    );
+    assert_eq!(read(master, "&api_key=nonsense")["total"], 0);
+    assert_eq!(read(&alice.secret, "")["total"], 3, "users see their own");
+    assert_eq!(read(master, "&page=9")["data"], json!([]));
+    for (query, status, field) in [
+        ("", 400, "start_date"),
+        (
+            "start_date=2020-01-01%2000:00:00&end_date=soon",
+            400,
+            "end_date",
+        ),
+        (&*format!("{always}&page=0"), 422, "page"),
+        (&*format!("{always}&page_size=1001"), 422, "page_size"),
+        (&*format!("{always}&sort_by=colour"), 400, "sort_by"),
+        (&*format!("{always}&min_spend=-1"), 422, "min_spend"),
+    ] {
+        let reply = gateway
+            .master()
+            .get(&format!("/spend/logs/ui?{query}"))
+            .with_status(status);
+        assert!(reply.text().contains(field), "{query}: {}", reply.text());
+    }
+}

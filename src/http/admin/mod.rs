@@ -6,6 +6,7 @@ mod keys;
 mod models;
 mod spend_calculate;
 mod spend_logs;
+mod spend_logs_page;
 mod token_counter;
 
 use super::about::Tag;
@@ -20,6 +21,15 @@ pub const KEYS: &[Route] = keys::ROUTES;
 /// Routes that tell about models; see [`super::routes`].
 pub const MODELS: &[Route] = models::ROUTES;
 
+const SPEND_LOGS_PAGE: Route = Route::get("/spend/logs/v2", Permission::OwnSpend, |permission| {
+    guarded(permission, spend_logs_page::page)
+})
+.about(
+    Tag::Spend,
+    "Lists spend log rows page by page, narrowed down and sorted.",
+)
+.query::<spend_logs_page::SpendLogsPageQuery>();
+
 /// See [`super::routes`].
 pub const ROUTES: &[Route] = &[
     Route::get("/spend/logs", Permission::OwnSpend, |permission| {
@@ -31,6 +41,8 @@ pub const ROUTES: &[Route] = &[
     )
     .query::<spend_logs::SpendLogsQuery>()
     .written_answer("SpendLogs"),
+    SPEND_LOGS_PAGE,
+    SPEND_LOGS_PAGE.at("/spend/logs/ui"),
     Route::post("/spend/calculate", Permission::OwnSpend, |permission| {
         guarded(permission, spend_calculate::calculate)
     })

@@ -10,7 +10,7 @@ use time::macros::format_description;
 use utoipa::IntoParams;
 
 use super::keys::hash_of;
-use crate::auth::iso;
+use crate::auth::{Caller, iso};
 use crate::http::error::ApiError;
 use crate::http::route::Call;
 use crate::store::queries::{DaySpend, LogFilter, LogQuery, PerDayQuery};
@@ -40,23 +40,7 @@ pub async fn logs(call: Call) -> Result<HttpResponse, ApiError> {
     let query = web::Query::<SpendLogsQuery>::from_query(call.request.query_string())
         .map_err(|error| ApiError::invalid_query("query", error.to_string()))?
         .into_inner();
-    let owner = match caller.role() {
-        Role::ProxyAdmin | Role::ProxyAdminViewer => None,
-        _ => {
-            let own = caller
-                .principal()
-                .user
-                .as_ref()
-                .map(|user| user.id.to_string())
-                .unwrap_or_default();
-            if query.user_id.as_ref().is_some_and(|asked| *asked != own) {
-                return Err(ApiError::forbidden(
-                    "You are not allowed to see another user's spend.",
-                ));
-            }
-            Some(own)
-        }
-    };
+    let owner = owner(&caller, query.user_id.as_deref())?;
     let days = days(&query)?;
     let store = &call.worker.shared.store.admin;
     let key = query.api_key.as_deref().map(hash_of);
@@ -95,6 +79,21 @@ pub async fn logs(call: Call) -> Result<HttpResponse, ApiError> {
     };
     let rows = ask(store, logs).await?;
     Ok(HttpResponse::Ok().json(rows.iter().map(shown).collect::<Vec<_>>()))
+}
+
+/// Whose rows alone a caller sees: all for administrators and viewers, their own for others, who may not ask for another's.
+pub(super) fn owner(caller: &Caller, asked: Option<&str>) -> Result<Option<String>, ApiError> {
+    if matches!(caller.role(), Role::ProxyAdmin | Role::ProxyAdminViewer) {
+        return Ok(None);
+    }
+    let user = caller.principal().user.as_ref();
+    let own = user.map(|user| user.id.to_string()).unwrap_or_default();
+    if asked.is_some_and(|asked| asked != own) {
+        return Err(ApiError::forbidden(
+            "You are not allowed to see another user's spend.",
+        ));
+    }
+    Ok(Some(own))
 }
 
 fn flag(text: Option<&str>) -> Result<bool, ApiError> {
@@ -181,7 +180,7 @@ fn breakdown(row: &SpendRow) -> Value {
 }
 
 /// A row under LiteLLM's names. `ledger_id` and `usage_estimated` are ours.
-fn shown(row: &SpendRow) -> Value {
+pub(super) fn shown(row: &SpendRow) -> Value {
     let at = |micros: i64| iso(micros / 1000);
     let usage = &row.usage;
     let failed = !matches!(row.status, CallStatus::Success);

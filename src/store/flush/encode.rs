@@ -100,8 +100,11 @@ fn unless_zero<N: PartialEq + Default>(n: N) -> Option<N> {
     (n != N::default()).then_some(n)
 }
 
+/// The `status` column of a call that succeeded.
+pub(in crate::store) const SUCCESS: i16 = 1;
+
 const STATUSES: [(CallStatus, i16); 4] = [
-    (CallStatus::Success, 1),
+    (CallStatus::Success, SUCCESS),
     (CallStatus::Failure, 2),
     (CallStatus::ClientDisconnected, 3),
     (CallStatus::Interrupted, 4),

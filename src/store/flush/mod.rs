@@ -20,7 +20,7 @@ use super::schema::spend_logs;
 use super::{AnyConnection, StoreError, dialect};
 use crate::types::SpendRow;
 
-pub(super) use self::encode::spend_row;
+pub(super) use self::encode::{SUCCESS, spend_row};
 
 /// The random id of one journal.
 pub type JournalId = [u8; 16];

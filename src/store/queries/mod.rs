@@ -7,6 +7,7 @@ mod key_list;
 mod keys;
 mod principal;
 mod spend_logs;
+mod spend_logs_page;
 mod spend_per_day;
 mod totals;
 
@@ -25,6 +26,7 @@ pub use keys::{
 };
 pub use principal::load_principal;
 pub use spend_logs::{LogFilter, LogQuery, MOST_ROWS, spend_logs};
+pub use spend_logs_page::{LogOrder, LogPage, MOST_COUNTED, spend_logs_page};
 pub use spend_per_day::{DaySpend, PerDayQuery, spend_per_day};
 pub use totals::{LedgerTotals, Mismatch, ledger_totals};
 

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use diesel::prelude::*;
+use diesel::query_dsl::LoadQuery;
 
 use super::super::connection::MultiBackend;
 use super::super::flush::spend_row;
@@ -49,29 +50,42 @@ impl LogQuery {
 
 /// The rows a query asks for, with their names.
 pub fn spend_logs(conn: &mut AnyConnection, query: &LogQuery) -> Result<Vec<SpendRow>, StoreError> {
-    let Some(query) = logs_query(conn, query)? else {
+    let limit = i64::try_from(query.limit.min(MOST_ROWS)).unwrap_or_default();
+    let Some(query) = filtered(conn, query)? else {
         return Ok(Vec::new());
     };
-    let rows: Vec<LogRow<'static>> = query.select(LogRow::as_select()).load(conn)?;
+    let query = query
+        .order((spend_logs::started_at.desc(), spend_logs::ledger_id.desc()))
+        .limit(limit);
+    with_names(conn, query.select(LogRow::as_select()))
+}
+
+/// Loads rows and the names in them.
+pub(super) fn with_names<'q, Q>(
+    conn: &mut AnyConnection,
+    query: Q,
+) -> Result<Vec<SpendRow>, StoreError>
+where
+    Q: LoadQuery<'q, AnyConnection, LogRow<'static>>,
+{
+    let rows: Vec<LogRow<'static>> = query.load(conn)?;
     let texts = texts_of(conn, rows.iter().flat_map(names_in))?;
     rows.iter().map(|row| spend_row(row, &texts)).collect()
 }
 
-type Logs<'q> = spend_logs::BoxedQuery<'q, MultiBackend>;
+pub(super) type Logs<'q> = spend_logs::BoxedQuery<'q, MultiBackend>;
 
+/// The rows a query asks for, in no order and without its limit.
+///
 /// `None`: no row can match, because the ledger has never met that name.
 ///
 /// Indexes: by request (request_id); by key (key_ref, started_at); by time (started_at, ledger_id); by user the keys it
 /// used, known from the days' sums (user_ref, day), then (key_ref, started_at) of each.
-fn logs_query<'q>(
+pub(super) fn filtered<'q>(
     conn: &mut AnyConnection,
     query: &LogQuery,
 ) -> Result<Option<Logs<'q>>, StoreError> {
-    let limit = i64::try_from(query.limit.min(MOST_ROWS)).unwrap_or_default();
-    let mut rows = spend_logs::table
-        .order((spend_logs::started_at.desc(), spend_logs::ledger_id.desc()))
-        .limit(limit)
-        .into_boxed();
+    let mut rows = spend_logs::table.into_boxed();
     if let Some(started) = &query.started {
         rows = rows
             .filter(spend_logs::started_at.ge(started.start))

@@ -6,7 +6,7 @@ use diesel::connection::{Connection, InstrumentationEvent};
 use diesel::prelude::*;
 use diesel::sql_types::{Integer, Text};
 
-use super::super::queries::{LogFilter, LogQuery, PerDayQuery};
+use super::super::queries::{LogFilter, LogOrder, LogPage, LogQuery, PerDayQuery};
 use super::super::{AnyConnection, NameCache, queries};
 use super::{NOW_MS, TestDb, batch, hash, on_each, populate, spend_row};
 use crate::types::{CallStatus, NanoUsd, SpendRow, Usage};
@@ -148,6 +148,110 @@ fn logs_are_found_by_what_is_asked() {
                 ..query(filter)
             };
             assert_eq!(ids(conn, &owned), seen, "{owned:?}");
+        }
+    });
+}
+
+#[test]
+fn pages_are_narrowed_sorted_and_counted() {
+    on_each(|db| {
+        let conn = &mut db.connect();
+        let rows = (1..=5).map(|n| SpendRow {
+            started_at: NOW_MS * 1000 + i64::from(n) * HOUR,
+            ended_at: NOW_MS * 1000 + i64::from(n) * HOUR + i64::from(10 - n),
+            spend: NanoUsd(i64::from(n % 3) * 100 + i64::from(n)),
+            team_id: Some(if n < 3 { "t-1" } else { "t-2" }.into()),
+            status: if n == 5 {
+                CallStatus::Failure
+            } else {
+                CallStatus::Success
+            },
+            http_status: if n == 5 { 429 } else { 200 },
+            ..spend_row(n)
+        });
+        book(conn, rows.collect());
+        let all = LogPage::of(LogQuery {
+            limit: 2,
+            ..LogQuery::new(LogFilter::All)
+        });
+        let mut read = |page: LogPage| {
+            let (rows, total) = queries::spend_logs_page(conn, &page).unwrap();
+            let ids: Vec<String> = rows
+                .iter()
+                .map(|row| row.request_id.trim_start_matches("chatcmpl-").to_owned())
+                .collect();
+            (ids.join(" "), total)
+        };
+        let found = |ids: &str, total| (ids.to_owned(), total);
+        assert_eq!(read(all.clone()), found("5 4", 5));
+        let third = LogPage {
+            offset: 4,
+            ..all.clone()
+        };
+        assert_eq!(read(third), found("1", 5));
+        let past = LogPage {
+            offset: 6,
+            ..all.clone()
+        };
+        assert_eq!(read(past), found("", 5));
+        let by = |order, ascending| LogPage {
+            order,
+            ascending,
+            ..all.clone()
+        };
+        assert_eq!(read(by(LogOrder::Spend, false)), found("5 2", 5));
+        assert_eq!(read(by(LogOrder::Duration, true)), found("5 4", 5));
+        assert_eq!(read(by(LogOrder::Started, true)), found("1 2", 5));
+        assert_eq!(read(by(LogOrder::Ended, true)), found("1 2", 5));
+        for order in [LogOrder::Tokens, LogOrder::FirstToken] {
+            assert_eq!(read(by(order, false)).1, 5);
+        }
+        for (page, expected) in [
+            (
+                LogPage {
+                    team: Some("t-1".into()),
+                    ..all.clone()
+                },
+                found("2 1", 2),
+            ),
+            (
+                LogPage {
+                    spend_from: Some(NanoUsd(150)),
+                    ..all.clone()
+                },
+                found("5 2", 2),
+            ),
+            (
+                LogPage {
+                    spend_to: Some(NanoUsd(3)),
+                    ..all.clone()
+                },
+                found("3", 1),
+            ),
+            (
+                LogPage {
+                    succeeded: Some(false),
+                    ..all.clone()
+                },
+                found("5", 1),
+            ),
+            (
+                LogPage {
+                    http_status: Some(200),
+                    succeeded: Some(true),
+                    ..all.clone()
+                },
+                found("4 3", 4),
+            ),
+            (
+                LogPage {
+                    model: Some("nobody".into()),
+                    ..all.clone()
+                },
+                found("", 0),
+            ),
+        ] {
+            assert_eq!(read(page.clone()), expected, "{page:?}");
         }
     });
 }
