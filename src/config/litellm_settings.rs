@@ -24,6 +24,8 @@ pub struct LitellmSettings {
     pub drop_params: bool,
     /// `cost_discount_config` and `cost_margin_config`.
     pub cost_adjustments: Adjustments,
+    /// `block_requests_for_models_without_pricing`: calls whose price nobody knows are refused.
+    pub block_unpriced: bool,
 }
 
 impl Default for LitellmSettings {
@@ -34,6 +36,7 @@ impl Default for LitellmSettings {
             budget_exceeded_status_code: 422,
             drop_params: false,
             cost_adjustments: Adjustments::default(),
+            block_unpriced: false,
         }
     }
 }
@@ -51,6 +54,9 @@ pub fn read(node: &Node, sink: &Sink) -> LitellmSettings {
             .unwrap_or(default.budget_exceeded_status_code),
         drop_params: section.flag("drop_params").unwrap_or(default.drop_params),
         cost_adjustments: cost_adjustments::read(&section),
+        block_unpriced: section
+            .flag("block_requests_for_models_without_pricing")
+            .unwrap_or(default.block_unpriced),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::catalog::ServiceTier;
 use crate::limits::{Limited, Refusal};
 use crate::policy::{access, token_count};
 use crate::protocol::openai::request::Request;
-use crate::router::{Begin, Denied, Ticket};
+use crate::router::{Begin, Denied, Group, Ticket};
 
 /// An admitted call.
 pub struct Admitted {
@@ -42,6 +42,15 @@ pub async fn admit(
     let group = table
         .resolve(access::target(principal, model))
         .ok_or_else(|| Failure::UnknownModel(Some(model.to_owned())))?;
+    let unpriced = |group: &Group| group.is_blocked_for_want_of_a_price;
+    if worker
+        .table()
+        .groups
+        .get(group as usize)
+        .is_some_and(unpriced)
+    {
+        return Err(Failure::Unpriced(model.to_owned()));
+    }
     if !worker.desk.is_open() {
         return Err(Failure::LedgerClosed);
     }

@@ -19,6 +19,8 @@ pub enum Failure {
     UnknownModel(Option<String>),
     /// The caller's lists do not allow this model.
     ModelDenied { by: DeniedBy, model: String },
+    /// Nobody knows the model's price, and the configuration wants to know it.
+    Unpriced(String),
     /// A limit or a budget.
     Limited(Refusal),
     /// All slots of the group's deployments are in use.

@@ -86,6 +86,8 @@ pub struct Group {
     pub max_output_tokens: u64,
     /// Names under which keys may be allowed this group with others, of any member.
     pub access_groups: Vec<Arc<str>>,
+    /// Calls are refused: the configuration wants priced models only, and a member has no price.
+    pub is_blocked_for_want_of_a_price: bool,
     /// The members' different prices.
     tariffs: Vec<Arc<Tariff>>,
 }
@@ -181,6 +183,8 @@ impl Builder {
         )));
         let group = self.group(&entry.model_name);
         group.is_free = tariff.is_free() && (group.members.is_empty() || group.is_free);
+        group.is_blocked_for_want_of_a_price |=
+            config.litellm_settings.block_unpriced && tariff.is_unpriced();
         group.max_output_tokens = group.max_output_tokens.max(max_output);
         for name in &entry.model_info.access_groups {
             if !group.access_groups.iter().any(|own| **own == **name) {
@@ -284,6 +288,7 @@ fn new_group(name: &str) -> Group {
         name_json: json::quoted(name),
         members: Vec::new(),
         is_free: false,
+        is_blocked_for_want_of_a_price: false,
         max_output_tokens: 0,
         access_groups: Vec::new(),
         tariffs: Vec::new(),

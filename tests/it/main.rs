@@ -41,6 +41,7 @@ mod parameters;
 mod pass_through;
 mod paths;
 mod permissions;
+mod prices;
 mod retries;
 mod root_path;
 mod secrecy;

@@ -36,6 +36,18 @@ pub fn refusal(
             );
             ApiError::new(403, by.error_type(), text, Some("model".to_owned()))
         }
+        Failure::Unpriced(model) => {
+            let text = format!(
+                "No price is known for the model '{model}', and `block_requests_for_models_without_pricing` is on. \
+                 Set its prices or its `base_model`."
+            );
+            ApiError::new(
+                403,
+                "model_cost_map_missing",
+                text,
+                Some("model".to_owned()),
+            )
+        }
         Failure::Limited(refusal) => limited(&refusal, principal, budget_status),
         Failure::Busy {
             group,

@@ -471,6 +471,30 @@ fn unpriced_and_free_are_not_one() {
     assert!(!tariff("openrouter", &[(IN, "0")]).is_free());
 }
 
+/// OpenAI's regional hosts cost a tenth more, before the call as after it.
+#[test]
+fn a_region_has_its_uplift() {
+    let mut stated = BASIC.to_vec();
+    stated.push(("regional_processing_uplift_multiplier_eu", "1.1"));
+    let world = Tariff::new("openai", &prices(&stated), None, Adjustment::default());
+    let europe = world.clone().at_residency(Residency::Eu);
+    let expected = Expected {
+        tier: None,
+        input_tokens: 1000,
+        output_tokens: 200,
+    };
+    for (tariff, billed, held) in [(world, "0.003", "0.0036"), (europe, "0.0033", "0.00396")] {
+        let bill = tariff.bill(&first_example(), &STANDARD, None, 0);
+        assert_eq!(
+            bill.map(|cost| cost.total.to_string()).as_deref(),
+            Some(billed)
+        );
+        for any_tier in [false, true] {
+            assert_eq!(tariff.hold(&expected, any_tier).to_string(), held);
+        }
+    }
+}
+
 /// Where a request leaves the tier to the provider, the dearest one is an upper bound and the standard one the expectation.
 #[test]
 fn a_hold_knows_the_tier_asked_for() {
