@@ -192,15 +192,19 @@ pub async fn attempt(
     charge.upstream_time = earlier + began.elapsed();
     let read = match &read {
         Ok(body) => match request.operation() {
-            Operation::Embedding => whole(&with_places(body), name_json),
+            Operation::Embedding => whole(&with_places(body), name_json, &deployment.model),
             Operation::Completion if by_chat => as_chat::answer(body)
                 .ok_or(Unusable::Malformed)
-                .and_then(|text| whole(&text.into(), name_json)),
+                .and_then(|text| whole(&text.into(), name_json, &deployment.model)),
             _ if deployment.plan.says_reasoning => {
                 let renamed = reasoning::renamed(body).map(Bytes::from);
-                whole(renamed.as_ref().unwrap_or(body), name_json)
+                whole(
+                    renamed.as_ref().unwrap_or(body),
+                    name_json,
+                    &deployment.model,
+                )
             }
-            _ => whole(body, name_json),
+            _ => whole(body, name_json, &deployment.model),
         },
         Err(error) => Err(Unusable::Read(*error, began)),
     };
@@ -278,7 +282,7 @@ fn with_places(body: &Bytes) -> Bytes {
 }
 
 /// The answer for the client, and what it told.
-fn whole(body: &Bytes, name_json: &[u8]) -> Result<(Bytes, Told), Unusable> {
+fn whole(body: &Bytes, name_json: &[u8], asked: &str) -> Result<(Bytes, Told), Unusable> {
     let spans = AnswerSpans::read(body).ok_or(Unusable::Malformed)?;
     if let Some(error) = spans.error {
         return Err(Unusable::Error(body[error].to_vec()));
@@ -287,6 +291,10 @@ fn whole(body: &Bytes, name_json: &[u8]) -> Result<(Bytes, Told), Unusable> {
         id: spans
             .text(body, &spans.id)
             .filter(|id| !id.is_empty())
+            .map(str::to_owned),
+        model: spans
+            .text(body, &spans.model)
+            .filter(|model| *model != asked)
             .map(str::to_owned),
         service_tier: spans.text(body, &spans.service_tier).map(str::to_owned),
         usage: spans

@@ -21,6 +21,8 @@ use crate::types::{CallStatus, LedgerId, NanoUsd, Operation, RowCost, SpendRow, 
 pub struct Told {
     /// The provider's id of the answer.
     pub id: Option<String>,
+    /// The model it names, where that is not the one asked for.
+    pub model: Option<String>,
     pub service_tier: Option<String>,
     pub usage: Option<ParsedUsage>,
     /// Bytes of content delivered, for an estimate when there is no usage.
@@ -297,7 +299,11 @@ impl Charge {
                 )
             }
         };
-        let tariff = &self.deployment.tariff;
+        let of_answer = told.model.as_deref().and_then(|model| {
+            let prices = &self.worker.answer_prices;
+            prices.find(self.deployment_index, &self.deployment, model)
+        });
+        let tariff = of_answer.as_ref().unwrap_or(&self.deployment.tariff);
         let parsed = told.usage.unwrap_or_default();
         if !whole && usage.total_tokens() == 0 && parsed.stated_cost.is_none() {
             let cost = (!tariff.is_unpriced()).then(Cost::default);

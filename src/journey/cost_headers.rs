@@ -6,12 +6,7 @@ use super::headers::Writer;
 use crate::policy::cost::{Adjustment, Cost};
 use crate::types::Amount;
 
-/// Stands in the headers of every call, streams too, whose model nobody has a price for; the cost headers are absent then.
-pub const UNPRICED: (HeaderName, HeaderValue) = (
-    HeaderName::from_static("x-pointsman-price"),
-    HeaderValue::from_static("unknown"),
-);
-
+const PRICE: HeaderName = HeaderName::from_static("x-pointsman-price");
 const COST: HeaderName = HeaderName::from_static("x-litellm-response-cost");
 const ORIGINAL: HeaderName = HeaderName::from_static("x-litellm-response-cost-original");
 const DISCOUNT: HeaderName = HeaderName::from_static("x-litellm-response-cost-discount-amount");
@@ -61,6 +56,11 @@ pub fn tell(tell: &mut Writer<'_>, cost: &Cost, adjustment: &Adjustment) {
             tell.set(name, part);
         }
     }
+}
+
+/// Tells, in place of the cost, that nobody has a price for the model; of a stream, that its deployment has none.
+pub fn unpriced(tell: &mut Writer<'_>) {
+    tell.put(PRICE, HeaderValue::from_static("unknown"));
 }
 
 fn amount(tell: &mut Writer<'_>, name: HeaderName, amount: Amount) {

@@ -160,10 +160,6 @@ pub fn prepared(deployment: &Deployment) -> Vec<(HeaderName, HeaderValue)> {
         const { HeaderName::from_static("x-litellm-attempted-fallbacks") },
         0,
     );
-    if deployment.tariff.is_unpriced() {
-        let (name, value) = cost_headers::UNPRICED;
-        headers.insert(name, value);
-    }
     headers.into_iter().collect()
 }
 
@@ -179,9 +175,13 @@ pub fn describe(headers: &mut HeaderMap, charge: &Charge, bill: Option<Bill>) {
         const { HeaderName::from_static("x-litellm-call-id") },
         &charge.call_id,
     );
+    let tariff = &charge.deployment().tariff;
     let cost = bill.and_then(|bill| bill.cost);
-    if let Some(cost) = &cost {
-        cost_headers::tell(&mut tell, cost, charge.deployment().tariff.adjustment());
+    match (&cost, bill) {
+        (Some(cost), _) => cost_headers::tell(&mut tell, cost, tariff.adjustment()),
+        (None, Some(_)) => cost_headers::unpriced(&mut tell),
+        (None, None) if tariff.is_unpriced() => cost_headers::unpriced(&mut tell),
+        (None, None) => {}
     }
     let cost = cost.map(|cost| cost.total);
     tell.set(

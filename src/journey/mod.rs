@@ -5,6 +5,7 @@
 //! only as headers and bytes; how an error looks to a client is the door's business.
 
 mod admission;
+mod answer_prices;
 mod attempt;
 mod buffers;
 mod charge;

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::attempt::{Begun, Failed, read_failure};
 use super::charge::{Charge, Told};
 use crate::policy::upstream_error::{Failure, Upstream};
-use crate::protocol::openai::stream::{StreamEditor, StreamFacts, StreamFault};
+use crate::protocol::openai::stream::{StreamEditor, StreamFault};
 use crate::upstream::{Answer, ReadError};
 
 /// How long an upstream is given for what may follow the last content (usage, `[DONE]`), and to end its body, so that its
@@ -96,7 +96,7 @@ impl EventStream {
     async fn end_whole(&mut self, out: Bytes) -> Bytes {
         self.ended = true;
         self.charge.upstream_time += self.began.elapsed();
-        self.charge.succeed(&told(&self.editor.facts));
+        self.charge.succeed(&self.told());
         if let Some(answer) = self.answer.take() {
             release(answer);
         }
@@ -116,7 +116,7 @@ impl EventStream {
         self.answer = None;
         let failure = self.failure(fault);
         self.charge.upstream_time += self.began.elapsed();
-        self.charge.fail(&failure, &told(&self.editor.facts));
+        self.charge.fail(&failure, &self.told());
         self.charge.worker.desk.written().await;
         let mut whole = BytesMut::from(&out[..]);
         let error = json!({"error": {
@@ -129,6 +129,18 @@ impl EventStream {
         whole.extend_from_slice(error.to_string().as_bytes());
         whole.extend_from_slice(b"\n\n");
         whole.freeze()
+    }
+
+    fn told(&self) -> Told {
+        let facts = &self.editor.facts;
+        let asked = &*self.charge.deployment().model;
+        Told {
+            id: facts.id.clone(),
+            model: facts.model.clone().filter(|model| model != asked),
+            service_tier: facts.service_tier.clone(),
+            usage: facts.usage,
+            content_bytes: facts.content_bytes,
+        }
     }
 
     fn failure(&self, fault: &Fault) -> Failure {
@@ -144,22 +156,13 @@ impl EventStream {
 impl Drop for EventStream {
     fn drop(&mut self) {
         // Does nothing when the stream has ended.
-        self.charge.abandon(&told(&self.editor.facts));
+        self.charge.abandon(&self.told());
     }
 }
 
 enum Fault {
     Frame(StreamFault),
     Read(ReadError),
-}
-
-fn told(facts: &StreamFacts) -> Told {
-    Told {
-        id: facts.id.clone(),
-        service_tier: facts.service_tier.clone(),
-        usage: facts.usage,
-        content_bytes: facts.content_bytes,
-    }
 }
 
 /// Reads the rest of an answer whose last event has passed: only then can its connection serve again.

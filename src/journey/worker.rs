@@ -8,6 +8,7 @@ use actix::Addr;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use tokio::sync::Semaphore;
 
+use super::answer_prices::AnswerPrices;
 use super::buffers::Buffers;
 use super::headers::prepared;
 use crate::auth::{Caller, Changes, Directory};
@@ -57,6 +58,7 @@ pub struct Worker {
     pub port: Port,
     pub client: Client,
     pub buffers: Buffers,
+    pub answer_prices: AnswerPrices,
     table: Arc<RoutingTable>,
     /// One a deployment and operation; `None`: it cannot be called so.
     endpoints: Vec<[Option<Endpoint>; Operation::ALL.len()]>,
@@ -91,6 +93,7 @@ impl Worker {
             headers: table.deployments.iter().map(|d| prepared(d)).collect(),
             client,
             buffers: Buffers::default(),
+            answer_prices: AnswerPrices::default(),
             table,
             directory,
             desk,

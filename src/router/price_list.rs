@@ -51,6 +51,18 @@ impl RoutingTable {
     }
 }
 
+impl Deployment {
+    /// The tariff of the model that an answer names, if the catalogue has a price for it at this provider.
+    pub fn tariff_of_answer(&self, model: &str) -> Option<Tariff> {
+        let entry = catalog::find(&self.provider, model)?;
+        let off_peak = OffPeak::of_entry(&entry).and_then(Result::ok);
+        let tariff = self
+            .tariff
+            .with_prices(&self.provider, &entry.prices, off_peak);
+        tariff.is_priced().then_some(tariff)
+    }
+}
+
 /// The catalogue's row of `provider/model`, or of a model that has its row without a provider.
 fn listed(name: &str) -> Option<ModelEntry> {
     let of_provider = || {

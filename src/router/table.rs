@@ -54,6 +54,8 @@ pub struct Deployment {
     pub stream_timeout: Duration,
     pub num_retries: u32,
     pub tariff: Arc<Tariff>,
+    /// Prices are the catalogue's, so that an answer that names another model is billed as that one.
+    pub bills_what_answers_name: bool,
     /// Calls at the same time.
     pub slots: Option<u32>,
     pub gauges: Arc<Gauges>,
@@ -236,8 +238,8 @@ impl Builder {
         if tariff.is_unpriced() {
             // Once a model: what has the same provider, row and figures shares its tariff.
             log::warn!(
-                "no price is known for {}/{} (deployment {}): its calls are booked at 0 and marked as unpriced; \
-                 set `base_model`, or `input_cost_per_token` and `output_cost_per_token`",
+                "no price is known for {}/{} (deployment {}): unless its answers name a model that has one, its calls \
+                 are booked at 0 and marked as unpriced; set `base_model`, or `input_cost_per_token` and `output_cost_per_token`",
                 entry.provider,
                 entry.upstream_model,
                 entry.id
@@ -434,6 +436,9 @@ fn deployment(config: &Config, entry: &ModelEntry, tariff: Arc<Tariff>, plan: Pl
             .or(config.litellm_settings.num_retries)
             .unwrap_or(crate::policy::retry::RetryPolicy::default().num_retries),
         tariff,
+        bills_what_answers_name: entry.base_model().is_none()
+            && own_prices(entry).is_empty()
+            && own_off_peak(entry).is_none(),
         slots: slots(config, entry).map(|slots| u32::try_from(slots).unwrap_or(u32::MAX)),
         gauges: Arc::default(),
         entry: Arc::new(entry.clone()),

@@ -156,6 +156,84 @@ fn a_wrong_price_file_is_told_with_its_place() {
     );
 }
 
+/// Completions and embeddings have their prices in the catalogue, too: 1.50 and 2 dollars, 2 cents a million.
+#[test]
+fn operations_other_than_chat() {
+    let simulator = Simulator::start();
+    let gateway = Gateway::of(&Config::of([
+        Deployment::of(&simulator, "gpt-3.5-turbo-instruct"),
+        Deployment::of(&simulator, "text-embedding-3-small"),
+    ]));
+    let ask = |path: &str, body: Value| {
+        let reply = gateway.master().post(path, &body).with_status(200);
+        reply.must("x-litellm-response-cost").to_owned()
+    };
+    let completion = json!({"model": "gpt-3.5-turbo-instruct", "prompt": "a", "simulate": {"usage": usage(1000, 100)}});
+    assert_eq!(ask("/v1/completions", completion), "0.0017");
+    for input in [json!("a"), json!([1, 2, 3])] {
+        let usage = json!({"prompt_tokens": 1000, "total_tokens": 1000});
+        let body = json!({"model": "text-embedding-3-small", "input": input, "simulate": {"usage": usage}});
+        assert_eq!(ask("/v1/embeddings", body), "0.00002");
+    }
+    // What nobody told is counted from the tokens that were sent.
+    let body = json!({"model": "text-embedding-3-small", "input": [1, 2, 3], "simulate": {"no_usage": true}});
+    assert_eq!(ask("/v1/embeddings", body), "0.00000006");
+}
+
+/// A provider may serve another model than it was asked for, and say so: that one is billed.
+#[test]
+fn the_model_that_an_answer_names_is_billed() {
+    let simulator = Simulator::start();
+    let gateway = Gateway::of(&Config::of([
+        Deployment::of(&simulator, "gpt-4o-mini"),
+        Deployment::of(&simulator, "my-router"),
+        Deployment::of(&simulator, "own").priced(0.001, 0.001),
+        Deployment::of(&simulator, "based").info("base_model", "gpt-4o-mini"),
+    ]));
+    let answer = |named: &str| {
+        json!({
+            "id": "chatcmpl-1", "object": "chat.completion", "model": named,
+            "choices": [{"index": 0, "message": {"role": "assistant", "content": "a"}, "finish_reason": "stop"}],
+            "usage": usage(1000, 100),
+        })
+    };
+    for (asked, named, told) in [
+        ("gpt-4o-mini", "gpt-4o-mini-2024-07-18", Some("0.00021")),
+        ("gpt-4o-mini", "gpt-4o-2024-11-20", Some("0.0035")),
+        // What the catalogue does not know does not take the deployment's price away.
+        ("gpt-4o-mini", "gpt-of-tomorrow", Some("0.00021")),
+        ("my-router", "gpt-4o", Some("0.0035")),
+        ("my-router", "claude-opus-4-6", None),
+        ("own", "gpt-4o", Some("1.1")),
+        ("based", "gpt-4o", Some("0.00021")),
+    ] {
+        let body = chat_with(asked, json!({"simulate": {"body": answer(named)}}));
+        let reply = gateway.master().chat(&body).with_status(200);
+        assert_eq!(
+            reply.header("x-litellm-response-cost"),
+            told,
+            "{asked} {named}"
+        );
+        assert_eq!(reply.header("x-pointsman-price").is_some(), told.is_none());
+        assert_eq!(reply.json()["model"], asked);
+    }
+    let frames = json!([
+        json!({"id": "c", "object": "chat.completion.chunk", "model": "gpt-4o", "choices": [{"index": 0, "delta": {"role": "assistant", "content": "a"}}]}).to_string(),
+        json!({"id": "c", "object": "chat.completion.chunk", "model": "gpt-4o", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}).to_string(),
+        json!({"id": "c", "object": "chat.completion.chunk", "model": "gpt-4o", "choices": [], "usage": usage(1000, 100)}).to_string(),
+    ]);
+    let body = streamed("my-router", json!({"simulate": {"frames": frames}}));
+    let reply = gateway.master().chat(&body).with_status(200);
+    assert_eq!(
+        reply.header("x-pointsman-price"),
+        Some("unknown"),
+        "not known when it began"
+    );
+    let rows = gateway.rows_when(8);
+    let row = rows.iter().max_by_key(|row| row.started_at).expect("rows");
+    assert_eq!(row.spend.to_string(), "0.0035");
+}
+
 #[test]
 fn models_without_a_price_can_be_refused() {
     let simulator = Simulator::start();

@@ -66,6 +66,11 @@ impl Tariff {
         Self { residency, ..self }
     }
 
+    /// The same provider's, region's and adjustments' tariff for other prices.
+    pub fn with_prices(&self, provider: &str, prices: &Prices, off_peak: Option<OffPeak>) -> Self {
+        Self::new(provider, prices, off_peak, self.adjustment).at_residency(self.residency)
+    }
+
     /// Whether calls have a price; without one they are booked at zero unless the provider states their cost.
     pub fn is_priced(&self) -> bool {
         self.standard.is_some()
