@@ -204,6 +204,8 @@ fn row(number: u64, keys: u64) -> SpendRow {
         http_status: 200,
         error_class: None,
         client_ip: Some("127.0.0.1".into()),
+        user_agent: None,
+        labels: None,
     }
 }
 

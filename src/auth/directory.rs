@@ -13,7 +13,7 @@ use super::changes::{Change, Changes};
 use super::credential::abbreviated;
 use crate::store::messages::LoadPrincipal;
 use crate::store::{Store, ask};
-use crate::types::{KeyHash, ModelAccess, Principal, Role, Scope};
+use crate::types::{KeyHash, KeyOptions, ModelAccess, Principal, Role, Scope};
 
 /// Known keys a thread keeps.
 const MOST_KNOWN: usize = 100_000;
@@ -44,6 +44,10 @@ impl Master {
     pub fn of_hash(hash: KeyHash) -> Self {
         let principal = Principal {
             is_master: true,
+            options: KeyOptions {
+                client_mocks: true,
+                ..KeyOptions::default()
+            },
             ..unlimited(Self::ALIAS, Role::ProxyAdmin)
         };
         Self {
@@ -78,6 +82,7 @@ fn unlimited(alias: &str, role: Role) -> Principal {
         team: None,
         team_models: ModelAccess::default(),
         team_blocked: false,
+        options: KeyOptions::default(),
     }
 }
 

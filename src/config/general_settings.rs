@@ -6,6 +6,7 @@ use crate::types::{DatabaseUrl, Secret};
 
 use super::diagnostic::{Severity, Sink};
 use super::fields::Place;
+use super::model::{ClientsideParam, clientside_params};
 use super::read::Section;
 use super::review::review;
 use super::yaml::{Node, Pos};
@@ -44,6 +45,18 @@ pub struct GeneralSettings {
     pub include_call_id_in_error_body: bool,
     /// Start although the master key is unset or well known; also `LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY`.
     pub dangerously_permit_weak_or_unset_master_key: bool,
+    /// Headers that name the end user, first one first: `user_header_mappings` of the role customer, else `user_header_name`.
+    pub user_headers: Vec<String>,
+    /// Callers may send their own access to every deployment.
+    pub allow_client_side_credentials: bool,
+    /// The same field by field, for every deployment.
+    pub configurable_clientside_auth_params: Vec<ClientsideParam>,
+    /// A request whose metadata carry tags is refused.
+    pub reject_clientside_metadata_tags: bool,
+    /// Callers may make the gateway wait: `mock_timeout`, `mock_delay`.
+    pub dangerously_allow_mock_testing_request_params: bool,
+    /// Streams tell usage to callers who did not ask for it, too.
+    pub always_include_stream_usage: bool,
 }
 
 impl Default for GeneralSettings {
@@ -61,6 +74,12 @@ impl Default for GeneralSettings {
             budget_enforcement: BudgetEnforcement::Default,
             include_call_id_in_error_body: false,
             dangerously_permit_weak_or_unset_master_key: false,
+            user_headers: Vec::new(),
+            allow_client_side_credentials: false,
+            configurable_clientside_auth_params: Vec::new(),
+            reject_clientside_metadata_tags: false,
+            dangerously_allow_mock_testing_request_params: false,
+            always_include_stream_usage: false,
         }
     }
 }
@@ -106,6 +125,18 @@ pub fn read(
         dangerously_permit_weak_or_unset_master_key: section
             .flag("dangerously_permit_weak_or_unset_master_key")
             .unwrap_or_else(permitted),
+        user_headers: user_headers(&section),
+        allow_client_side_credentials: section
+            .flag("allow_client_side_credentials")
+            .unwrap_or(false),
+        configurable_clientside_auth_params: clientside_params(&section),
+        reject_clientside_metadata_tags: section
+            .flag("reject_clientside_metadata_tags")
+            .unwrap_or(false),
+        dangerously_allow_mock_testing_request_params: section
+            .flag("dangerously_allow_mock_testing_request_params")
+            .unwrap_or(false),
+        always_include_stream_usage: section.flag("always_include_stream_usage").unwrap_or(false),
     }
 }
 
@@ -133,6 +164,45 @@ fn database_url(
             None
         }
     }
+}
+
+/// `user_header_mappings` is a map `{header_name, litellm_user_role}` or a list of them. The role internal_user, which would
+/// give a call to another user, has no effect yet.
+fn user_headers(section: &Section<'_>) -> Vec<String> {
+    const KEY: &str = "user_header_mappings";
+    let legacy: Vec<String> = section.text("user_header_name").into_iter().collect();
+    let Some(node) = section.value(KEY) else {
+        return legacy;
+    };
+    let items = match &node.value {
+        super::yaml::Value::List(items) => items.as_slice(),
+        _ => std::slice::from_ref(node),
+    };
+    let mut headers = Vec::new();
+    for item in items {
+        let path = section.path_of(KEY);
+        let Some(mapping) = Section::open(item, path, section.sink, Severity::Error) else {
+            continue;
+        };
+        let (name, role) = (
+            mapping.text("header_name"),
+            mapping.text("litellm_user_role"),
+        );
+        match (name, role.as_deref()) {
+            (Some(name), Some("customer")) => headers.push(name),
+            (Some(_), Some("internal_user")) => section.sink.warning(
+                item.pos,
+                mapping.path_of("litellm_user_role"),
+                "`internal_user` is not supported yet: the header is not read",
+            ),
+            _ => section.expected(
+                KEY,
+                item,
+                "`header_name` with `litellm_user_role: customer` or `internal_user`",
+            ),
+        }
+    }
+    if headers.is_empty() { legacy } else { headers }
 }
 
 fn pool_limit(section: &Section<'_>) -> Option<u32> {

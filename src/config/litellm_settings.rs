@@ -26,6 +26,19 @@ pub struct LitellmSettings {
     pub cost_adjustments: Adjustments,
     /// `block_requests_for_models_without_pricing`: calls whose price nobody knows are refused.
     pub block_unpriced: bool,
+    /// Headers whose values become tags in the spend log.
+    pub extra_spend_tag_headers: Vec<String>,
+    /// No tags are made of the caller's `user-agent`.
+    pub disable_add_user_agent_to_request_tags: bool,
+    /// End users do not come into the books.
+    pub disable_end_user_cost_tracking: bool,
+    /// Addresses that callers give must be public ones.
+    pub user_url_validation: bool,
+    /// Hosts that callers' addresses may name although they are not public: `user_url_allowed_hosts` and
+    /// `provider_url_destination_allowed_hosts`, in small letters.
+    pub user_url_allowed_hosts: Vec<String>,
+    /// Every deployment answers with a canned text and calls nobody, for measurements.
+    pub network_mock: bool,
 }
 
 impl Default for LitellmSettings {
@@ -37,6 +50,12 @@ impl Default for LitellmSettings {
             drop_params: false,
             cost_adjustments: Adjustments::default(),
             block_unpriced: false,
+            extra_spend_tag_headers: Vec::new(),
+            disable_add_user_agent_to_request_tags: false,
+            disable_end_user_cost_tracking: false,
+            user_url_validation: true,
+            user_url_allowed_hosts: Vec::new(),
+            network_mock: false,
         }
     }
 }
@@ -57,6 +76,23 @@ pub fn read(node: &Node, sink: &Sink) -> LitellmSettings {
         block_unpriced: section
             .flag("block_requests_for_models_without_pricing")
             .unwrap_or(default.block_unpriced),
+        extra_spend_tag_headers: section.texts("extra_spend_tag_headers"),
+        disable_add_user_agent_to_request_tags: section
+            .flag("disable_add_user_agent_to_request_tags")
+            .unwrap_or(false),
+        disable_end_user_cost_tracking: section
+            .flag("disable_end_user_cost_tracking")
+            .unwrap_or(false),
+        user_url_validation: section.flag("user_url_validation").unwrap_or(true),
+        user_url_allowed_hosts: [
+            "user_url_allowed_hosts",
+            "provider_url_destination_allowed_hosts",
+        ]
+        .into_iter()
+        .flat_map(|key| section.texts(key))
+        .map(|host| host.to_ascii_lowercase())
+        .collect(),
+        network_mock: section.flag("network_mock").unwrap_or(false),
     }
 }
 

@@ -37,7 +37,7 @@ pub use general_settings::{BudgetEnforcement, GeneralSettings};
 pub use litellm_settings::LitellmSettings;
 pub use load::{Config, Loaded};
 pub use master_key::MasterKeyProblem;
-pub use model::{LitellmParams, ModelEntry, ModelInfo, PriceField};
+pub use model::{ClientsideParam, LitellmParams, ModelEntry, ModelInfo, PriceField};
 pub use redact::may_be_shown;
 pub use router_settings::{GroupAlias, RouterSettings, RoutingStrategy};
 pub use source::{LoadError, MAX_FILE_BYTES};

@@ -8,12 +8,16 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
 use super::body;
+use super::cors::Cors;
 use super::docs::Site;
 use super::route::routes;
 
 /// 404; or 307, when there is a route of this path without the slash at its end.
 pub async fn not_found(request: HttpRequest, payload: web::Payload) -> HttpResponse {
     body::discard(payload).await;
+    if let Some(preflight) = preflight(&request) {
+        return preflight;
+    }
     let root = request
         .app_data::<Arc<Site>>()
         .map_or("", |site| site.root());
@@ -25,14 +29,34 @@ pub async fn not_found(request: HttpRequest, payload: web::Payload) -> HttpRespo
                 .insert_header((LOCATION, format!("{path}{mark}{query}")))
                 .finish()
         }
-        None => HttpResponse::NotFound().json(json!({"detail": "Not Found"})),
+        None => {
+            let answer = HttpResponse::NotFound().json(json!({"detail": "Not Found"}));
+            told(&request, answer)
+        }
     }
 }
 
 /// 405: the path is there, the method is not.
-pub async fn wrong_method(payload: web::Payload) -> HttpResponse {
+pub async fn wrong_method(request: HttpRequest, payload: web::Payload) -> HttpResponse {
     body::discard(payload).await;
-    HttpResponse::MethodNotAllowed().json(json!({"detail": "Method Not Allowed"}))
+    if let Some(preflight) = preflight(&request) {
+        return preflight;
+    }
+    let answer = HttpResponse::MethodNotAllowed().json(json!({"detail": "Method Not Allowed"}));
+    told(&request, answer)
+}
+
+/// The answer to a browser that asks whether it may call a route: no route has the method OPTIONS.
+fn preflight(request: &HttpRequest) -> Option<HttpResponse> {
+    request.app_data::<Cors>()?.preflight(request)
+}
+
+/// A page must be allowed to see that there is nothing.
+fn told(request: &HttpRequest, mut answer: HttpResponse) -> HttpResponse {
+    if let Some(cors) = request.app_data::<Cors>() {
+        cors.tell(request, answer.headers_mut());
+    }
+    answer
 }
 
 /// The path without the slash at its end, if a route has it, below `root` or not. Two slashes in front would lead to another

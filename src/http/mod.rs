@@ -7,6 +7,7 @@ mod about;
 mod admin;
 mod body;
 mod call_id;
+mod cors;
 mod docs;
 mod error;
 mod health;
@@ -19,6 +20,7 @@ mod route;
 mod server;
 
 pub use about::{About, Answer, Tag};
+pub use cors::Cors;
 pub use docs::DocsSettings;
 pub use error::ApiError;
 pub use root_path::{RootPath, RootPathError};

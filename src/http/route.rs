@@ -5,12 +5,13 @@ use std::rc::Rc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use actix_web::http::Method;
-use actix_web::http::header::{HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use actix_web::http::header::{HeaderValue, ORIGIN, X_CONTENT_TYPE_OPTIONS};
 use actix_web::{HttpRequest, HttpResponse, web};
 use utoipa::{IntoParams, ToSchema};
 
 use super::about::{About, Answer, SchemaOf, Tag, query_of};
 use super::call_id::call_id;
+use super::cors::Cors;
 use super::error::ApiError;
 use super::{admin, body, docs, health, metrics, openai};
 use crate::auth::{AuthError, Caller, Permission, Visited, credential, is_granted, is_within};
@@ -182,6 +183,11 @@ where
     web::route().to(
         move |request: HttpRequest, payload: web::Payload| async move {
             let arrived = Instant::now();
+            // Of a page in a browser, which must be told whether it may see the answer.
+            let page = request
+                .headers()
+                .contains_key(ORIGIN)
+                .then(|| request.clone());
             let Some(worker) = request.app_data::<Rc<Worker>>().cloned() else {
                 return ApiError::unavailable("this thread is not ready").response();
             };
@@ -194,7 +200,7 @@ where
                         body::discard(payload).await;
                         let id = call_id(request.headers());
                         let error = ApiError::from(error).header("x-litellm-call-id", &id);
-                        return no_sniffing(error.response());
+                        return finished(error.response(), page.as_ref());
                     }
                 },
             };
@@ -205,13 +211,19 @@ where
                 caller,
                 arrived,
             };
-            no_sniffing(handler(call).await.unwrap_or_else(ApiError::response))
+            let response = handler(call).await.unwrap_or_else(ApiError::response);
+            finished(response, page.as_ref())
         },
     )
 }
 
-/// No browser shall guess that an answer is a page.
-fn no_sniffing(mut response: HttpResponse) -> HttpResponse {
+/// No browser shall guess that an answer is a page, and pages elsewhere see what they may.
+fn finished(mut response: HttpResponse, page: Option<&HttpRequest>) -> HttpResponse {
+    if let Some(request) = page
+        && let Some(cors) = request.app_data::<Cors>()
+    {
+        cors.tell(request, response.headers_mut());
+    }
     response
         .headers_mut()
         .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -10,6 +10,7 @@ use actix::Addr;
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer, web};
 
+use super::cors::Cors;
 use super::docs::{self, DocsSettings, Site};
 use super::missing::{not_found, wrong_method};
 use super::root_path::RootPath;
@@ -46,6 +47,8 @@ pub struct Running {
     /// How long an idle connection of a client is kept, when not as usual.
     pub keep_alive: Option<Duration>,
     pub root_path: RootPath,
+    /// Which pages may call from a browser.
+    pub cors: Cors,
 }
 
 /// The server could not listen.
@@ -80,6 +83,7 @@ pub fn serve(
         docs,
         keep_alive,
         root_path,
+        cors,
     } = running;
     let site = Arc::new(Site::new(docs));
     let worker = move || {
@@ -107,6 +111,7 @@ pub fn serve(
         App::new()
             .app_data(worker)
             .app_data(site.clone())
+            .app_data(cors.clone())
             .configure(|config| mount_below(&root_path, config, &site))
             .default_service(web::to(not_found))
     };

@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::asked::Asked;
 use super::failure::Failure;
 use super::worker::Worker;
 use crate::auth::Caller;
 use crate::catalog::ServiceTier;
 use crate::limits::{Limited, Refusal};
+use crate::policy::client_access::{AccessDenied, ClientAccess};
 use crate::policy::{access, token_count};
-use crate::protocol::openai::request::Request;
+use crate::protocol::openai::request::{Request, RequestError};
 use crate::router::{Begin, Denied, Group, Ticket};
 
 /// An admitted call.
@@ -27,6 +29,7 @@ pub async fn admit(
     worker: &Rc<Worker>,
     caller: &Caller,
     request: &Request<'_>,
+    asked: &Asked,
 ) -> Result<Admitted, Failure> {
     let Some(model) = request.model() else {
         return Err(Failure::UnknownModel(None));
@@ -50,6 +53,9 @@ pub async fn admit(
         .is_some_and(unpriced)
     {
         return Err(Failure::Unpriced(model.to_owned()));
+    }
+    if let Some(access) = &asked.access {
+        permit(worker, group, access).map_err(Failure::Request)?;
     }
     if !worker.desk.is_open() {
         return Err(Failure::LedgerClosed);
@@ -95,6 +101,29 @@ pub async fn admit(
     }
 }
 
+/// A caller's own access must be allowed by every deployment that may get the call.
+fn permit(worker: &Rc<Worker>, group: u32, access: &ClientAccess) -> Result<(), RequestError> {
+    let members = worker
+        .table()
+        .groups
+        .get(group as usize)
+        .map_or(&[][..], |group| &group.members);
+    for member in members {
+        let Some(deployment) = worker.deployment(member.deployment) else {
+            continue;
+        };
+        let permitted = deployment.client_access.permit(access);
+        permitted.map_err(|denied| match denied {
+            AccessDenied::Field(field) => RequestError::Refused(field.to_owned()),
+            AccessDenied::Base => RequestError::WrongType {
+                field: access.base_field,
+                expected: "an https address on the public internet, such as https://host/v1",
+            },
+        })?;
+    }
+    Ok(())
+}
+
 /// Whether any prompt at all could fit: a limit that is used up needs no counting.
 fn may_still_fit(refusal: &Refusal, request: &Request<'_>) -> bool {
     match refusal.limited {
@@ -124,6 +153,7 @@ pub fn failure(worker: &Rc<Worker>, group: u32, denied: Denied) -> Failure {
         .map_or_else(|| "".into(), |group| group.name.clone());
     match denied {
         Denied::Refused(refusal) => Failure::Limited(refusal),
+        Denied::Crowded { limit } => Failure::Crowded { limit },
         Denied::Busy { deployment, slots } => {
             let deployment = worker
                 .deployment(deployment)

@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::charge::{Charge, Told};
 use super::headers::to_server;
+use super::mocked;
 use crate::policy::upstream_error::{Failure, Headers, Stage, Upstream, classify};
 use crate::protocol::openai::answer::AnswerSpans;
 use crate::protocol::openai::reasoning;
@@ -102,37 +103,54 @@ pub async fn attempt(
     let worker = charge.worker.clone();
     let deployment = charge.deployment().clone();
     let fail = |upstream: &Upstream<'_>| Failed::of(&deployment, upstream, HeaderMap::new());
-    let by_chat = request.operation() == Operation::Completion && deployment.texts_by_chat;
-    let operation = if by_chat {
-        Operation::Chat
-    } else {
-        request.operation()
-    };
-    let Some(endpoint) = worker.endpoint(charge.deployment_index(), operation) else {
-        let why = format!("it has no {}", operation.path());
-        return Err(fail(&Upstream::NotServed { why: &why }));
-    };
-    let limit = if request.stream {
-        deployment.stream_timeout
-    } else {
-        deployment.timeout
-    };
-    let mut body = request
-        .upstream_body(&deployment.model_json, &deployment.plan)
-        .map_err(|unsupported| Failed::unsupported(&unsupported))?;
-    if by_chat {
-        body = match as_chat::request(&body.to_bytes()) {
-            Ok(chat) => Pieces::from(Bytes::from(chat)),
-            Err(why) => {
-                let why = format!("the model only chats, so {why}");
-                return Err(fail(&Upstream::NotServed { why: &why }));
+    let limit = charge.asked.limit(&deployment, request.stream);
+    let mock = charge.asked.mock.as_ref().or(deployment.mock.as_ref());
+    let by_chat =
+        mock.is_none() && request.operation() == Operation::Completion && deployment.texts_by_chat;
+    let called = match mock {
+        Some(mock) => mocked::call(mock, &worker, &deployment, request, limit).await,
+        None => {
+            let operation = if by_chat {
+                Operation::Chat
+            } else {
+                request.operation()
+            };
+            let mut body = request
+                .upstream_body(&deployment.model_json, &deployment.plan)
+                .map_err(|unsupported| Failed::unsupported(&unsupported))?;
+            if by_chat {
+                body = match as_chat::request(&body.to_bytes()) {
+                    Ok(chat) => Pieces::from(Bytes::from(chat)),
+                    Err(why) => {
+                        let why = format!("the model only chats, so {why}");
+                        return Err(fail(&Upstream::NotServed { why: &why }));
+                    }
+                };
             }
-        };
-    }
-    let called = worker.client.call(endpoint, &body, limit).await;
+            let with_access = charge.asked.access.as_ref().map(|access| {
+                let reach = deployment.client_access.permit(access).ok()?;
+                worker.endpoint_with_access(&deployment, operation, reach)
+            });
+            let not_served = || {
+                let why = format!("it has no {}", operation.path());
+                fail(&Upstream::NotServed { why: &why })
+            };
+            match with_access {
+                Some(own) => {
+                    let (client, endpoint) = own.ok_or_else(not_served)?;
+                    client.call(&endpoint, &body, limit).await
+                }
+                None => {
+                    let endpoint = worker.endpoint(charge.deployment_index(), operation);
+                    let endpoint = endpoint.ok_or_else(not_served)?;
+                    worker.client.call(endpoint, &body, limit).await
+                }
+            }
+        }
+    };
     charge.upstream_time = earlier + began.elapsed();
     let mut answer = called.map_err(|error| fail(&call_failure(&error, began)))?;
-    let headers = to_server(answer.headers());
+    let headers = answer.foreign_headers().map(to_server).unwrap_or_default();
     if !answer.status().is_success() {
         let body = match answer.unreadable() {
             Some(_) => Bytes::new(),
@@ -229,7 +247,7 @@ fn stream_form(charge: &Charge, request: &Request<'_>, name_json: &[u8]) -> Stre
     };
     StreamForm {
         model_json: name_json.to_vec(),
-        wants_usage: request.include_usage,
+        wants_usage: request.include_usage || charge.worker.shared.settings.always_stream_usage,
         operation,
         from_chat: false,
         id: format!("{kind}-{}", charge.call_id).into(),

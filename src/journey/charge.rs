@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::asked::Asked;
 use super::reply::Incoming;
 use super::worker::Worker;
 use crate::auth::Known;
@@ -38,7 +39,8 @@ pub struct Charge {
     ledger_id: LedgerId,
     pub call_id: Arc<str>,
     client_ip: Option<Arc<str>>,
-    end_user: Option<Arc<str>>,
+    /// What the request asks of the gateway.
+    pub asked: Asked,
     pub arrived: Instant,
     /// Microseconds since the Unix epoch.
     pub started_at: i64,
@@ -46,6 +48,8 @@ pub struct Charge {
     hold: HoldId,
     held: NanoUsd,
     pub standings: [Option<Standing>; 3],
+    /// Requests and tokens of the group in this minute, if it has limits.
+    pub group_used: Option<(u64, u64)>,
     input_tokens: u64,
     /// The service tier asked for.
     tier: Option<ServiceTier>,
@@ -93,14 +97,14 @@ impl Charge {
     pub fn new(
         worker: &Rc<Worker>,
         known: &Rc<Known>,
-        incoming: &Incoming,
-        end_user: Option<&str>,
+        incoming: &Incoming<'_>,
+        asked: Asked,
         group: u32,
         input_tokens: u64,
         tier: Option<ServiceTier>,
         ticket: Ticket,
     ) -> Option<Self> {
-        let deployment = worker.deployment(ticket.lease.deployment)?.clone();
+        let deployment = as_asked(worker.deployment(ticket.lease.deployment)?, &asked);
         Some(Self {
             worker: worker.clone(),
             known: known.clone(),
@@ -108,13 +112,14 @@ impl Charge {
             ledger_id: LedgerId::now(),
             call_id: incoming.call_id.clone(),
             client_ip: incoming.client_ip.clone(),
-            end_user: end_user.map(|user| bounded(user).into()),
+            asked,
             arrived: incoming.arrived,
             started_at: incoming.started_at,
             group,
             hold: ticket.hold,
             held: ticket.held,
             standings: ticket.standings,
+            group_used: ticket.group_used,
             input_tokens,
             tier,
             deployment,
@@ -143,7 +148,7 @@ impl Charge {
     /// The same request goes to another deployment.
     pub fn moved(&mut self, lease: Lease) {
         if let Some(deployment) = self.worker.deployment(lease.deployment) {
-            self.deployment = deployment.clone();
+            self.deployment = as_asked(deployment, &self.asked);
         }
         self.deployment_index = lease.deployment;
         self.lease = Some(lease);
@@ -395,7 +400,7 @@ impl Charge {
             key_hash: principal.key_hash,
             user_id: principal.user.as_ref().map(|user| user.id.clone()),
             team_id: principal.team.as_ref().map(|team| team.id.clone()),
-            end_user: self.end_user.clone(),
+            end_user: self.asked.end_user.clone(),
             started_at: self.started_at,
             ended_at: micros(self.arrived.elapsed()),
             first_token_at: self.first_token.map(micros),
@@ -419,6 +424,8 @@ impl Charge {
             http_status,
             error_class: error_class.map(Into::into),
             client_ip: self.client_ip.clone(),
+            user_agent: self.asked.user_agent.clone(),
+            labels: self.asked.labels.clone(),
         }
     }
 }
@@ -426,6 +433,14 @@ impl Charge {
 impl Drop for Charge {
     fn drop(&mut self) {
         self.abandon(&Told::default());
+    }
+}
+
+/// The deployment with the caller's own access, if it sends one.
+fn as_asked(deployment: &Arc<Deployment>, asked: &Asked) -> Arc<Deployment> {
+    match &asked.access {
+        Some(access) => Arc::new(deployment.with_access(access)),
+        None => deployment.clone(),
     }
 }
 

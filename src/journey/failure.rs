@@ -1,6 +1,7 @@
 //! Everything that can end a request without an answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::http::header::HeaderMap;
 
@@ -23,6 +24,8 @@ pub enum Failure {
     Unpriced(String),
     /// A limit or a budget.
     Limited(Refusal),
+    /// All callers together have too many calls under way.
+    Crowded { limit: u64 },
     /// All slots of the group's deployments are in use.
     Busy {
         group: Arc<str>,
@@ -49,4 +52,6 @@ pub struct Refused {
     pub call_id: Arc<str>,
     /// What the caller's key has spent, when it is known here.
     pub key_spend: Option<NanoUsd>,
+    /// The time limit of the upstream calls, if any was made.
+    pub timeout: Option<Duration>,
 }

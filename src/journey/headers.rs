@@ -131,6 +131,18 @@ impl Display for Millis {
     }
 }
 
+/// The time limit that a call had.
+pub const TIMEOUT: HeaderName = HeaderName::from_static("x-litellm-timeout");
+
+/// A time in seconds as Python writes a float: `600.0`, `0.25`.
+pub struct Seconds(pub Duration);
+
+impl Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0.as_secs_f64())
+    }
+}
+
 /// What the gateway tells of every call of one deployment, made once.
 pub fn prepared(deployment: &Deployment) -> Vec<(HeaderName, HeaderValue)> {
     let mut headers = HeaderMap::new();
@@ -152,6 +164,7 @@ pub fn prepared(deployment: &Deployment) -> Vec<(HeaderName, HeaderValue)> {
         // A query may hold a key.
         deployment.api_base.split('?').next().unwrap_or_default(),
     );
+    tell.set(TIMEOUT, Seconds(deployment.timeout));
     tell.set(
         const { HeaderName::from_static("x-litellm-version") },
         env!("CARGO_PKG_VERSION"),
@@ -165,6 +178,7 @@ pub fn prepared(deployment: &Deployment) -> Vec<(HeaderName, HeaderValue)> {
 
 /// Everything the gateway tells of a served call. `bill` is none for streams: their head leaves before the cost is known.
 pub fn describe(headers: &mut HeaderMap, charge: &Charge, bill: Option<Bill>) {
+    let stream = bill.is_none();
     if let Some(prepared) = charge.worker.headers(charge.deployment_index()) {
         for (name, value) in prepared {
             headers.insert(name.clone(), value.clone());
@@ -175,6 +189,12 @@ pub fn describe(headers: &mut HeaderMap, charge: &Charge, bill: Option<Bill>) {
         const { HeaderName::from_static("x-litellm-call-id") },
         &charge.call_id,
     );
+    if charge.asked.access.is_some() {
+        tell.set(
+            const { HeaderName::from_static("x-litellm-model-api-base") },
+            &charge.deployment().api_base,
+        );
+    }
     let tariff = &charge.deployment().tariff;
     let cost = bill.and_then(|bill| bill.cost);
     match (&cost, bill) {
@@ -188,6 +208,16 @@ pub fn describe(headers: &mut HeaderMap, charge: &Charge, bill: Option<Bill>) {
         const { HeaderName::from_static("x-litellm-attempted-retries") },
         charge.retries,
     );
+    if charge.retries > 0 {
+        tell.set(
+            const { HeaderName::from_static("x-litellm-max-retries") },
+            charge.asked.num_retries(charge.deployment()),
+        );
+    }
+    let limit = charge.asked.limit(charge.deployment(), stream);
+    if limit != charge.deployment().timeout {
+        tell.set(TIMEOUT, Seconds(limit));
+    }
     let total = charge.arrived.elapsed();
     let overhead = total.saturating_sub(charge.upstream_time);
     tell.set(
@@ -224,11 +254,42 @@ pub fn describe(headers: &mut HeaderMap, charge: &Charge, bill: Option<Bill>) {
             );
         }
     }
+    if let Some(used) = charge.group_used {
+        set_group(&mut tell, charge, used);
+    }
     for (standing, names) in [(key, &KEY), (user, &USER), (team, &TEAM)] {
         if let Some(standing) = standing {
             set_standing(&mut tell, standing, names);
         }
     }
+}
+
+/// What is left of the group's own limits in this minute, unless the provider has told its own.
+fn set_group(tell: &mut Writer<'_>, charge: &Charge, (requests, tokens): (u64, u64)) {
+    let table = charge.worker.table();
+    let Some(group) = table.groups.get(charge.group as usize) else {
+        return;
+    };
+    let mut one = |limit: Option<u64>, used: u64, limit_name: HeaderName, left_name| {
+        if let Some(limit) = limit
+            && !tell.headers.contains_key(&limit_name)
+        {
+            tell.set(limit_name, limit);
+            tell.set(left_name, limit.saturating_sub(used));
+        }
+    };
+    one(
+        group.rpm,
+        requests,
+        const { HeaderName::from_static("x-ratelimit-limit-requests") },
+        const { HeaderName::from_static("x-ratelimit-remaining-requests") },
+    );
+    one(
+        group.tpm,
+        tokens,
+        const { HeaderName::from_static("x-ratelimit-limit-tokens") },
+        const { HeaderName::from_static("x-ratelimit-remaining-tokens") },
+    );
 }
 
 /// Header names of one scope: limit and remaining of requests, tokens and parallel requests.

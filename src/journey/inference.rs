@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::admission::{Admitted, admit, failure as denial};
+use super::asked::Asked;
 use super::attempt::{Came, Failed, Whole, attempt};
 use super::charge::Charge;
 use super::failure::{Failure, Refused};
@@ -23,17 +24,21 @@ use crate::types::NanoUsd;
 pub async fn infer(
     worker: &Rc<Worker>,
     caller: &Caller,
-    incoming: &Incoming,
+    incoming: &Incoming<'_>,
 ) -> Result<Reply, Refused> {
     let refused = |failure: Failure, key_spend: Option<NanoUsd>| Refused {
         failure,
         call_id: incoming.call_id.clone(),
         key_spend,
+        timeout: None,
     };
     let shape = protocol::shape(incoming.operation);
     let request = Request::read(shape, &incoming.body, incoming.model.as_deref())
         .map_err(|error| refused(Failure::Request(error), None))?;
-    let admitted = admit(worker, caller, &request)
+    let rules = &worker.shared.settings.asking;
+    let asked = Asked::read(rules, incoming.headers, &request, caller.principal())
+        .map_err(|error| refused(Failure::Request(error), None))?;
+    let admitted = admit(worker, caller, &request, &asked)
         .await
         .map_err(|failure| refused(failure, None))?;
     let Admitted {
@@ -45,7 +50,7 @@ pub async fn infer(
         worker,
         &caller.known,
         incoming,
-        request.user(),
+        asked,
         group,
         input_tokens,
         ServiceTier::named(request.service_tier()),
@@ -53,9 +58,11 @@ pub async fn infer(
     );
     let charge = charge.ok_or_else(|| refused(Failure::ControlFailed, None))?;
     let key_spend = charge.standings[0].map(|key| key.spent);
-    serve(charge, &request)
-        .await
-        .map_err(|failure| refused(failure, key_spend))
+    let limit = charge.asked.limit(charge.deployment(), request.stream);
+    serve(charge, &request).await.map_err(|failure| Refused {
+        timeout: Some(limit),
+        ..refused(failure, key_spend)
+    })
 }
 
 /// Calls deployments until one answers or the retry policy gives up.
@@ -84,11 +91,11 @@ async fn serve(mut charge: Charge, request: &Request<'_>) -> Result<Reply, Failu
         let step = Attempt {
             retries: u32::from(charge.retries),
             untried: if tried.is_full() { 0 } else { count },
-            time_left: time_left(&charge),
+            time_left: time_left(&charge, request.stream),
             jitter: fastrand::f64(),
         };
         let policy = RetryPolicy {
-            num_retries: charge.deployment().num_retries,
+            num_retries: charge.asked.num_retries(charge.deployment()),
             ..RetryPolicy::default()
         };
         let Decision::Next {
@@ -125,12 +132,11 @@ async fn serve(mut charge: Charge, request: &Request<'_>) -> Result<Reply, Failu
     }
 }
 
-/// Every attempt has the deployment's time limit; all together have as many of them as there may be attempts.
-fn time_left(charge: &Charge) -> Duration {
-    let deployment = charge.deployment();
-    let all = deployment
-        .timeout
-        .saturating_mul(deployment.num_retries.saturating_add(1));
+/// Every attempt has its time limit; all together have as many of them as there may be attempts.
+fn time_left(charge: &Charge, stream: bool) -> Duration {
+    let (asked, deployment) = (&charge.asked, charge.deployment());
+    let attempts = asked.num_retries(deployment).saturating_add(1);
+    let all = asked.limit(deployment, stream).saturating_mul(attempts);
     all.saturating_sub(charge.arrived.elapsed())
 }
 

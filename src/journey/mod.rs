@@ -6,6 +6,7 @@
 
 mod admission;
 mod answer_prices;
+mod asked;
 mod attempt;
 mod buffers;
 mod charge;
@@ -13,13 +14,16 @@ mod cost_headers;
 mod failure;
 mod headers;
 mod inference;
+mod mocked;
 mod probe;
 mod reply;
 mod stream;
 mod worker;
 
+pub use asked::Rules as AskingRules;
 pub use buffers::Buffers;
 pub use failure::{Failure, Refused};
+pub use headers::Seconds;
 pub use inference::infer;
 pub use probe::{Probe, probe};
 pub use reply::{Incoming, Reply};

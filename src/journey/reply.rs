@@ -10,10 +10,11 @@ use super::stream::EventStream;
 use crate::types::Operation;
 
 /// A request as the door hands it over.
-pub struct Incoming {
+pub struct Incoming<'a> {
     pub operation: Operation,
     /// The model that the path names.
     pub model: Option<String>,
+    pub headers: &'a HeaderMap,
     pub body: Bytes,
     /// When the request's head had arrived.
     pub arrived: Instant,

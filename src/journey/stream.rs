@@ -28,7 +28,7 @@ pub struct EventStream {
 
 impl EventStream {
     pub fn new(charge: Charge, begun: Begun) -> Self {
-        let gap = charge.deployment().stream_timeout;
+        let gap = charge.asked.limit(charge.deployment(), true);
         Self {
             charge,
             answer: Some(begun.answer),

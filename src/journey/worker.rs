@@ -9,12 +9,14 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use tokio::sync::Semaphore;
 
 use super::answer_prices::AnswerPrices;
+use super::asked::Rules;
 use super::buffers::Buffers;
 use super::headers::prepared;
 use crate::auth::{Caller, Changes, Directory};
 use crate::limits::{Enroll, EntityIx};
 use crate::metrics::{DeploymentMetrics, Metrics};
 use crate::policy::access;
+use crate::policy::client_access::Reach;
 use crate::router::{ControlHandle, Deployment, Port, RoutingTable};
 use crate::spend::{self, BudgetRenewals, Desk};
 use crate::store::Store;
@@ -34,6 +36,10 @@ pub struct Settings {
     pub strict_budgets: bool,
     /// `general_settings.include_call_id_in_error_body`.
     pub call_id_in_errors: bool,
+    /// `general_settings.always_include_stream_usage`.
+    pub always_stream_usage: bool,
+    /// What requests may ask for.
+    pub asking: Rules,
 }
 
 /// What all threads share.
@@ -59,6 +65,8 @@ pub struct Worker {
     pub client: Client,
     pub buffers: Buffers,
     pub answer_prices: AnswerPrices,
+    /// For addresses that callers give; made at the first one.
+    public_client: OnceCell<Client>,
     table: Arc<RoutingTable>,
     /// One a deployment and operation; `None`: it cannot be called so.
     endpoints: Vec<[Option<Endpoint>; Operation::ALL.len()]>,
@@ -94,6 +102,7 @@ impl Worker {
             client,
             buffers: Buffers::default(),
             answer_prices: AnswerPrices::default(),
+            public_client: OnceCell::new(),
             table,
             directory,
             desk,
@@ -113,6 +122,26 @@ impl Worker {
     /// Where a deployment serves an operation.
     pub fn endpoint(&self, index: u32, operation: Operation) -> Option<&Endpoint> {
         self.endpoints.get(index as usize)?[operation.index()].as_ref()
+    }
+
+    /// The address of a deployment that has a caller's access: made for one call. Where only public addresses may be reached,
+    /// a client of its own sees to it.
+    pub fn endpoint_with_access(
+        &self,
+        deployment: &Deployment,
+        operation: Operation,
+        reach: Reach,
+    ) -> Option<(&Client, Endpoint)> {
+        let client = match reach {
+            Reach::Named => &self.client,
+            Reach::Public => self.public_client.get_or_init(Client::public_only),
+        };
+        let url = deployment.urls[operation.index()].as_deref()?;
+        let endpoint = client
+            .endpoint(url, &deployment.headers)
+            .inspect_err(|error| log::debug!("a caller's access cannot be used: {error}"))
+            .ok()?;
+        Some((client, endpoint))
     }
 
     /// The series of a deployment's calls of one operation.

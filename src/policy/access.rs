@@ -136,6 +136,7 @@ mod tests {
             team: team.map(|_| scope()),
             team_models: access(team.unwrap_or_default()),
             team_blocked: false,
+            options: Default::default(),
         }
     }
 

@@ -4,6 +4,7 @@
 //! what makes every rule testable by table and by property.
 
 pub mod access;
+pub mod client_access;
 pub mod cost;
 pub mod duration;
 pub mod output_estimate;

@@ -57,6 +57,13 @@ impl Window {
         }
     }
 
+    /// Books tokens that were not reserved, if a window runs.
+    pub fn add(&mut self, tokens: u64) {
+        if self.requests > 0 {
+            self.tokens = self.tokens.saturating_add(tokens);
+        }
+    }
+
     /// Milliseconds until this window ends: 0 if it has, the whole `size` if none has begun.
     pub fn resets_in(&self, now: u64, size: u64) -> u64 {
         if self.requests == 0 {

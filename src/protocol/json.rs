@@ -127,6 +127,14 @@ pub fn plain_str<'a>(bytes: &'a [u8], value: &Range<usize>) -> Option<&'a str> {
     std::str::from_utf8(inner).ok()
 }
 
+/// The text of a JSON string, decoded; `None` for other values.
+pub fn decoded(value: &[u8]) -> Option<String> {
+    value
+        .starts_with(b"\"")
+        .then(|| serde_json::from_slice(value).ok())
+        .flatten()
+}
+
 /// `text` as a JSON string, quotes included.
 pub fn quoted(text: &str) -> Vec<u8> {
     // A string always serialises.

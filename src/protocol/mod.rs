@@ -7,6 +7,7 @@
 
 pub mod json;
 pub mod json_edit;
+pub mod mock;
 pub mod openai;
 pub mod openai_chat;
 pub mod openai_completions;

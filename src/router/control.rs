@@ -16,9 +16,15 @@ use crate::limits::{Ask, Gatekeeper, HoldId};
 use crate::policy::cost::Expected;
 use crate::policy::output_estimate::OutputEstimate;
 use crate::policy::strategies::{Candidates, Strategy};
+use crate::policy::window::Window;
 use crate::types::NanoUsd;
 
+/// The window of a group's use, in milliseconds.
+const MINUTE: u64 = 60_000;
+
 struct GroupState {
+    /// What was asked of a group with `rpm` or `tpm`, for the headers that tell what is left.
+    used: Option<Window>,
     strategy: Box<dyn Strategy>,
     output: OutputEstimate,
 }
@@ -38,6 +44,7 @@ pub struct Control {
 impl Control {
     pub fn new(table: Arc<RoutingTable>, gatekeeper: Rc<RefCell<Gatekeeper>>) -> Self {
         let state = |group: &Group| GroupState {
+            used: group.rpm.or(group.tpm).map(|_| Window::default()),
             strategy: table.strategy.prepare(&group.members),
             output: OutputEstimate::default(),
         };
@@ -117,6 +124,11 @@ impl Control {
         let Some(group) = self.table.groups.get(begin.group as usize) else {
             return Err(Denied::Exhausted);
         };
+        if let Some(limit) = self.table.global_parallel
+            && self.gatekeeper.borrow().open_holds() as u64 >= limit
+        {
+            return Err(Denied::Crowded { limit });
+        }
         let (hold, free) = self.hold_for(begin, group);
         let ask = Ask {
             scopes: begin.scopes,
@@ -135,7 +147,10 @@ impl Control {
             .map_err(Denied::Refused)?;
         let dispatched = catch_unwind(AssertUnwindSafe(|| self.dispatch(begin.group, &[])));
         match dispatched.unwrap_or(Err(Denied::Failed)) {
-            Ok(lease) => Ok(self.ticket(id, lease, hold, begin)),
+            Ok(lease) => {
+                let used = self.use_group(begin.group, now);
+                Ok(self.ticket(id, lease, hold, begin, used))
+            }
             Err(denied) => {
                 // Refused calls burn nothing, also when it is the deployments that are full.
                 self.gatekeeper.borrow_mut().cancel(id);
@@ -144,7 +159,21 @@ impl Control {
         }
     }
 
-    fn ticket(&self, hold: HoldId, lease: Lease, held: NanoUsd, begin: &Begin) -> Ticket {
+    fn use_group(&mut self, group: u32, now: u64) -> Option<(u64, u64)> {
+        let used = self.groups.get_mut(group as usize)?.used.as_mut()?;
+        used.roll(now, MINUTE);
+        used.take(now, 0);
+        Some((used.requests(), used.tokens()))
+    }
+
+    fn ticket(
+        &self,
+        hold: HoldId,
+        lease: Lease,
+        held: NanoUsd,
+        begin: &Begin,
+        group_used: Option<(u64, u64)>,
+    ) -> Ticket {
         let gatekeeper = self.gatekeeper.borrow();
         let standings = begin
             .scopes
@@ -153,6 +182,7 @@ impl Control {
             hold,
             lease,
             held,
+            group_used,
             standings,
         }
     }
@@ -238,6 +268,7 @@ impl Control {
             hold: next.hold,
             lease,
             held: NanoUsd(0),
+            group_used: None,
             standings: [None; 3],
         })
     }
@@ -250,6 +281,14 @@ impl Control {
             (end.output_tokens, self.groups.get_mut(end.group as usize))
         {
             state.output.learn(tokens);
+        }
+        if let Some(used) = self
+            .groups
+            .get_mut(end.group as usize)
+            .and_then(|state| state.used.as_mut())
+        {
+            used.roll(now, MINUTE);
+            used.add(end.settlement.tokens);
         }
         if let Some(hold) = end.hold {
             self.gatekeeper.borrow_mut().settle(hold, end.settlement);

@@ -8,10 +8,12 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use crate::catalog::{self, ModelEntry as CatalogEntry, Prices};
-use crate::config::{Config, ModelEntry, PriceField};
+use crate::config::{ClientsideParam, Config, ModelEntry, PriceField};
+use crate::policy::client_access::{AccessRule, ClientAccess};
 use crate::policy::cost::{Adjustments, Expected, OffPeak, Residency, Tariff};
 use crate::policy::strategies::{Member, StrategyName};
 use crate::protocol::json;
+use crate::protocol::mock::Mock;
 use crate::providers::parameters::Plan;
 use crate::providers::{self, Provider};
 use crate::types::{DeploymentId, NanoUsd, Operation, Secret};
@@ -22,7 +24,7 @@ const TIMEOUT: Duration = Duration::from_secs(600);
 const UNKNOWN_MAX_OUTPUT: u64 = 16_384;
 
 /// One deployment, as every thread may read it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Deployment {
     pub id: DeploymentId,
     pub group: Arc<str>,
@@ -40,6 +42,8 @@ pub struct Deployment {
     /// Without a slash at the end.
     pub api_base: Arc<str>,
     pub api_key: Option<Secret>,
+    /// Azure's, if the configuration gives one.
+    pub api_version: Option<Arc<str>>,
     /// Where each operation is called, by [`Operation::index`]; `None`: the provider does not serve it.
     pub urls: [Option<String>; Operation::ALL.len()],
     /// Text completions are asked as chats.
@@ -48,14 +52,20 @@ pub struct Deployment {
     pub plan: Plan,
     /// What every call carries: the key as the provider wants it, then what the configuration adds or replaces.
     pub headers: Vec<(String, Secret)>,
+    /// The same without the key.
+    pub own_headers: Vec<(String, Secret)>,
     /// For a whole answer.
     pub timeout: Duration,
-    /// For the head of a stream, and between its pieces.
-    pub stream_timeout: Duration,
+    /// For the head of a stream, and between its pieces; `timeout` unless it is set.
+    pub stream_timeout: Option<Duration>,
     pub num_retries: u32,
     pub tariff: Arc<Tariff>,
     /// Prices are the catalogue's, so that an answer that names another model is billed as that one.
     pub bills_what_answers_name: bool,
+    /// What callers may send in the place of its own access.
+    pub client_access: AccessRule,
+    /// The gateway answers itself and calls nobody.
+    pub mock: Option<Mock>,
     /// Calls at the same time.
     pub slots: Option<u32>,
     pub gauges: Arc<Gauges>,
@@ -90,6 +100,9 @@ pub struct Group {
     pub access_groups: Vec<Arc<str>>,
     /// Calls are refused: the configuration wants priced models only, and a member has no price.
     pub is_blocked_for_want_of_a_price: bool,
+    /// The members' `rpm` and `tpm` together; `None` where no member has one.
+    pub rpm: Option<u64>,
+    pub tpm: Option<u64>,
     /// The members' different prices.
     tariffs: Vec<Arc<Tariff>>,
 }
@@ -110,11 +123,42 @@ pub struct RoutingTable {
     pub deployments: Vec<Arc<Deployment>>,
     pub groups: Vec<Group>,
     pub strategy: StrategyName,
+    /// Calls at the same time of all callers together.
+    pub global_parallel: Option<u64>,
     /// Groups and visible aliases, in configuration order.
     pub listed: Vec<Arc<str>>,
     /// Discounts and margins of all providers.
     pub cost_adjustments: Adjustments,
     by_name: HashMap<String, u32>,
+}
+
+impl Deployment {
+    /// The same deployment with a caller's access. Where the caller names the address, nothing of ours is sent along: neither
+    /// key nor headers.
+    pub fn with_access(&self, access: &ClientAccess) -> Self {
+        let provider = providers::or_generic(&self.provider);
+        let mut deployment = self.clone();
+        if let Some(base) = &access.api_base {
+            let version = self.api_version.as_deref();
+            deployment.api_base = base.as_str().into();
+            deployment.urls =
+                Operation::ALL.map(|operation| provider.url(operation, base, &self.model, version));
+            deployment.api_key = None;
+            deployment.own_headers.clear();
+        }
+        if let Some(key) = &access.api_key {
+            deployment.api_key = Some(key.clone());
+        }
+        let key = deployment.api_key.as_ref();
+        let auth = auth_headers(provider, &deployment.api_base, key);
+        // The caller's key counts, also where the configuration sends one of ours by a header.
+        let is_auth = |name: &str| auth.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
+        let mut own = std::mem::take(&mut deployment.own_headers);
+        own.retain(|(name, _)| access.api_key.is_none() || !is_auth(name));
+        let theirs = access.extra_headers.iter().cloned();
+        deployment.headers = auth.iter().cloned().chain(own).chain(theirs).collect();
+        deployment
+    }
 }
 
 impl RoutingTable {
@@ -194,6 +238,8 @@ impl Builder {
             }
         }
         group.members.push(member);
+        add(&mut group.rpm, params.rpm);
+        add(&mut group.tpm, params.tpm);
         if !group
             .tariffs
             .iter()
@@ -277,6 +323,7 @@ impl Builder {
             deployments: self.deployments,
             groups: self.groups,
             strategy: strategy(config),
+            global_parallel: config.general_settings.global_max_parallel_requests,
             listed,
             cost_adjustments: config.litellm_settings.cost_adjustments.clone(),
             by_name: self.by_name,
@@ -293,7 +340,15 @@ fn new_group(name: &str) -> Group {
         is_blocked_for_want_of_a_price: false,
         max_output_tokens: 0,
         access_groups: Vec::new(),
+        rpm: None,
+        tpm: None,
         tariffs: Vec::new(),
+    }
+}
+
+fn add(sum: &mut Option<u64>, more: Option<u64>) {
+    if let Some(more) = more {
+        *sum = Some(sum.unwrap_or_default().saturating_add(more));
     }
 }
 
@@ -410,6 +465,9 @@ fn deployment(config: &Config, entry: &ModelEntry, tariff: Arc<Tariff>, plan: Pl
         let version = params.api_version.as_deref();
         provider.url(operation, &entry.api_base, &entry.upstream_model, version)
     };
+    let mock = mock(config, entry);
+    let auth = auth_headers(provider, &entry.api_base, entry.api_key.as_ref());
+    let own_headers = own_headers(entry);
     Deployment {
         id: entry.id.clone(),
         group: entry.model_name.as_str().into(),
@@ -422,14 +480,13 @@ fn deployment(config: &Config, entry: &ModelEntry, tariff: Arc<Tariff>, plan: Pl
         texts_by_chat: texts_by_chat(entry, provider),
         api_base: entry.api_base.as_str().into(),
         api_key: entry.api_key.clone(),
-        urls: Operation::ALL.map(url),
+        api_version: params.api_version.as_deref().map(Arc::from),
+        urls: Operation::ALL.map(|operation| url(operation).filter(|_| mock.is_none())),
         plan,
-        headers: headers(provider, entry),
+        headers: auth.into_iter().chain(own_headers.clone()).collect(),
+        own_headers,
         timeout,
-        stream_timeout: params
-            .stream_timeout
-            .or(router.stream_timeout)
-            .unwrap_or(timeout),
+        stream_timeout: params.stream_timeout.or(router.stream_timeout),
         num_retries: params
             .num_retries
             .or(router.num_retries)
@@ -439,28 +496,71 @@ fn deployment(config: &Config, entry: &ModelEntry, tariff: Arc<Tariff>, plan: Pl
         bills_what_answers_name: entry.base_model().is_none()
             && own_prices(entry).is_empty()
             && own_off_peak(entry).is_none(),
+        client_access: client_access(config, entry),
+        mock,
         slots: slots(config, entry).map(|slots| u32::try_from(slots).unwrap_or(u32::MAX)),
         gauges: Arc::default(),
         entry: Arc::new(entry.clone()),
     }
 }
 
-/// What every call of an entry carries; of two headers of one name the later one counts.
-fn headers(provider: &Provider, entry: &ModelEntry) -> Vec<(String, Secret)> {
+/// What every call of an entry carries beside its key; of two headers of one name the later one counts.
+fn own_headers(entry: &ModelEntry) -> Vec<(String, Secret)> {
     let params = &entry.litellm_params;
-    let key = entry.api_key.as_ref();
-    let auth = key.map_or_else(Vec::new, |key| provider.auth_headers(&entry.api_base, key));
-    let fixed = auth.into_iter().chain(entry.env_headers.iter().cloned());
     let organization = params
         .organization
         .as_deref()
         .map(|organization| ("openai-organization".to_owned(), Secret::new(organization)));
-    fixed
-        .map(|(name, value)| (name.to_owned(), value))
+    entry
+        .env_headers
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), value.clone()))
         .chain(params.headers.iter().cloned())
         .chain(params.extra_headers.iter().cloned())
         .chain(organization)
         .collect()
+}
+
+/// The headers that carry a key to a provider's address.
+fn auth_headers(provider: &Provider, base: &str, key: Option<&Secret>) -> Vec<(String, Secret)> {
+    let headers = key.map_or_else(Vec::new, |key| provider.auth_headers(base, key));
+    headers
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
+
+fn client_access(config: &Config, entry: &ModelEntry) -> AccessRule {
+    let (general, litellm) = (&config.general_settings, &config.litellm_settings);
+    let all = general.allow_client_side_credentials;
+    let mut rule = AccessRule {
+        api_key: all,
+        extra_headers: all,
+        any_base: all,
+        trusted_hosts: litellm.user_url_allowed_hosts.clone(),
+        no_guard: !litellm.user_url_validation,
+        ..AccessRule::default()
+    };
+    let params = &entry.litellm_params.configurable_clientside_auth_params;
+    for param in params
+        .iter()
+        .chain(&general.configurable_clientside_auth_params)
+    {
+        match param {
+            ClientsideParam::ApiKey => rule.api_key = true,
+            ClientsideParam::ExtraHeaders => rule.extra_headers = true,
+            ClientsideParam::ApiBase => rule.any_base = true,
+            ClientsideParam::ApiBaseLike(pattern) => rule.bases.push(pattern.clone()),
+        }
+    }
+    rule
+}
+
+/// The entry's own mock, or the canned answer of all.
+fn mock(config: &Config, entry: &ModelEntry) -> Option<Mock> {
+    let canned = config.litellm_settings.network_mock;
+    let own = entry.litellm_params.mock.clone();
+    own.or_else(|| canned.then(|| Mock::text("This is a mock request")))
 }
 
 /// Calls at the same time, as LiteLLM derives them: `max_parallel_requests`, else `rpm`, else six a minute for each thousand

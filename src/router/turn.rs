@@ -77,6 +77,8 @@ pub struct Ticket {
     pub lease: Lease,
     /// Money held for this call.
     pub held: crate::types::NanoUsd,
+    /// Requests and tokens of the group in this minute, with this request counted; of groups that have limits.
+    pub group_used: Option<(u64, u64)>,
     /// Where key, user and team stand with this call counted.
     pub standings: [Option<Standing>; 3],
 }
@@ -86,6 +88,8 @@ pub struct Ticket {
 pub enum Denied {
     /// A limit or a budget.
     Refused(Refusal),
+    /// All callers together have as many calls under way as `global_max_parallel_requests` allows.
+    Crowded { limit: u64 },
     /// Every deployment of the group has all its slots in use.
     Busy { deployment: u32, slots: u32 },
     /// No deployment is left that this request has not tried.

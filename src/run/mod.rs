@@ -23,8 +23,8 @@ use tokio::sync::Semaphore;
 use crate::auth::Changes;
 use crate::cli::{self, Flag, Lack, Options};
 use crate::config::{BudgetEnforcement, Config, GeneralSettings};
-use crate::http::{DocsSettings, RootPath, Running, serve};
-use crate::journey::{Settings, Shared};
+use crate::http::{Cors, DocsSettings, RootPath, Running, serve};
+use crate::journey::{AskingRules, Settings, Shared};
 use crate::metrics::Metrics;
 use crate::router::{self, RoutingTable};
 use crate::spend::journal::{FOLDER, Syncer};
@@ -230,6 +230,7 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
         docs: docs.clone(),
         keep_alive: options.keepalive_timeout.map(Duration::from_secs),
         root_path: root_path.clone(),
+        cors: Cors::of(&|name| std::env::var(name).ok()),
     })?;
     // A key that was never shown must not be the one that counts at the next start.
     master_key.keep(data_dir)?;
@@ -308,5 +309,7 @@ fn settings(config: &Config, strict_budgets: bool) -> Settings {
         budget_exceeded_status: config.litellm_settings.budget_exceeded_status_code,
         strict_budgets,
         call_id_in_errors: general.include_call_id_in_error_body,
+        always_stream_usage: general.always_include_stream_usage,
+        asking: AskingRules::of(config),
     }
 }

@@ -182,6 +182,8 @@ fn interrupted_row(opened: Opened) -> SpendRow {
         http_status: 0,
         error_class: None,
         client_ip: None,
+        user_agent: None,
+        labels: None,
     }
 }
 

@@ -24,9 +24,10 @@ pub(super) enum NameKind {
     ApiBase = 10,
     ErrorClass = 11,
     ClientIp = 12,
+    UserAgent = 13,
 }
 
-const KINDS: usize = 13;
+const KINDS: usize = 14;
 
 /// Names in one `IN` list.
 const AT_ONCE: usize = 500;

@@ -144,6 +144,8 @@ diesel::table! {
         call_id -> Nullable<Text>,
         retries -> SmallInt,
         client_ip_ref -> Nullable<Integer>,
+        user_agent_ref -> Nullable<Integer>,
+        labels -> Nullable<Text>,
     }
 }
 

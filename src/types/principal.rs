@@ -92,6 +92,15 @@ pub struct BudgetReset {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ModelAccess(pub Vec<String>);
 
+/// What the metadata of a key, and of its team, say about its calls.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyOptions {
+    /// `tags` of key and team: tags of every call.
+    pub tags: Vec<Arc<str>>,
+    /// `allow_client_mock_response` of the key.
+    pub client_mocks: bool,
+}
+
 /// The caller of one request: immutable, shared by all requests of a key while it is cached.
 #[derive(Clone, Debug)]
 pub struct Principal {
@@ -119,4 +128,5 @@ pub struct Principal {
     pub team: Option<Scope>,
     pub team_models: ModelAccess,
     pub team_blocked: bool,
+    pub options: KeyOptions,
 }

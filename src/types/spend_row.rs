@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{KeyHash, LedgerId, NanoUsd, RowCost, Usage};
 
@@ -38,7 +39,7 @@ pub struct SpendRow {
     pub key_hash: KeyHash,
     pub user_id: Option<Arc<str>>,
     pub team_id: Option<Arc<str>>,
-    /// The body's `user`.
+    /// The customer on whose behalf it was made.
     pub end_user: Option<Arc<str>>,
     pub started_at: i64,
     pub ended_at: i64,
@@ -69,4 +70,44 @@ pub struct SpendRow {
     /// The error class (`RateLimitError`, …) of a failure.
     pub error_class: Option<Arc<str>>,
     pub client_ip: Option<Arc<str>>,
+    /// The caller's program, at most 256 bytes.
+    pub user_agent: Option<Arc<str>>,
+    /// JSON of what the request says for the books: `tags`, `session_id`, `spend_logs_metadata`, each only if there.
+    pub labels: Option<Arc<str>>,
+}
+
+/// What a request says about itself for the books.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Labels {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// To which session of its program the call belongs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<Arc<str>>,
+    /// A JSON object of the caller's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spend_logs_metadata: Option<Value>,
+}
+
+impl SpendRow {
+    /// The labels as they were written; none where there are none.
+    pub fn read_labels(&self) -> Labels {
+        self.labels
+            .as_deref()
+            .and_then(|json| serde_json::from_str(json).ok())
+            .unwrap_or_default()
+    }
+
+    /// The tags that LiteLLM makes of a user agent: `User-Agent: <product>`, and the whole.
+    pub fn agent_tags(&self) -> impl Iterator<Item = String> {
+        let agent = self.user_agent.as_deref();
+        let product = agent
+            .and_then(|agent| agent.split_once('/'))
+            .map(|(product, _)| product);
+        product
+            .into_iter()
+            .chain(agent)
+            .map(|text| format!("User-Agent: {text}"))
+    }
 }

@@ -29,11 +29,20 @@ pub struct Answer {
     status: StatusCode,
     /// Kept apart from the response, so that a stream need not hold them to its end.
     headers: HeaderMap,
-    response: ClientResponse,
-    /// The body comes compressed although we asked for it plain.
-    decoder: Option<Box<Decoder>>,
+    source: Source,
     /// Polling again after the end would touch a connection that has gone back to the pool.
     ended: bool,
+}
+
+/// Where a body comes from.
+enum Source {
+    Network {
+        response: ClientResponse,
+        /// The body comes compressed although we asked for it plain.
+        decoder: Option<Box<Decoder>>,
+    },
+    /// Made in this process: nobody was called.
+    Made(std::vec::IntoIter<Bytes>),
 }
 
 impl Answer {
@@ -47,8 +56,22 @@ impl Answer {
         Self {
             status: response.status(),
             headers,
-            response,
-            decoder,
+            source: Source::Network { response, decoder },
+            ended: false,
+        }
+    }
+
+    /// An answer that nobody has sent: it arrives in these pieces, at once.
+    pub fn made(status: u16, content_type: &'static str, pieces: Vec<Bytes>) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            header::CONTENT_TYPE,
+            header::HeaderValue::from_static(content_type),
+        );
+        Self {
+            status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            headers,
+            source: Source::Made(pieces.into_iter()),
             ended: false,
         }
     }
@@ -59,6 +82,11 @@ impl Answer {
 
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
+    }
+
+    /// Headers that another server has sent: none for an answer of our own.
+    pub fn foreign_headers(&self) -> Option<&HeaderMap> {
+        matches!(self.source, Source::Network { .. }).then_some(&self.headers)
     }
 
     /// Frees what the head took, some 10 KB: streams are open for long, and many at a time.
@@ -72,7 +100,10 @@ impl Answer {
 
     /// Why the body cannot be read, if it cannot.
     pub fn unreadable(&self) -> Option<String> {
-        if self.decoder.is_none()
+        let Source::Network { response, decoder } = &self.source else {
+            return None;
+        };
+        if decoder.is_none()
             && let Some(encoding) = encoding(&self.headers)
         {
             return Some(format!(
@@ -82,7 +113,7 @@ impl Answer {
         // actix-http, like RFC 9112 for requests, takes such an answer to have no body.
         let has = |name| self.headers().contains_key(name);
         let is_framed = has(header::CONTENT_LENGTH) || has(header::TRANSFER_ENCODING);
-        (!is_framed && self.response.version() == Version::HTTP_11).then(|| {
+        (!is_framed && response.version() == Version::HTTP_11).then(|| {
             "its HTTP/1.1 head has neither Content-Length nor Transfer-Encoding, so that only the end of the connection ends it"
                 .to_owned()
         })
@@ -114,9 +145,16 @@ impl Answer {
         if self.ended {
             return Poll::Ready(Ok(None));
         }
-        let read = match &mut self.decoder {
-            None => ready!(poll_raw(&mut self.response, context)),
-            Some(decoder) => ready!(poll_decoded(&mut self.response, decoder, context)),
+        let read = match &mut self.source {
+            Source::Made(pieces) => Ok(pieces.next()),
+            Source::Network {
+                response,
+                decoder: None,
+            } => ready!(poll_raw(response, context)),
+            Source::Network {
+                response,
+                decoder: Some(decoder),
+            } => ready!(poll_decoded(response, decoder, context)),
         };
         self.ended = !matches!(read, Ok(Some(_)));
         Poll::Ready(read)

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use actix_tls::connect::Resolver;
 use awc::error::{PayloadError, SendRequestError};
 use awc::http::{Version, header};
 use awc::{Connector, FrozenClientRequest};
@@ -11,6 +12,7 @@ use awc::{Connector, FrozenClientRequest};
 use super::answer::Answer;
 use super::body::Body;
 use super::connector::NoDelay;
+use super::public_only::PublicOnly;
 use crate::policy::upstream_error::ConnectProblem;
 use crate::types::{Pieces, Secret};
 
@@ -54,8 +56,17 @@ pub enum CallError {
 
 impl Client {
     pub fn new() -> Self {
+        Self::with(Resolver::default())
+    }
+
+    /// A client that connects to public addresses only, for addresses that callers give.
+    pub fn public_only() -> Self {
+        Self::with(Resolver::custom(PublicOnly))
+    }
+
+    fn with(resolver: Resolver) -> Self {
         let opened = Rc::new(Cell::new(0));
-        let tcp = actix_tls::connect::Connector::default().service();
+        let tcp = actix_tls::connect::Connector::new(resolver).service();
         let connector = Connector::new()
             .connector(NoDelay::new(tcp, opened.clone()))
             // awc's limit is one semaphore for all hosts: slow streams to one provider would block every other. Deployments

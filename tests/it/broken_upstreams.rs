@@ -285,7 +285,6 @@ fn a_body_without_a_length_is_an_error() {
 
 /// The request's own time limit beats the deployment's.
 #[test]
-#[ignore = "a caller's timeout is taken from the body but not obeyed yet"]
 fn the_caller_may_be_less_patient() {
     let simulator = Simulator::start();
     let gateway = Gateway::of(&Config::single(&simulator, "m"));

@@ -3,7 +3,7 @@
 use crate::harness::{
     Config, Deployment, Gateway, Request, Value, chat, chat_with, json, streamed,
 };
-use crate::simulator::Simulator;
+use crate::simulator::{Behaviour, Simulator};
 
 fn gateway(simulator: &Simulator) -> Gateway {
     let base = format!("{}?api-version=1", simulator.base_url());
@@ -165,4 +165,98 @@ fn what_a_key_has_spent() {
             spent
         );
     }
+}
+
+#[test]
+fn limits_and_retries_of_a_call_are_told() {
+    let simulator = Simulator::start();
+    let deployment = Deployment::of(&simulator, "m").param("timeout", 30);
+    let gateway = Gateway::of(&Config::of([deployment]).router("num_retries", 1));
+    let master = gateway.master();
+    let reply = master.chat(&chat("m")).with_status(200);
+    assert_eq!(reply.must("x-litellm-timeout"), "30.0");
+    assert_eq!(reply.header("x-litellm-max-retries"), None);
+    let body = streamed("m", json!({"stream_timeout": 2.5}));
+    let reply = master.chat(&body).with_status(200);
+    assert_eq!(reply.must("x-litellm-timeout"), "2.5");
+    simulator.behave_in_turn("m", vec![Behaviour::failing(503)], Behaviour::default());
+    let reply = master.chat(&chat("m")).with_status(200);
+    assert_eq!(reply.must("x-litellm-attempted-retries"), "1");
+    assert_eq!(reply.must("x-litellm-max-retries"), "1");
+    simulator.behave("m", Behaviour::failing(400));
+    let reply = with(&gateway, &chat("m"), &[("x-litellm-timeout", "7")]).with_status(400);
+    assert_eq!(reply.must("x-litellm-timeout"), "7.0");
+    assert_eq!(reply.must("x-litellm-response-cost"), "0");
+    assert!(reply.header("x-litellm-key-spend").is_some());
+    for absent in ["x-litellm-model-id", "x-litellm-attempted-retries"] {
+        assert_eq!(reply.header(absent), None, "{absent}");
+    }
+}
+
+/// docs/headers.md: every header it promises is there, and nothing is there that it does not know.
+#[test]
+fn the_documentation_is_right() {
+    const DOCUMENT: &str = include_str!("../../docs/headers.md");
+    let (_, table) = DOCUMENT.split_once("## What an answer tells").unwrap();
+    let rows: Vec<(Vec<&str>, Vec<&str>)> = table
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| {
+            let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+            let names = cells[1].split(", ").map(|name| name.trim_matches('`'));
+            (names.collect(), cells[2..5].to_vec())
+        })
+        .collect();
+    assert!(rows.len() > 20, "{} rows", rows.len());
+    let simulator = Simulator::start();
+    let gateway = gateway(&simulator);
+    gateway.user("u", |user| user.rpm_limit = Some(500));
+    let caller = gateway.caller(json!({
+        "user_id": "u", "rpm_limit": 50, "tpm_limit": 100_000, "max_parallel_requests": 5, "max_budget": 10,
+    }));
+    simulator.behave_in_turn("up", vec![Behaviour::default(); 2], Behaviour::failing(400));
+    let answers = [
+        caller.chat(&chat("m")).with_status(200),
+        caller.chat(&streamed("m", json!({}))).with_status(200),
+        caller.chat(&chat("m")).with_status(400),
+    ];
+    let framing = ["content-length", "transfer-encoding", "date", "connection"];
+    for (kind, answer) in answers.iter().enumerate() {
+        for (names, kinds) in &rows {
+            for name in names.iter().filter(|_| kinds[kind] == "always") {
+                assert!(answer.header(name).is_some(), "{name} is promised ({kind})");
+            }
+        }
+        for (name, _) in &answer.headers {
+            let known = rows.iter().any(|(names, kinds)| {
+                !kinds[kind].is_empty() && names.iter().any(|pattern| fits(pattern, name))
+            });
+            assert!(
+                known || framing.contains(&name.as_str()),
+                "{name} is not in docs/headers.md ({kind})"
+            );
+        }
+    }
+}
+
+/// Whether a name fits a pattern of the documentation, in which `<…>` stands for anything.
+fn fits(pattern: &str, name: &str) -> bool {
+    let mut rest = name;
+    let mut parts = pattern.split(['<', '>']).enumerate();
+    parts.all(|(position, part)| {
+        if position % 2 == 1 {
+            return !rest.is_empty();
+        }
+        let found = if position == 0 {
+            rest.starts_with(part).then_some(0)
+        } else if part.is_empty() {
+            Some(rest.len())
+        } else {
+            rest.find(part)
+        };
+        found.is_some_and(|at| {
+            rest = &rest[(at + part.len()).min(rest.len())..];
+            true
+        })
+    }) && (pattern.ends_with('>') || rest.is_empty())
 }

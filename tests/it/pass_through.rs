@@ -241,7 +241,7 @@ fn what_addresses_the_gateway_stays_here() {
     gateway.master().chat(&body).with_status(200);
     let sent = simulator.take()[0].json();
     let fields: Vec<&String> = sent.as_object().unwrap().keys().collect();
-    assert_eq!(fields, ["messages", "metadata", "model"]);
+    assert_eq!(fields, ["messages", "model"]);
 }
 
 #[test]

@@ -95,7 +95,6 @@ fn retries_are_counted() {
 
 /// The header, then the body, then the configuration.
 #[test]
-#[ignore = "a caller's num_retries is taken from the body but not obeyed yet"]
 fn the_caller_says_how_often() {
     let simulator = Simulator::start();
     let gateway = pair(&simulator, Behaviour::failing(500), 0);

@@ -6,7 +6,7 @@ use crate::config::fields::Place;
 use crate::config::read::Section;
 use crate::config::review::review;
 use crate::config::yaml::{Node, Value};
-use crate::providers::{self, Address, AddressError, Given, Protocol};
+use crate::providers::{self, Address, AddressError, Given, Protocol, ProviderError};
 use crate::types::{DeploymentId, Secret};
 
 use super::id;
@@ -24,7 +24,7 @@ pub struct ModelEntry {
     pub provider: String,
     /// What the provider is sent as `model`: without the provider's prefix. May hold `*`.
     pub upstream_model: String,
-    /// Where calls go: `https://host/v1`, no slash at the end.
+    /// Where calls go: `https://host/v1`, no slash at the end; empty for a mock.
     pub api_base: String,
     /// The key that goes there.
     pub api_key: Option<Secret>,
@@ -192,6 +192,9 @@ fn target(
         );
         return None;
     }
+    if params.mock.is_some() {
+        return Some(answered_here(params));
+    }
     if params
         .api_base
         .as_deref()
@@ -275,6 +278,27 @@ fn without_key(address: &Address) -> String {
         ),
         None => "no `api_key`: calls are sent without one; give `api_key: os.environ/NAME` if the server wants one"
             .to_owned(),
+    }
+}
+
+/// A mock calls nobody: any provider will do, and no address or key is kept.
+fn answered_here(params: &LitellmParams) -> Target {
+    let custom = params.custom_llm_provider.as_deref();
+    let (provider, upstream_model) = match providers::resolve(&params.model, custom, None) {
+        Ok(target) => (target.name, target.model),
+        Err(ProviderError::OwnFormat(name) | ProviderError::NotKnown(name)) => {
+            let prefix = format!("{name}/");
+            let rest = params.model.strip_prefix(&prefix).unwrap_or(&params.model);
+            (name, rest.to_owned())
+        }
+        Err(ProviderError::Unknown(_)) => ("openai".to_owned(), params.model.clone()),
+    };
+    Target {
+        provider,
+        upstream_model,
+        api_base: String::new(),
+        api_key: None,
+        env_headers: Vec::new(),
     }
 }
 

@@ -4,6 +4,7 @@
 //! An entry that cannot be used is skipped with a warning and the others stay, as in LiteLLM; a field with an impossible
 //! value is an error. Nothing here knows how a provider is called.
 
+mod clientside;
 mod entry;
 mod id;
 mod info;
@@ -12,6 +13,7 @@ mod params;
 mod price;
 mod python;
 
+pub use clientside::{ClientsideParam, read as clientside_params};
 pub use entry::ModelEntry;
 pub use info::ModelInfo;
 pub use list::read;

@@ -7,9 +7,11 @@ use serde_json::Value as Json;
 use crate::config::fields::{self, Place, Status};
 use crate::config::read::Section;
 use crate::policy::cost::OffPeak;
+use crate::protocol::mock::Mock;
 use crate::providers::parameters::Path;
 use crate::types::Secret;
 
+use super::clientside::{self, ClientsideParam};
 use super::price::{PriceField, read_all as read_prices};
 
 /// More retries of one call than this are a slip.
@@ -56,6 +58,10 @@ pub struct LitellmParams {
     pub extra_headers: Vec<(String, Secret)>,
     /// Sent upstream as well; LiteLLM knows both names.
     pub headers: Vec<(String, Secret)>,
+    /// What callers may send in the place of this deployment's own access: a field, and for addresses a pattern.
+    pub configurable_clientside_auth_params: Vec<ClientsideParam>,
+    /// `mock_response` and its companions: the gateway answers itself and calls nobody.
+    pub mock: Option<Mock>,
     /// Request parameters of the deployment (`temperature`, provider-specific ones), in the order written: defaults that
     /// a request's own values beat. Maps inside a value come in the order of `serde_json`.
     pub other: Vec<(String, Json)>,
@@ -87,6 +93,8 @@ pub fn read(section: &Section<'_>) -> (LitellmParams, Vec<String>) {
         off_peak,
         extra_headers: section.headers("extra_headers"),
         headers: section.headers("headers"),
+        configurable_clientside_auth_params: clientside::read(section),
+        mock: mock(section),
         other: Vec::new(),
     };
     let organizations = section.texts("organization");
@@ -106,6 +114,16 @@ fn paths(section: &Section<'_>, key: &str) -> Vec<Path> {
         }
     };
     section.texts(key).into_iter().filter_map(read).collect()
+}
+
+fn mock(section: &Section<'_>) -> Option<Mock> {
+    let read = Mock::read(|field| section.value(field)?.to_json());
+    read.unwrap_or_else(|wrong| {
+        if let Some(node) = section.value(wrong.field) {
+            section.expected(wrong.field, node, wrong.expected);
+        }
+        None
+    })
 }
 
 /// What goes to the provider as it is: everything unread that is not a setting of the gateway. Null is not sent.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::*;
 use crate::types::DatabaseUrl;
 
+mod callers;
 mod docs;
 mod examples;
 mod properties;
@@ -131,10 +132,7 @@ environment_variables: {FOO: 1, BAR: os.environ/SHOUT}
     );
     assert_eq!(
         shown(&loaded),
-        [
-            "c.yaml:39:3: warning: router_settings.cooldown_time: not supported yet: it is ignored",
-            "c.yaml:50:3: warning: general_settings.global_max_parallel_requests: not supported yet: it is ignored",
-        ]
+        ["c.yaml:39:3: warning: router_settings.cooldown_time: not supported yet: it is ignored",]
     );
     let Config {
         model_list,

@@ -78,7 +78,12 @@ pub async fn logs(call: Call) -> Result<HttpResponse, ApiError> {
         },
     };
     let rows = ask(store, logs).await?;
-    Ok(HttpResponse::Ok().json(rows.iter().map(shown).collect::<Vec<_>>()))
+    let agent_tags = !call.worker.shared.settings.asking.no_agent_tags;
+    Ok(HttpResponse::Ok().json(
+        rows.iter()
+            .map(|row| shown(row, agent_tags))
+            .collect::<Vec<_>>(),
+    ))
 }
 
 /// Whose rows alone a caller sees: all for administrators and viewers, their own for others, who may not ask for another's.
@@ -179,10 +184,13 @@ fn breakdown(row: &SpendRow) -> Value {
     })
 }
 
-/// A row under LiteLLM's names. `ledger_id` and `usage_estimated` are ours.
-pub(super) fn shown(row: &SpendRow) -> Value {
+/// A row under LiteLLM's names. `ledger_id` and `usage_estimated` are ours; `agent_tags`: tags are made of the user agent.
+pub(super) fn shown(row: &SpendRow, agent_tags: bool) -> Value {
     let at = |micros: i64| iso(micros / 1000);
     let usage = &row.usage;
+    let labels = row.read_labels();
+    let of_agent = row.agent_tags().filter(|_| agent_tags);
+    let tags: Vec<String> = labels.tags.iter().cloned().chain(of_agent).collect();
     let failed = !matches!(row.status, CallStatus::Success);
     json!({
         "request_id": row.request_id,
@@ -208,11 +216,15 @@ pub(super) fn shown(row: &SpendRow) -> Value {
         "end_user": row.end_user.as_deref().unwrap_or_default(),
         "cache_hit": "False",
         "cache_key": "Cache OFF",
-        "request_tags": [],
+        "request_tags": tags,
+        // A call that names no session is one of its own.
+        "session_id": labels.session_id.as_deref().unwrap_or(&row.call_id),
         "requester_ip_address": row.client_ip,
         "status": if failed { "failure" } else { "success" },
         "metadata": {
             "status": row.status.as_str(),
+            "user_agent": row.user_agent,
+            "spend_logs_metadata": labels.spend_logs_metadata,
             "usage_estimated": row.usage_estimated,
             "unpriced": row.cost.unpriced,
             "cost_breakdown": breakdown(row),

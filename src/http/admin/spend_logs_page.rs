@@ -70,10 +70,11 @@ pub async fn page(call: Call) -> Result<HttpResponse, ApiError> {
         }
         None => (Vec::new(), 0),
     };
+    let agent_tags = !call.worker.shared.settings.asking.no_agent_tags;
     let is_capped = total > MOST_COUNTED;
     let total = total.min(MOST_COUNTED) as i64;
     Ok(HttpResponse::Ok().json(json!({
-        "data": rows.iter().map(shown).collect::<Vec<Value>>(),
+        "data": rows.iter().map(|row| shown(row, agent_tags)).collect::<Vec<Value>>(),
         "total": total,
         "page": number,
         "page_size": size,

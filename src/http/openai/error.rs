@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use crate::http::error::ApiError;
-use crate::journey::{Failure, Refused};
+use crate::journey::{Failure, Refused, Seconds};
 use crate::limits::{Limited, Refusal, ScopeKind};
 use crate::policy::upstream_error::{self, type_of_status};
 use crate::protocol::openai::request::RequestError;
@@ -49,6 +49,14 @@ pub fn refusal(
             )
         }
         Failure::Limited(refusal) => limited(&refusal, principal, budget_status),
+        Failure::Crowded { limit } => {
+            let text = format!(
+                "Max parallel request limit reached Hit Global Limit: Limit={limit}, current: {limit}"
+            );
+            ApiError::new(429, "throttling_error", text, None)
+                .header("retry-after", "1")
+                .header("rate_limit_type", "max_parallel_requests")
+        }
         Failure::Busy {
             group,
             deployment,
@@ -81,6 +89,9 @@ pub fn refusal(
     };
     if let Some(spend) = refused.key_spend {
         error = error.header("x-litellm-key-spend", spend.to_string());
+    }
+    if let Some(timeout) = refused.timeout {
+        error = error.header("x-litellm-timeout", Seconds(timeout).to_string());
     }
     error
         .header("x-litellm-call-id", &refused.call_id)

@@ -51,6 +51,7 @@ async fn create(call: Call, operation: Operation) -> Result<HttpResponse, ApiErr
     let incoming = Incoming {
         operation,
         model: model_in_path(&call.request),
+        headers: call.request.headers(),
         body,
         arrived: call.arrived,
         started_at,

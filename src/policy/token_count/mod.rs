@@ -93,6 +93,11 @@ fn count_body(model: &str, body: &Value) -> Result<u64, CountError> {
     Ok(total)
 }
 
+/// Counts the tokens of a text as `model` reads it. The same price as [`count_chat_request`]: never call it on a worker thread.
+pub fn count_text(model: &str, text: &str) -> Result<u64, CountError> {
+    Ok(Counter::for_model(model)?.count(text))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -16,6 +16,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+pub use self::fields::refused_within;
 use self::fields::{GATEWAY_ONLY, READ, is_refused};
 use self::normal_form::normal_form;
 use super::shape::{Facts, Shape, wrong};
@@ -87,13 +88,14 @@ pub struct Request<'a> {
     end: usize,
     model: Option<Range<usize>>,
     stream_options: Option<Range<usize>>,
-    user: Option<Range<usize>>,
     messages: Option<Range<usize>>,
     tools: Option<Range<usize>>,
     /// The parameters that it has.
     parameters: ParameterSet,
     /// What it asks about parameters that a provider does not serve.
     wishes: Wishes,
+    /// Keys and values of the fields that address the gateway.
+    addressed: Vec<(Range<usize>, Range<usize>)>,
     /// Whole fields to leave out, in order.
     removed: Vec<Range<usize>>,
     /// Where each removed field's successor begins; `None` for the last field of the object.
@@ -106,6 +108,8 @@ pub struct Request<'a> {
     pub max_tokens: Option<u64>,
     /// Answers to be made, over all prompts; at least 1.
     pub choices: u64,
+    /// Prompts of a text completion, inputs of embeddings; 1 of a chat.
+    pub prompts: u64,
     /// Bytes of text that the prompt's tokens are estimated from.
     pub prompt_bytes: u64,
     /// Input that came as token ids.
@@ -172,6 +176,7 @@ impl<'a> Request<'a> {
         if let Some(problem) = reader.problem {
             return Err(problem);
         }
+        reader.keep_what_is_stored();
         let facts = &reader.facts;
         if facts.prompts == 0 {
             return Err(RequestError::Missing(shape.required).into());
@@ -182,17 +187,18 @@ impl<'a> Request<'a> {
             end,
             model: reader.model,
             stream_options: reader.stream_options,
-            user: reader.user,
             messages: reader.messages,
             tools: reader.tools,
             parameters: reader.parameters,
             wishes: reader.wishes,
+            addressed: reader.addressed,
             removed: reader.removed,
             removed_until: reader.removed_until,
             stream: reader.stream,
             include_usage: reader.include_usage,
             max_tokens: facts.max_completion_tokens.or(facts.max_tokens),
             choices: facts.answers(),
+            prompts: facts.prompts,
             prompt_bytes: facts.prompt_bytes,
             token_ids: facts.token_ids,
             service_tier: reader.service_tier,
@@ -210,9 +216,19 @@ impl<'a> Request<'a> {
             .or_else(|| json::plain_str(&self.body, self.model.as_ref()?))
     }
 
-    /// The end user named by `user`.
-    pub fn user(&self) -> Option<&str> {
-        json::plain_str(&self.body, self.user.as_ref()?)
+    /// The JSON value of a field that addresses the gateway: one that never goes upstream, or `metadata`, `user`,
+    /// `safety_identifier`.
+    pub fn addressed(&self, field: &str) -> Option<&[u8]> {
+        let (_, value) = self
+            .addressed
+            .iter()
+            .find(|(key, _)| &self.body[key.clone()] == field.as_bytes())?;
+        Some(&self.body[value.clone()])
+    }
+
+    /// Whether any of these fields is there.
+    pub fn addresses_any(&self, fields: &[&str]) -> bool {
+        !self.addressed.is_empty() && fields.iter().any(|field| self.addressed(field).is_some())
     }
 
     pub fn service_tier(&self) -> Option<&str> {
@@ -352,12 +368,16 @@ struct Reader {
     seen: usize,
     model: Option<Range<usize>>,
     stream_options: Option<Range<usize>>,
-    user: Option<Range<usize>>,
     messages: Option<Range<usize>>,
     tools: Option<Range<usize>>,
     parameters: ParameterSet,
     wishes: Wishes,
+    addressed: Vec<(Range<usize>, Range<usize>)>,
     service_tier: Option<Range<usize>>,
+    /// OpenAI's `store`.
+    stores: bool,
+    /// The place of `metadata` among the removed.
+    metadata: Option<usize>,
     stream: bool,
     include_usage: bool,
     removed: Vec<Range<usize>>,
@@ -374,11 +394,13 @@ impl Reader {
             seen: 0,
             model: None,
             stream_options: None,
-            user: None,
             messages: None,
             tools: None,
             parameters: ParameterSet::default(),
             wishes: Wishes::default(),
+            addressed: Vec::new(),
+            stores: false,
+            metadata: None,
             service_tier: None,
             stream: false,
             include_usage: false,
@@ -479,7 +501,13 @@ impl Reader {
                     .ok_or_else(|| Odd::from(wrong("stream_options", "an object")))?;
                 self.stream_options = Some(span.clone());
             }
-            b"user" => self.user = Some(span.clone()),
+            b"user" | b"safety_identifier" => self.address(field),
+            b"metadata" => {
+                self.address(field);
+                self.metadata = Some(self.removed.len());
+                self.leave_out(field);
+            }
+            b"store" => self.stores = value == b"true",
             b"service_tier" => self.service_tier = Some(span.clone()),
             // Null is as good as absent.
             _ if !is_null && (self.shape.field)(&mut self.facts, key, value)? => {}
@@ -501,6 +529,7 @@ impl Reader {
                     return Err(RequestError::Refused(name.to_owned()).into());
                 }
                 if GATEWAY_ONLY.binary_search(&name).is_ok() {
+                    self.address(field);
                     self.leave_out(field);
                 }
             }
@@ -511,6 +540,19 @@ impl Reader {
     fn leave_out(&mut self, field: &Field) {
         self.removed.push(field.start()..field.value.end);
         self.removed_until.push(None);
+    }
+
+    fn address(&mut self, field: &Field) {
+        self.addressed
+            .push((field.key.clone(), field.value.clone()));
+    }
+
+    /// OpenAI takes `metadata` with what it stores and refuses it otherwise: then it was meant for the gateway alone.
+    fn keep_what_is_stored(&mut self) {
+        if let Some(place) = self.metadata.filter(|_| self.stores) {
+            self.removed.remove(place);
+            self.removed_until.remove(place);
+        }
     }
 }
 

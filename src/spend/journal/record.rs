@@ -37,7 +37,8 @@ pub enum Record {
 }
 
 const OPENED: u8 = 1;
-const SETTLED: u8 = 2;
+/// 2 was a row without user agent and labels.
+const SETTLED: u8 = 3;
 /// Sequence number and kind.
 const PREFIX: usize = 9;
 /// Length and CRC.

@@ -34,6 +34,8 @@ pub fn row(number: u64) -> SpendRow {
         http_status: 200,
         error_class: None,
         client_ip: None,
+        user_agent: None,
+        labels: None,
     }
 }
 

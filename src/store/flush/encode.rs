@@ -26,6 +26,7 @@ pub(super) struct Refs {
     pub api_base: i32,
     pub error_class: i32,
     pub client_ip: i32,
+    pub user_agent: i32,
 }
 
 impl Refs {
@@ -82,6 +83,7 @@ impl Refs {
                 &row.error_class,
             ),
             (&mut refs.client_ip, NameKind::ClientIp, &row.client_ip),
+            (&mut refs.user_agent, NameKind::UserAgent, &row.user_agent),
         ] {
             if let Some(text) = text {
                 *slot = id(kind, text);
@@ -148,6 +150,8 @@ pub(super) fn log_row<'r>(row: &'r SpendRow, refs: &Refs) -> LogRow<'r> {
         call_id: (row.call_id != row.request_id).then(|| storable(&row.call_id)),
         retries: i16::try_from(row.retries).unwrap_or(i16::MAX),
         client_ip_ref: unless_zero(refs.client_ip),
+        user_agent_ref: unless_zero(refs.user_agent),
+        labels: row.labels.as_deref().map(Cow::Borrowed),
     }
 }
 
@@ -199,6 +203,8 @@ pub(in crate::store) fn spend_row(
         http_status: u16::try_from(row.http_status).unwrap_or_default(),
         error_class: row.error_class_ref.map(text),
         client_ip: row.client_ip_ref.map(text),
+        user_agent: row.user_agent_ref.map(text),
+        labels: row.labels.as_deref().map(Arc::from),
     })
 }
 

@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use diesel::prelude::*;
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::super::rows::OwnerType;
 use super::super::schema::{keys, model_grants, retired_keys, teams, users};
 use super::super::{AnyConnection, StoreError};
 use super::keys::parsed;
-use crate::types::{BudgetReset, KeyHash, Limits, ModelAccess, NanoUsd, Principal, Role, Scope};
+use crate::types::{
+    BudgetReset, KeyHash, KeyOptions, Limits, ModelAccess, NanoUsd, Principal, Role, Scope,
+};
 
 /// The columns of a key that authentication needs; the rest stays unread.
 #[derive(Queryable, Selectable)]
@@ -32,6 +36,7 @@ struct AuthKey {
     updated_at: i64,
     aliases: String,
     allowed_routes: String,
+    metadata: String,
 }
 
 #[derive(Queryable, Selectable)]
@@ -54,6 +59,7 @@ struct AuthUser {
 struct AuthTeam {
     team_id: String,
     blocked: bool,
+    metadata: String,
     spend: NanoUsd,
     max_budget: Option<NanoUsd>,
     tpm_limit: Option<i64>,
@@ -164,6 +170,10 @@ fn load(conn: &mut AnyConnection, hash: KeyHash) -> Result<Option<Principal>, St
             (None, None) => None,
         },
         user_models: grants.of(OwnerType::User),
+        options: options(
+            &key.metadata,
+            team.as_ref().map(|team| team.metadata.as_str()),
+        ),
         team_blocked: team.as_ref().is_some_and(|team| team.blocked),
         team: team.map(|team| {
             let limits = limits!(team);
@@ -180,6 +190,28 @@ fn load(conn: &mut AnyConnection, hash: KeyHash) -> Result<Option<Principal>, St
         key_alias: key.key_alias.map(Arc::from),
         key_name: key.key_name.map(Arc::from),
     }))
+}
+
+/// What the metadata say; metadata that somebody else wrote in another form say nothing.
+fn options(key: &str, team: Option<&str>) -> KeyOptions {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Metadata {
+        tags: Value,
+        allow_client_mock_response: Value,
+    }
+    let read = |text: &str| serde_json::from_str::<Metadata>(text).unwrap_or_default();
+    let of_key = read(key);
+    let of_team = team.map(read).unwrap_or_default();
+    let tags = [&of_key.tags, &of_team.tags]
+        .into_iter()
+        .filter_map(Value::as_array)
+        .flatten()
+        .filter_map(Value::as_str);
+    KeyOptions {
+        tags: tags.map(Arc::from).collect(),
+        client_mocks: of_key.allow_client_mock_response == true,
+    }
 }
 
 /// Pairs of texts; anything else, which only an import could have brought in, names no model.

@@ -136,6 +136,7 @@ fn names_in(row: &LogRow<'_>) -> impl Iterator<Item = i32> {
         row.end_user_ref,
         row.error_class_ref,
         row.client_ip_ref,
+        row.user_agent_ref,
     ];
     always.into_iter().chain(sometimes.into_iter().flatten())
 }

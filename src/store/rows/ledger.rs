@@ -39,6 +39,8 @@ pub(crate) struct LogRow<'a> {
     pub call_id: Option<Cow<'a, str>>,
     pub retries: i16,
     pub client_ip_ref: Option<i32>,
+    pub user_agent_ref: Option<i32>,
+    pub labels: Option<Cow<'a, str>>,
 }
 
 /// Sums of one day; 0 in a `_ref` is "none".

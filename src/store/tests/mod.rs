@@ -127,6 +127,8 @@ pub(super) fn spend_row(n: u32) -> SpendRow {
         http_status: 200,
         error_class: None,
         client_ip: Some("192.0.2.1".into()),
+        user_agent: Some("curl/8".into()),
+        labels: Some(r#"{"tags":["a"]}"#.into()),
     }
 }
 

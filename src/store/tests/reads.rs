@@ -57,6 +57,8 @@ fn every_field_comes_back() {
             http_status: 429,
             error_class: Some("RateLimitError".into()),
             client_ip: None,
+            user_agent: None,
+            labels: None,
             started_at: spend_row(2).started_at - 1,
             ..spend_row(2)
         };

@@ -43,7 +43,7 @@ def test_all_parameters_arrive_as_they_were_sent(client, simulator):
     simulator.requests()
     sent = {
         "temperature": 0.1, "top_p": 0.30000000000000004, "seed": 9007199254740993, "stop": ["\n\n", "😀"],
-        "logit_bias": {"50256": -100}, "max_completion_tokens": 17, "metadata": {"a": "b"}, "user": "u-1",
+        "logit_bias": {"50256": -100}, "max_completion_tokens": 17, "metadata": {"a": "b"}, "store": True, "user": "u-1",
         "reasoning_effort": "low", "service_tier": "default",
     }
     unknown = {"vendor_field": {"deep": [1, 2.50, None, {"": "\u0000"}]}, "another": 12345678901234567890}

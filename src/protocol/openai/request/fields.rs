@@ -1,11 +1,15 @@
 //! Names of request fields that the gateway treats in a way of its own (LiteLLM 1.106.2).
 
+use crate::protocol::json::scan_object;
+
 /// Fields that address the gateway and never go upstream (LiteLLM's list).
 pub const GATEWAY_ONLY: &[&str] = &[
     "additional_drop_params",
     "allowed_openai_params",
+    "api_base",
     "api_key",
     "api_version",
+    "base_url",
     "cache",
     "caching",
     "content_policy_fallbacks",
@@ -13,6 +17,7 @@ pub const GATEWAY_ONLY: &[&str] = &[
     "custom_llm_provider",
     "disable_fallbacks",
     "drop_params",
+    "extra_headers",
     "fallbacks",
     "guardrails",
     "litellm_metadata",
@@ -20,8 +25,10 @@ pub const GATEWAY_ONLY: &[&str] = &[
     "litellm_session_id",
     "litellm_trace_id",
     "max_retries",
+    "mock_delay",
     "mock_response",
     "mock_timeout",
+    "mock_tool_calls",
     "no-log",
     "num_retries",
     "priority",
@@ -34,7 +41,6 @@ pub const GATEWAY_ONLY: &[&str] = &[
 
 /// Fields that would send a call elsewhere, with other credentials or at another price: refused from callers.
 pub const REFUSED: &[&str] = &[
-    "api_base",
     "aws_bedrock_project_id",
     "aws_bedrock_runtime_endpoint",
     "aws_external_id",
@@ -45,7 +51,6 @@ pub const REFUSED: &[&str] = &[
     "aws_sts_endpoint",
     "aws_web_identity_token",
     "azure_ad_token",
-    "base_url",
     "bedrock_tags",
     "deployment_url",
     "model_list",
@@ -87,16 +92,32 @@ pub const READ: &[&str] = &[
     "max_completion_tokens",
     "max_tokens",
     "messages",
+    "metadata",
     "model",
     "n",
     "prompt",
+    "safety_identifier",
     "service_tier",
+    "store",
     "stream",
     "stream_options",
     "suffix",
     "tools",
     "user",
 ];
+
+/// The first field of an object that a caller may not send, were it a field of the request: LiteLLM looks one level deep into
+/// `metadata` and its like.
+pub fn refused_within(object: &[u8]) -> Option<String> {
+    let mut found = None;
+    let _ = scan_object(object, |field| {
+        let key = std::str::from_utf8(&object[field.key]).unwrap_or_default();
+        if found.is_none() && (is_refused(key) || ["api_base", "base_url"].contains(&key)) {
+            found = Some(key.to_owned());
+        }
+    });
+    found
+}
 
 /// Whether a caller may not send this field.
 pub fn is_refused(name: &str) -> bool {

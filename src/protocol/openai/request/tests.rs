@@ -42,7 +42,8 @@ fn what_is_read() {
     assert!(request.stream);
     assert!(!request.include_usage);
     assert_eq!((request.choices, request.max_tokens), (2, Some(7)));
-    assert_eq!(request.user(), Some("u"));
+    assert_eq!(request.addressed("user"), Some(&b"\"u\""[..]));
+    assert_eq!(request.addressed("model"), None);
     assert_eq!(request.prompt_bytes, 4);
 }
 
@@ -165,8 +166,8 @@ fn bad_bodies_are_named() {
             "'max_tokens' must be a whole number",
         ),
         (
-            r#"{"model":"m","messages":[],"api_base":"http://x"}"#,
-            "api_base is not allowed",
+            r#"{"model":"m","messages":[],"vertex_credentials":"x"}"#,
+            "vertex_credentials is not allowed",
         ),
         (&deep, "nested deeper"),
     ];
