@@ -81,21 +81,18 @@ fn what_is_not_served_is_left_out_where_allowed() {
 fn additional_and_allowed_parameters() {
     let simulator = Simulator::start();
     let deployment = mistral(&simulator)
-        .param("additional_drop_params", json!(["x", "metadata.b[*].c"]))
+        .param("additional_drop_params", json!(["x", "deep.b[*].c"]))
         .param("allowed_openai_params", json!(["n"]));
     let gateway = Gateway::of(&Config::of([deployment]));
     let body = chat_with(
         "m",
-        json!({"n": 2, "x": 1, "y": 2, "z": 3, "metadata": {"a": 1, "b": [{"c": 1, "d": 1.50}]},
+        json!({"n": 2, "x": 1, "y": 2, "z": 3, "deep": {"a": 1, "b": [{"c": 1, "d": 1.50}]},
             "additional_drop_params": ["y"], "allowed_openai_params": ["logprobs"], "logprobs": false}),
     );
     let sent = sent(&gateway, &simulator, &body);
     let fields: Vec<&String> = sent.as_object().unwrap().keys().collect();
-    assert_eq!(
-        fields,
-        ["logprobs", "messages", "metadata", "model", "n", "z"]
-    );
-    assert_eq!(sent["metadata"], json!({"a": 1, "b": [{"d": 1.5}]}));
+    assert_eq!(fields, ["deep", "logprobs", "messages", "model", "n", "z"]);
+    assert_eq!(sent["deep"], json!({"a": 1, "b": [{"d": 1.5}]}));
     for (field, value) in [
         ("drop_params", json!("yes")),
         ("additional_drop_params", json!("n")),
