@@ -36,10 +36,13 @@ fn text<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<String>, D:
 
 impl Metadata {
     pub fn read(request: &Request<'_>) -> Result<Self, RequestError> {
-        let theirs = one(request, "metadata")?;
-        let ours = one(request, "litellm_metadata")?;
-        let (Some(ours), theirs) = (ours, theirs.unwrap_or_default()) else {
-            return Ok(one(request, "metadata")?.map_or_else(Self::default, Self::without_user));
+        // `user` names the end user in `litellm_metadata` only.
+        let theirs = one(request, "metadata")?.map_or_else(Self::default, |theirs| Self {
+            user: None,
+            ..theirs
+        });
+        let Some(ours) = one(request, "litellm_metadata")? else {
+            return Ok(theirs);
         };
         Ok(Self {
             tags: ours.tags.or(theirs.tags),
@@ -49,11 +52,6 @@ impl Metadata {
             session_id: ours.session_id.or(theirs.session_id),
             trace_id: ours.trace_id.or(theirs.trace_id),
         })
-    }
-
-    /// `user` names the end user in `litellm_metadata` only.
-    fn without_user(self) -> Self {
-        Self { user: None, ..self }
     }
 
     /// The session in Anthropic's `user_id`: `user_x_account_y_session_z`.
