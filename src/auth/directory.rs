@@ -248,7 +248,10 @@ impl Directory {
         let (changes, count) = self.changes.since(self.seen.get());
         let mut entries = self.entries.borrow_mut();
         match changes {
-            None => entries.clear(),
+            None => {
+                entries.clear();
+                self.unknown.set(0);
+            }
             Some(changes) => {
                 for change in changes {
                     if let (Change::Key(hash), false) = (&change, self.has_former.get()) {

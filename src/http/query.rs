@@ -7,6 +7,9 @@ use serde_json::json;
 
 use crate::http::error::ApiError;
 
+/// Longest text that is looked for: no name in the database is longer, and SQLite's patterns have a limit of their own.
+const MOST_TEXT: usize = 512;
+
 /// The parameters of one request, decoded. Of a doubled one the last counts; an empty one counts as absent.
 pub struct Query(Vec<(String, String)>);
 
@@ -19,6 +22,17 @@ impl Query {
     pub fn text(&self, name: &str) -> Option<&str> {
         let (_, value) = self.0.iter().rev().find(|(own, _)| own == name)?;
         (!value.is_empty()).then_some(value.as_str())
+    }
+
+    /// A text of at most 512 characters, to look for in the database; 422 for a longer one.
+    pub fn short_text(&self, name: &str) -> Result<Option<&str>, ApiError> {
+        match self.text(name) {
+            Some(text) if text.chars().count() > MOST_TEXT => {
+                let message = format!("String should have at most {MOST_TEXT} characters");
+                Err(wrong("string_too_long", name, &message))
+            }
+            text => Ok(text),
+        }
     }
 
     /// A whole number in bounds; 422 for anything else.

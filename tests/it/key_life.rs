@@ -342,3 +342,39 @@ fn a_key_may_have_names_of_its_own_for_models() {
     assert_eq!(answer["model"], "short");
     assert_eq!(caller.chat(&chat("m")).status, 403);
 }
+
+#[test]
+fn a_call_under_way_is_charged_to_what_its_key_has_become() {
+    let simulator = Simulator::start();
+    let gateway = gateway(&simulator);
+    let hold = json!({"simulate": {"hold": true}});
+    let rotated = gateway.key(json!({"max_budget": 0.001}));
+    let deleted = gateway.key(json!({"max_parallel_requests": 1, "key_alias": "gone"}));
+    let calls = [&rotated, &deleted].map(|key| {
+        let caller = gateway.client(&key.secret);
+        caller.send(&crate::harness::chat_with("m", hold.clone()))
+    });
+    assert!(simulator.wait_until(crate::harness::SOON, |simulator| simulator.held() == 2));
+    let new = regenerated(&gateway, "/key/regenerate", json!({"key": rotated.hash}));
+    admin(&gateway, "/key/delete", json!({"key_aliases": ["gone"]}));
+    // The same secret again is another key, with slots of its own.
+    let again = gateway.key(json!({"key": deleted.secret, "max_parallel_requests": 1}));
+    let with_again = gateway.client(&again.secret);
+    assert_eq!(statuses(&with_again, "n"), [200]);
+    simulator.release();
+    for mut call in calls {
+        call.reply().expect("an answer").with_status(200);
+    }
+    // It cost more than the budget, and its key knows at once, under its new hash.
+    assert_eq!(statuses(&gateway.client(&new.secret), "n"), [422]);
+    let cost = gateway
+        .rows_when(14)
+        .iter()
+        .find(|row| row.model_group.as_ref() == "m")
+        .map(|row| row.spend);
+    assert_eq!(
+        Some(gateway.key_info(&new)["total_spend"].as_f64().unwrap()),
+        cost.map(|cost| cost.to_f64())
+    );
+    gateway.books_agree();
+}

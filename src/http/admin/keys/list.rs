@@ -110,20 +110,20 @@ fn filters(caller: &Caller, query: &Query, page: i64, size: i64) -> Result<KeyQu
         true => Match::Contains(text.to_owned()),
         false => Match::Exact(text.to_owned()),
     };
-    let hash = query.text("key_hash").map(|key| {
+    let hash = query.short_text("key_hash")?.map(|key| {
         // No key has a hash that is none.
         super::find::hash_of(key).map_or_else(|| key.to_owned(), |hash| hash.to_string())
     });
     Ok(KeyQuery {
         user_id: query
-            .text("user_id")
+            .short_text("user_id")?
             .map(|id| matching(id, contains && all)),
-        team_id: query.text("team_id").map(str::to_owned),
+        team_id: query.short_text("team_id")?.map(str::to_owned),
         token_hash: hash,
         key_alias: query
-            .text("key_alias")
+            .short_text("key_alias")?
             .map(|alias| matching(alias, contains)),
-        search: query.text("search").map(str::to_owned),
+        search: query.short_text("search")?.map(str::to_owned),
         owner: if all { None } else { own },
         or_created_by_owner: query.flag("include_created_by_keys")?.unwrap_or(false),
         order: order(query)?,
@@ -217,10 +217,10 @@ pub async fn aliases(call: Call) -> Result<HttpResponse, ApiError> {
     let query = Query::of(&call.request);
     let page = query.whole("page", 1..=i64::MAX / MOST)?.unwrap_or(1);
     let size = query.whole("size", 1..=MOST)?.unwrap_or(50);
-    let search = query.text("search");
+    let search = query.short_text("search")?;
     let filters = KeyQuery {
         key_alias: search.map(|text| Match::Contains(text.to_owned())),
-        team_id: query.text("team_id").map(str::to_owned),
+        team_id: query.short_text("team_id")?.map(str::to_owned),
         owner: if sees_all(&caller) {
             None
         } else {
