@@ -9,6 +9,8 @@ fn deployments(simulator: &Simulator) -> Config {
         Deployment::of(simulator, "well").group("g"),
         Deployment::of(simulator, "ill").group("g"),
         Deployment::at("http://127.0.0.1:1/v1", "gone"),
+        // Nobody is asked: the gateway answers this one itself.
+        Deployment::of(simulator, "own").param("mock_response", "hello"),
     ])
 }
 

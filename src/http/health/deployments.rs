@@ -52,7 +52,8 @@ pub async fn health(call: Call) -> Result<HttpResponse, ApiError> {
     let is_asked = |deployment: &Deployment| {
         let named =
             |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|w| w == name);
-        named(&query.model, &deployment.group)
+        deployment.mock.is_none()
+            && named(&query.model, &deployment.group)
             && named(&query.model_id, &deployment.id)
             && access::check_with_groups(caller.principal(), &deployment.group, |model| {
                 table.access_groups(model)
