@@ -9,7 +9,7 @@ use std::sync::mpsc;
 
 use tempfile::TempDir;
 
-use crate::harness::{Client, SOON, chat, eventually, json};
+use crate::harness::{Client, SOON, Value, chat, eventually, json, streamed};
 
 /// The binary in a folder of its own, without a configuration.
 struct Bare {
@@ -165,11 +165,29 @@ fn nothing_has_to_be_set_up() {
     let listed = client.get("/v1/models").with_status(200).json();
     assert_eq!(listed["data"][0]["id"], "demo");
     first.client("sk-wrong").get("/v1/models").with_status(401);
+    let answer = client.chat(&chat("demo")).with_status(200).json();
+    let said = answer["choices"][0]["message"]["content"].as_str().unwrap();
+    assert!(
+        said.contains("Pointsman") && !said.ends_with('\n'),
+        "{answer}"
+    );
+    assert_eq!(answer["model"], "demo");
+    let stream = client.chat(&streamed("demo", json!({}))).with_status(200);
+    assert_eq!(stream.said(), said);
+    assert!(stream.is_done());
     // The master key makes keys at once.
     client
         .post("/key/generate", &json!({"models": ["demo"]}))
         .with_status(200);
+    // Nobody is asked, and still there is spend to look at.
+    eventually("two rows of spend", SOON, || {
+        let rows = client.get("/spend/logs").with_status(200).json();
+        let spend = |row: &Value| row["spend"].as_f64().unwrap() > 0.0;
+        let rows = rows.as_array().unwrap();
+        (rows.len() == 2).then(|| assert!(rows.iter().all(spend), "{rows:?}"))
+    });
     let log = first.stop();
+    assert!(!log.contains("WARN"), "a first start warns: {log}");
     assert!(!log.contains(&key) && !log.contains("panicked"), "{log}");
     assert!(!holds(bare.folder.path(), &key), "the key is on disk");
 

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use crate::harness::{
-    Config, Deployment, Gateway, SOON, Setup, chat, eventually, json, streamed, until,
+    Config, Deployment, Gateway, Request, SOON, Setup, chat, chat_with, eventually, json, streamed,
+    until,
 };
 use crate::simulator::{Behaviour, Simulator};
 
@@ -235,6 +236,63 @@ fn bounds_of_an_answer() {
             let caller = gateway.caller(json!({"max_budget": 100}));
             caller.chat(&chat(model)).with_status(status);
         }
+    }
+}
+
+/// Who the end user is may stand in a header of one's own choice, and may be left out of the books.
+#[test]
+fn end_users_by_a_header() {
+    let simulator = Simulator::start();
+    let mappings = json!([{"header_name": "X-Customer", "litellm_user_role": "customer"}]);
+    let config = Config::single(&simulator, "m").general("user_header_mappings", mappings);
+    for (config, expected) in [
+        (config.clone(), Some("ada")),
+        (config.litellm("disable_end_user_cost_tracking", true), None),
+    ] {
+        let gateway = Gateway::of(&config);
+        let request = Request::post("/v1/chat/completions", chat("m").to_string());
+        gateway
+            .master()
+            .ask(request.header("x-customer", "ada"))
+            .with_status(200);
+        assert_eq!(gateway.rows_when(1)[0].end_user.as_deref(), expected);
+    }
+}
+
+#[test]
+fn tags_of_callers_may_be_refused() {
+    let simulator = Simulator::start();
+    let config = Config::single(&simulator, "m").general("reject_clientside_metadata_tags", true);
+    let gateway = Gateway::of(&config);
+    let body = chat_with("m", json!({"metadata": {"tags": ["mine"]}}));
+    gateway.master().chat(&body).with_status(400);
+    gateway.master().chat(&chat("m")).with_status(200);
+}
+
+/// Addresses of callers are checked, but for hosts that are named, or where the check is off.
+#[test]
+fn addresses_of_callers_may_be_allowed() {
+    let (ours, theirs) = (Simulator::start(), Simulator::start());
+    let config = || Config::single(&ours, "m").general("allow_client_side_credentials", true);
+    let hosts = json!([theirs.address().to_string(), "127.0.0.1"]);
+    for (config, status) in [
+        (config(), 400),
+        (
+            config().litellm("user_url_allowed_hosts", hosts.clone()),
+            200,
+        ),
+        (
+            config().litellm("provider_url_destination_allowed_hosts", hosts),
+            200,
+        ),
+        (config().litellm("user_url_validation", false), 200),
+    ] {
+        let gateway = Gateway::of(&config);
+        let body = chat_with(
+            "m",
+            json!({"api_base": theirs.base_url(), "api_key": "sk-theirs"}),
+        );
+        gateway.master().chat(&body).with_status(status);
     }
 }
 
