@@ -1,4 +1,4 @@
-//! What the SDK can ask besides chats: embeddings, completions; and its Azure configuration.
+//! What the SDK can ask besides chats: embeddings, completions, models; and its Azure configuration.
 
 use async_openai::Client;
 use async_openai::config::AzureConfig;
@@ -86,6 +86,28 @@ fn completions_whole_and_streamed() {
         }
         assert_eq!(said, whole.choices[1].text);
         assert!(!said.is_empty());
+    });
+}
+
+#[test]
+fn models_listed_and_one_by_one() {
+    let simulator = Simulator::start();
+    let gateway = gateway(&simulator);
+    let key = gateway.key(json!({})).secret;
+    wait_for(async {
+        let client = client(&gateway, &key);
+        let list = client.models().list().await.unwrap();
+        let names: Vec<&str> = list.data.iter().map(|model| model.id.as_str()).collect();
+        assert_eq!(names, ["m"]);
+        let one = client.models().retrieve("m").await.unwrap();
+        assert_eq!(
+            (one.id, one.object),
+            (list.data[0].id.clone(), "model".to_owned())
+        );
+        assert_eq!(
+            raised(client.models().retrieve("none").await.unwrap_err()).0,
+            404
+        );
     });
 }
 

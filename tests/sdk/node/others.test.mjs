@@ -21,6 +21,12 @@ test('completions, whole and streamed', async () => {
   assert.equal(said, 'one two');
 });
 
+test('one model', async () => {
+  const model = await client.models.retrieve('house-model');
+  assert.deepEqual([model.id, model.object], ['house-model', 'model']);
+  await assert.rejects(client.models.retrieve('no-such-model'), OpenAI.NotFoundError);
+});
+
 test('the Azure client', async () => {
   const azure = new AzureOpenAI({
     endpoint: process.env.OPENAI_BASE_URL.replace('/v1', ''),

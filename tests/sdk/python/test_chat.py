@@ -2,7 +2,9 @@
 
 import json
 
+import openai
 import pydantic
+import pytest
 
 from conftest import HI, ask
 from processes import MASTER_KEY, PROVIDER_KEY
@@ -138,3 +140,13 @@ def test_the_list_of_models(client, gateway):
     assert names.count("failover") == 1, "a group is listed once"
     restricted = client.with_options(api_key=gateway.key(models=["house-model"]))
     assert [model.id for model in restricted.models.list()] == ["house-model"]
+
+
+def test_one_model(client, gateway):
+    model = client.models.retrieve("house-model")
+    assert (model.id, model.object) == ("house-model", "model")
+    with pytest.raises(openai.NotFoundError):
+        client.models.retrieve("no-such-model")
+    # What a key may not use it does not see.
+    with pytest.raises(openai.NotFoundError):
+        client.with_options(api_key=gateway.key(models=["gpt-4o"])).models.retrieve("house-model")
