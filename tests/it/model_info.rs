@@ -207,7 +207,7 @@ fn a_key_sees_what_it_may_call() {
             match status {
                 200 => assert_eq!(reply.json()["id"], name),
                 _ => assert_eq!(
-                    reply.json()["detail"],
+                    reply.error()["message"],
                     format!("The model `{name}` does not exist or is not accessible")
                 ),
             }

@@ -88,7 +88,13 @@ pub async fn retrieve(call: Call) -> Result<HttpResponse, ApiError> {
         return Ok(HttpResponse::Ok().json(model(asked)));
     }
     let text = format!("The model `{asked:.128}` does not exist or is not accessible");
-    Err(ApiError::detail(404, text.into()))
+    // LiteLLM says it as `detail`, which strict clients of OpenAI's API cannot read.
+    Err(ApiError::new(
+        404,
+        "invalid_request_error",
+        text,
+        Some("model".to_owned()),
+    ))
 }
 
 fn model(id: &str) -> Model<'_> {
