@@ -2,16 +2,23 @@
 
 use crate::protocol::json::scan_object;
 
-/// Fields that address the gateway and never go upstream (LiteLLM's list).
+/// Fields that address the gateway and never go upstream (LiteLLM's list), and credentials of clouds: no provider that speaks
+/// this protocol asks for them in a body, so they would only be shown to one that they are not for.
 pub const GATEWAY_ONLY: &[&str] = &[
     "additional_drop_params",
     "allowed_openai_params",
     "api_base",
     "api_key",
     "api_version",
+    "aws_access_key_id",
+    "aws_secret_access_key",
+    "aws_session_token",
+    "azure_password",
+    "azure_username",
     "base_url",
     "cache",
     "caching",
+    "client_secret",
     "content_policy_fallbacks",
     "context_window_fallbacks",
     "custom_llm_provider",
@@ -20,6 +27,7 @@ pub const GATEWAY_ONLY: &[&str] = &[
     "extra_headers",
     "fallbacks",
     "guardrails",
+    "litellm_credential_name",
     "litellm_metadata",
     "litellm_params",
     "litellm_session_id",
