@@ -58,17 +58,20 @@ class Simulator:
 
 
 class Gateway:
-    """`pointsman` with a configuration, on a free port."""
+    """`pointsman` with a configuration, or without one as on its first run, on a free port."""
 
-    def __init__(self, folder, configuration, environment=()):
+    def __init__(self, folder, configuration=None, environment=()):
         folder.mkdir(parents=True, exist_ok=True)  # it may be there: from an earlier process, with its data
         config = folder / "pointsman.yaml"
-        config.write_text(configuration)
         self.log = folder / "pointsman.log"
-        variables = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
-        variables |= {"LITELLM_MASTER_KEY": MASTER_KEY, "PROVIDER_KEY": PROVIDER_KEY, "RUST_BACKTRACE": "1"}
+        variables = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "LITELLM_MASTER_KEY")}
+        variables |= {"PROVIDER_KEY": PROVIDER_KEY, "RUST_BACKTRACE": "1"}
+        command = [GATEWAY, "--host", "127.0.0.1", "--port", "0", "--data-dir", folder / "data"]
+        if configuration:
+            config.write_text(configuration)
+            variables["LITELLM_MASTER_KEY"] = MASTER_KEY
+            command += ["--config", config]
         variables |= dict(environment)
-        command = [GATEWAY, "--config", config, "--host", "127.0.0.1", "--port", "0", "--data-dir", folder / "data"]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=variables, cwd=folder

@@ -1,5 +1,6 @@
 """The life of the process: what it leaves on disk, how it ends, and what it refuses to start with."""
 
+import re
 import signal
 import subprocess
 import threading
@@ -13,6 +14,26 @@ from processes import GATEWAY, MASTER_KEY, PATIENCE, PROVIDER_KEY, Gateway, conf
 
 SAID = "what-was-said-to-the-model"
 ANSWERED = "what-the-model-answered"
+
+
+def test_the_first_run(tmp_path):
+    gateway = Gateway(tmp_path)
+    (key,) = set(re.findall(r"POINTSMAN_KEY=(sk-[\w-]+)", gateway.log.read_text()))
+    client = make_client(gateway, key)
+    said = ask(client, model="demo").choices[0].message.content
+    assert said
+    streamed = [chunk.choices[0].delta.content or "" for chunk in ask(client, model="demo", stream=True)]
+    assert "".join(streamed) == said
+    assert len(streamed) > 2
+    assert [model.id for model in client.models.list()] == ["demo"]
+    gateway.stop()
+    # Only its hash is kept; the next start knows the key all the same and does not show it.
+    for path in (tmp_path / "data").rglob("*"):
+        assert path.is_dir() or key.encode() not in path.read_bytes(), path
+    gateway = Gateway(tmp_path)
+    assert key not in gateway.log.read_text()
+    assert ask(make_client(gateway, key), model="demo").choices[0].message.content == said
+    gateway.stop()
 
 
 def test_no_key_and_no_content_is_written_anywhere(simulator, tmp_path):
