@@ -315,7 +315,10 @@ impl Charge {
             return (usage, estimated, Bill { cost });
         }
         let facts = CallFacts {
-            tier: ServiceTier::billed(told.service_tier.as_deref(), self.tier),
+            tier: ServiceTier::billed(
+                told.service_tier.as_deref(),
+                self.tier.or(self.deployment.default_tier),
+            ),
             inference_in_us: parsed.inference_in_us,
             fast: parsed.fast,
             units: Units {

@@ -64,7 +64,7 @@ impl Deployment {
 }
 
 /// The catalogue's row of `provider/model`, or of a model that has its row without a provider.
-fn listed(name: &str) -> Option<ModelEntry> {
+pub(super) fn listed(name: &str) -> Option<ModelEntry> {
     let of_provider = || {
         let (provider, model) = name.split_once('/')?;
         catalog::find(provider, model)

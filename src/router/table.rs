@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
-use crate::catalog::{self, ModelEntry as CatalogEntry, Prices};
+use crate::catalog::{self, ModelEntry as CatalogEntry, Prices, ServiceTier};
 use crate::config::{ClientsideParam, Config, ModelEntry, PriceField};
 use crate::policy::client_access::{AccessRule, ClientAccess};
 use crate::policy::cost::{Adjustments, Expected, OffPeak, Residency, Tariff};
@@ -60,6 +60,8 @@ pub struct Deployment {
     pub stream_timeout: Option<Duration>,
     pub num_retries: u32,
     pub tariff: Arc<Tariff>,
+    /// The tier that requests are sent with unless they name one.
+    pub default_tier: Option<ServiceTier>,
     /// Prices are the catalogue's, so that an answer that names another model is billed as that one.
     pub bills_what_answers_name: bool,
     /// What callers may send in the place of its own access.
@@ -493,6 +495,11 @@ fn deployment(config: &Config, entry: &ModelEntry, tariff: Arc<Tariff>, plan: Pl
             .or(config.litellm_settings.num_retries)
             .unwrap_or(crate::policy::retry::RetryPolicy::default().num_retries),
         tariff,
+        default_tier: params
+            .other
+            .iter()
+            .find(|(name, _)| name == "service_tier")
+            .and_then(|(_, value)| ServiceTier::named(value.as_str())),
         bills_what_answers_name: entry.base_model().is_none()
             && own_prices(entry).is_empty()
             && own_off_peak(entry).is_none(),

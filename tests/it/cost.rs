@@ -397,3 +397,29 @@ fn unpriced_is_told() {
         .count();
     assert_eq!(said, 1, "once at the start");
 }
+
+/// A deployment may send its calls at a tier of its own; an answer that does not tell its tier is billed at that one.
+#[test]
+fn the_tier_of_a_deployment_counts() {
+    let simulator = Simulator::start();
+    let deployment = Deployment::of(&simulator, "m")
+        .priced(0.000_002, 0.000_008)
+        .param("output_cost_per_token_flex", 0.000_004)
+        .param("service_tier", "flex");
+    let gateway = Gateway::of(&Config::of([deployment]));
+    let answer = json!({
+        "id": "chatcmpl-1", "object": "chat.completion", "model": "m",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "a"}, "finish_reason": "stop"}],
+        "usage": usage(1000, 100),
+    });
+    let body = chat_with("m", json!({"simulate": {"body": answer}}));
+    let reply = gateway.master().chat(&body).with_status(200);
+    assert_eq!(simulator.requests()[0].json()["service_tier"], "flex");
+    assert_eq!(reply.must("x-litellm-response-cost"), "0.0024");
+    let body = chat_with(
+        "m",
+        json!({"service_tier": "default", "simulate": {"body": answer}}),
+    );
+    let reply = gateway.master().chat(&body).with_status(200);
+    assert_eq!(reply.must("x-litellm-response-cost"), "0.0028");
+}

@@ -199,3 +199,47 @@ fn token_counts() {
         )
         .with_status(401);
 }
+
+#[test]
+fn parameters_that_a_model_takes() {
+    let simulator = Simulator::start();
+    let gateway = gateway(&simulator);
+    let ask = |query: &str| {
+        gateway
+            .master()
+            .get(&format!("/utils/supported_openai_params{query}"))
+    };
+    let of = |model: &str| -> Vec<String> {
+        let told = ask(&format!("?model={model}")).with_status(200).json();
+        serde_json::from_value(told["supported_openai_params"].clone()).unwrap()
+    };
+    for model in ["listed", "nick", "openai/gpt-4o-mini"] {
+        let told = of(model);
+        for name in ["stream", "tools", "temperature", "max_tokens"] {
+            assert!(
+                told.iter().any(|own| own == name),
+                "{model}: {name} of {told:?}"
+            );
+        }
+        assert!(
+            !told.iter().any(|own| own == "reasoning_effort"),
+            "{model} does not reason"
+        );
+    }
+    let reasoning = of("o3-mini");
+    assert!(reasoning.iter().any(|own| own == "reasoning_effort"));
+    assert!(
+        !reasoning.iter().any(|own| own == "logprobs"),
+        "{reasoning:?}"
+    );
+    assert!(
+        ask("?model=who-knows")
+            .with_status(400)
+            .text()
+            .contains("who-knows")
+    );
+    ask("").with_status(422);
+    let key = gateway.key(json!({}));
+    let path = "/utils/supported_openai_params?model=listed";
+    gateway.client(&key.secret).get(path).with_status(401);
+}

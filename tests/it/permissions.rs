@@ -113,6 +113,11 @@ const MATRIX: &[(&str, &str, &str)] = &[
     ("GET", "/health", "Y Y Y Y Y Y Y 1 1 1 1 1"),
     ("GET", "/health/backlog", "Y Y Y 1 1 1 1 1 1 1 1 1"),
     ("GET", "/test", "Y Y Y Y Y Y Y Y Y Y Y Y"),
+    (
+        "GET",
+        "/utils/supported_openai_params",
+        "Y Y Y 1 1 1 1 1 1 1 1 1",
+    ),
 ];
 
 /// One caller of each kind, in the matrix's order.

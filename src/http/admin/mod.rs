@@ -7,6 +7,7 @@ mod models;
 mod spend_calculate;
 mod spend_logs;
 mod spend_logs_page;
+mod supported_params;
 mod token_counter;
 
 use super::about::Tag;
@@ -69,4 +70,15 @@ pub const ROUTES: &[Route] = &[
     .about(Tag::Utils, "Counts the tokens of a prompt for a model.")
     .body::<token_counter::TokenCountRequest>()
     .answers::<token_counter::TokenCountResponse>(),
+    Route::get(
+        "/utils/supported_openai_params",
+        Permission::Administration,
+        |permission| guarded(permission, supported_params::supported),
+    )
+    .about(
+        Tag::Utils,
+        "Lists OpenAI's parameters that a model's provider takes.",
+    )
+    .query::<supported_params::SupportedParamsQuery>()
+    .answers::<supported_params::SupportedParams>(),
 ];

@@ -2,10 +2,12 @@
 
 use serde_json::Value as Json;
 
+use super::RoutingTable;
 use crate::catalog::ModelEntry as CatalogEntry;
 use crate::config::{Config, ModelEntry};
 use crate::providers;
 use crate::providers::parameters::{Model, Plan, Settings};
+use crate::router::price_list::listed;
 
 /// Fields that a request decides alone.
 const NO_DEFAULT: [&str; 4] = ["model", "messages", "stream", "stream_options"];
@@ -13,15 +15,11 @@ const NO_DEFAULT: [&str; 4] = ["model", "messages", "stream", "stream_options"];
 /// Compiles the plan of an entry; `row` is the catalogue's row of its model.
 pub fn compile(config: &Config, entry: &ModelEntry, row: Option<&CatalogEntry>) -> Plan {
     let params = &entry.litellm_params;
-    let flag = |name| row.and_then(|row| row.flag(name));
     let model = Model {
         name: &entry.upstream_model,
         base: entry.base_model(),
         hint: hint(&params.model),
-        is_known: row.is_some(),
-        reasons: flag("supports_reasoning") == Some(true),
-        may_not_reason: flag("supports_none_reasoning_effort"),
-        calls_functions: flag("supports_function_calling") == Some(true),
+        ..known(row)
     };
     let settings = Settings {
         drop_params: params
@@ -33,6 +31,37 @@ pub fn compile(config: &Config, entry: &ModelEntry, row: Option<&CatalogEntry>) 
     };
     let provider = providers::or_generic(&entry.provider);
     Plan::compile(provider, &entry.provider, &model, settings)
+}
+
+/// What the catalogue's row says of a model.
+fn known<'a>(row: Option<&CatalogEntry>) -> Model<'a> {
+    let flag = |name| row.and_then(|row| row.flag(name));
+    Model {
+        is_known: row.is_some(),
+        reasons: flag("supports_reasoning") == Some(true),
+        may_not_reason: flag("supports_none_reasoning_effort"),
+        calls_functions: flag("supports_function_calling") == Some(true),
+        ..Model::default()
+    }
+}
+
+impl RoutingTable {
+    /// OpenAI's parameters that reach the provider: of a group's or an alias's first deployment, of any other name by the
+    /// catalogue; `None` when neither knows the name.
+    pub fn supported_params(&self, name: &str) -> Option<Vec<&'static str>> {
+        let of = |plan: &Plan| ["stream"].into_iter().chain(plan.supported()).collect();
+        if let Some(deployment) = self.first_deployment(name) {
+            return Some(of(&deployment.plan));
+        }
+        let row = listed(name)?;
+        let model = Model {
+            name: row.key,
+            ..known(Some(&row))
+        };
+        let provider = providers::or_generic(row.provider);
+        let plan = Plan::compile(provider, row.provider, &model, Settings::default());
+        Some(of(&plan))
+    }
 }
 
 /// Parameters written at the deployment; the fields of `extra_body` stand beside them.
