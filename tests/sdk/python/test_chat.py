@@ -46,7 +46,7 @@ def test_all_parameters_arrive_as_they_were_sent(client, simulator):
     sent = {
         "temperature": 0.1, "top_p": 0.30000000000000004, "seed": 9007199254740993, "stop": ["\n\n", "😀"],
         "logit_bias": {"50256": -100}, "max_completion_tokens": 17, "metadata": {"a": "b"}, "store": True, "user": "u-1",
-        "reasoning_effort": "low", "service_tier": "default",
+        "service_tier": "default", "store": True,
     }
     unknown = {"vendor_field": {"deep": [1, 2.50, None, {"": "\u0000"}]}, "another": 12345678901234567890}
     ask(client, **sent, extra_body=unknown)
@@ -55,6 +55,18 @@ def test_all_parameters_arrive_as_they_were_sent(client, simulator):
     body = request["body"]
     assert {name: body[name] for name in [*sent, *unknown]} == sent | unknown
     assert set(body) == {"model", "messages", *sent, *unknown}
+
+
+def test_a_parameter_that_the_model_does_not_know(client, simulator):
+    simulator.requests()
+    with pytest.raises(openai.BadRequestError, match="reasoning_effort"):
+        ask(client, reasoning_effort="low")
+    assert simulator.requests() == []
+    ask(client, reasoning_effort="low", extra_body={"drop_params": True})
+    ask(client, reasoning_effort="low", extra_body={"allowed_openai_params": ["reasoning_effort"]})
+    bodies = [request["body"] for request in simulator.requests()]
+    assert [body.get("reasoning_effort") for body in bodies] == [None, "low"]
+    assert all(set(body) <= {"model", "messages", "reasoning_effort"} for body in bodies)
 
 
 def test_tools(client, simulator):
