@@ -46,6 +46,7 @@ mod pass_through;
 mod paths;
 mod permissions;
 mod prices;
+mod proofs;
 mod retries;
 mod root_path;
 mod secrecy;

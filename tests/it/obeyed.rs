@@ -275,8 +275,12 @@ fn addresses_of_callers_may_be_allowed() {
     let (ours, theirs) = (Simulator::start(), Simulator::start());
     let config = || Config::single(&ours, "m").general("allow_client_side_credentials", true);
     let hosts = json!([theirs.address().to_string(), "127.0.0.1"]);
+    let pattern = json!(["api_key", {"api_base": "http://127\\.0\\.0\\.1:\\d+/v1"}]);
+    let by_pattern =
+        Config::single(&ours, "m").general("configurable_clientside_auth_params", pattern);
     for (config, status) in [
         (config(), 400),
+        (by_pattern, 200),
         (
             config().litellm("user_url_allowed_hosts", hosts.clone()),
             200,
