@@ -1,4 +1,23 @@
 //! The embedded text, read once.
+//!
+//! Rules for parameters are explained at [`Rule`]. The last column's words:
+//!
+//! | word | the provider |
+//! |---|---|
+//! | `alias=x` | has this prefix, too |
+//! | `host=x` | has this host, too, and its key may go there |
+//! | `base=x>y` | is at y where somebody writes an address that ends in x |
+//! | `whole=x` | is called at an address that holds x as it is |
+//! | `header=X:Y` | gets the header X from the variable Y |
+//! | `model=x` | has models that begin with x, or `clarifai`'s pages |
+//! | `dedicated` | gives deployments of eight letters and digits a host each |
+//! | `openai` | is OpenAI, or speaks for it |
+//! | `azure_ai` | is Azure AI Foundry |
+//! | `developer`, `cache_control` | knows that role, these marks |
+//! | `flatten`, `nonull`, `name=tool` | wants content as text, no null fields, names on tool messages alone |
+//! | `reasoning` | answers with `reasoning` for `reasoning_content` |
+//! | `strip=x` | does not take what is at x |
+//! | `body=x:y` | gets the field x with the JSON y |
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -196,5 +215,7 @@ fn read_quirk(provider: &mut Provider, quirk: &'static str) -> Result<(), Wrong>
     Ok(())
 }
 
+#[cfg(test)]
+mod docs;
 #[cfg(test)]
 mod tests;

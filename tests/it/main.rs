@@ -47,6 +47,7 @@ mod paths;
 mod permissions;
 mod prices;
 mod proofs;
+mod providers;
 mod readme;
 mod retries;
 mod root_path;

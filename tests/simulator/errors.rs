@@ -44,7 +44,7 @@ impl Refusal {
         }
     }
 
-    fn invalid(status: u16, message: &str, param: Option<&str>, code: Option<&str>) -> Self {
+    pub fn invalid(status: u16, message: &str, param: Option<&str>, code: Option<&str>) -> Self {
         Self::new(status, message, "invalid_request_error", param, code)
     }
 }

@@ -23,6 +23,7 @@ mod json;
 mod logprobs;
 mod message;
 mod plan;
+mod providers;
 mod record;
 mod request;
 mod script;
@@ -44,6 +45,8 @@ pub use behaviour::{
 };
 #[allow(unused_imports, reason = "as above")]
 pub use clock::sleep_until;
+#[allow(unused_imports, reason = "as above")]
+pub use providers::{ProviderRow, provider_rows};
 #[allow(unused_imports, reason = "as above")]
 pub use record::{Hangup, Recorded};
 pub use server::Simulator;

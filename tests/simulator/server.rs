@@ -107,6 +107,11 @@ impl Simulator {
         self.shared.expect_key(key.map(str::to_owned));
     }
 
+    /// Is every provider of [`provider_rows`](super::provider_rows), each below a path that begins with its name.
+    pub fn be_every_provider(&self) {
+        self.shared.be_every_provider();
+    }
+
     /// Whether requests are kept (as at the start). Hang-ups always are.
     pub fn record(&self, on: bool) {
         self.shared.recording.store(on, Ordering::Relaxed);

@@ -11,7 +11,7 @@ use super::ids::Stamp;
 use super::record::{Records, lock};
 use super::request::{self, Ask, Kind, RequestHead};
 use super::script::Script;
-use super::{Behaviour, plan};
+use super::{Behaviour, plan, providers};
 
 /// Answers kept for request bodies that come again and again, as those of a load test do.
 const REMEMBERED: usize = 8;
@@ -35,6 +35,7 @@ pub struct Shared {
 #[derive(Default)]
 struct Settings {
     key: Option<String>,
+    is_every_provider: bool,
     by_default: Arc<Behaviour>,
     models: HashMap<String, Rule>,
     remembered: VecDeque<(Kind, Vec<u8>, Arc<Planned>)>,
@@ -100,6 +101,10 @@ impl Shared {
         self.change(|settings| settings.key = key);
     }
 
+    pub fn be_every_provider(&self) {
+        self.change(|settings| settings.is_every_provider = true);
+    }
+
     fn change(&self, change: impl FnOnce(&mut Settings)) {
         let mut settings = lock(&self.settings);
         change(&mut settings);
@@ -145,6 +150,9 @@ impl Shared {
         }
         let (remembered, version) = {
             let settings = lock(&self.settings);
+            if settings.is_every_provider {
+                providers::check(head, body)?;
+            }
             let bearer = head
                 .authorization
                 .as_deref()
@@ -235,7 +243,8 @@ impl Shared {
 
 /// Without the query.
 fn path_of(head: &RequestHead) -> &str {
-    head.path.split('?').next().unwrap_or_default()
+    let path = head.path.split('?').next().unwrap_or_default();
+    path.strip_suffix('/').unwrap_or(path)
 }
 
 // === impl InFlight ===
