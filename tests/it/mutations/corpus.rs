@@ -73,6 +73,15 @@ pub fn requests(key: &str, other: &str) -> Vec<Request> {
         Request::get("/key/aliases"),
         post("/key/delete", &json!({"keys": [other]})),
         Request::get("/spend/logs?start_date=2026-01-01&end_date=2026-02-01&summarize=false"),
+        post(
+            "/spend/calculate",
+            &json!({"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi 🚂"}]}),
+        ),
+        post(
+            "/utils/token_counter?call_endpoint=false",
+            &json!({"model": "m", "messages": [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}]}),
+        ),
+        Request::get("/utils/supported_openai_params?model=gpt-4o"),
         Request::get("/health/readiness/details"),
     ]
 }
