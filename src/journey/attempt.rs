@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use actix_web::http::header::HeaderMap;
 use bytes::{Bytes, BytesMut};
 
+use super::azure_login::LoginError;
 use super::charge::{Charge, Told};
 use super::headers::to_server;
 use super::mocked;
@@ -16,6 +17,7 @@ use crate::protocol::openai::stream::{StreamEditor, StreamFault, StreamForm};
 use crate::protocol::openai::usage::parse_usage;
 use crate::protocol::openai_completions::as_chat;
 use crate::protocol::openai_embeddings;
+use crate::providers::Entra;
 use crate::providers::parameters::Unsupported;
 use crate::router::Deployment;
 use crate::types::{Operation, Pieces};
@@ -72,7 +74,8 @@ impl Failed {
             .as_millis() as i64;
         let mut failure = classify(&deployment.provider, upstream, now);
         let headers_sent = deployment.headers.iter().map(|(_, value)| value);
-        for secret in deployment.api_key.iter().chain(headers_sent) {
+        let logins = deployment.entra.iter().map(Entra::secret);
+        for secret in deployment.api_key.iter().chain(headers_sent).chain(logins) {
             failure.redact(secret.expose());
         }
         Self {
@@ -135,15 +138,25 @@ pub async fn attempt(
                 let why = format!("it has no {}", operation.path());
                 fail(&Upstream::NotServed { why: &why })
             };
+            let (mut authorization, mut limit) = (None, limit);
+            if let Some(login) = worker.login(charge.deployment_index(), &deployment) {
+                let token = login.authorization(limit).await;
+                authorization = Some(token.map_err(|why| no_token(&deployment, &why))?);
+                limit = limit.saturating_sub(began.elapsed());
+            }
+            let authorization = authorization.as_ref();
             match with_access {
                 Some(own) => {
                     let (client, endpoint) = own.ok_or_else(not_served)?;
-                    client.call(&endpoint, &body, limit).await
+                    client.call(&endpoint, &body, authorization, limit).await
                 }
                 None => {
                     let endpoint = worker.endpoint(charge.deployment_index(), operation);
                     let endpoint = endpoint.ok_or_else(not_served)?;
-                    worker.client.call(endpoint, &body, limit).await
+                    worker
+                        .client
+                        .call(endpoint, &body, authorization, limit)
+                        .await
                 }
             }
         }
@@ -386,6 +399,16 @@ async fn first_content(
             return Err(fail(&Upstream::Cut));
         }
     }
+}
+
+/// Nothing was sent: there is no token to send it with.
+pub fn no_token(deployment: &Deployment, why: &LoginError) -> Failed {
+    let why = why.to_string();
+    Failed::of(
+        deployment,
+        &Upstream::NoToken { why: &why },
+        HeaderMap::new(),
+    )
 }
 
 /// A call without the head of an answer, as the classifier knows it.

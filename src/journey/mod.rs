@@ -8,6 +8,7 @@ mod admission;
 mod answer_prices;
 mod asked;
 mod attempt;
+mod azure_login;
 mod buffers;
 mod charge;
 mod cost_headers;

@@ -6,7 +6,7 @@ use actix_web::http::header::HeaderMap;
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 
-use super::attempt::{Failed, call_failure, read_failure, waits};
+use super::attempt::{Failed, call_failure, no_token, read_failure, waits};
 use super::worker::Worker;
 use crate::policy::upstream_error::{ConnectProblem, Failure, Upstream};
 use crate::protocol;
@@ -89,9 +89,16 @@ async fn ask(
     let body = question
         .upstream_body(&deployment.model_json, &deployment.plan)
         .map_err(|unsupported| Failed::unsupported(&unsupported))?;
+    let authorization = match worker.login(index, deployment) {
+        None => None,
+        Some(login) => {
+            let token = login.authorization(limit).await;
+            Some(token.map_err(|why| no_token(deployment, &why))?)
+        }
+    };
     let mut answer = worker
         .client
-        .call(endpoint, &body, limit)
+        .call(endpoint, &body, authorization.as_ref(), limit)
         .await
         .map_err(|error| fail(&call_failure(&error, began), HeaderMap::new()))?;
     let headers = answer.headers().clone();

@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 
 use super::answer_prices::AnswerPrices;
 use super::asked::Rules;
+use super::azure_login::{Login, logins};
 use super::buffers::Buffers;
 use super::headers::prepared;
 use crate::auth::{Caller, Changes, Directory};
@@ -70,6 +71,8 @@ pub struct Worker {
     table: Arc<RoutingTable>,
     /// One a deployment and operation; `None`: it cannot be called so.
     endpoints: Vec<[Option<Endpoint>; Operation::ALL.len()]>,
+    /// One a deployment; `None`: it needs no token, or can have none.
+    logins: Vec<Option<Rc<Login>>>,
     /// Made at the first call: a deployment serves one or two operations, and each has a dozen series.
     metrics: Vec<[OnceCell<DeploymentMetrics>; Operation::ALL.len()]>,
     headers: Vec<Vec<(HeaderName, HeaderValue)>>,
@@ -93,6 +96,7 @@ impl Worker {
         };
         Rc::new(Self {
             endpoints: table.deployments.iter().map(endpoints).collect(),
+            logins: logins(&table.deployments, &client),
             metrics: table
                 .deployments
                 .iter()
@@ -122,6 +126,12 @@ impl Worker {
     /// Where a deployment serves an operation.
     pub fn endpoint(&self, index: u32, operation: Operation) -> Option<&Endpoint> {
         self.endpoints.get(index as usize)?[operation.index()].as_ref()
+    }
+
+    /// Where the token comes from that a deployment is called with, if it is called with one.
+    pub fn login(&self, index: u32, deployment: &Deployment) -> Option<&Rc<Login>> {
+        deployment.entra.as_ref()?;
+        self.logins.get(index as usize)?.as_ref()
     }
 
     /// The address of a deployment that has a caller's access: made for one call. Where only public addresses may be reached,

@@ -89,7 +89,7 @@ impl Form<'_> {
             let version = (version != "v1").then_some("preview");
             return self.asked(format!("{root}{V1}{}", self.path), version);
         }
-        let deployment = encoded(self.deployment);
+        let deployment = escaped(self.deployment);
         let address = if host == "gateway.ai.cloudflare.com" {
             format!("{root}/{deployment}{}", self.path)
         } else {
@@ -111,7 +111,7 @@ impl Form<'_> {
             }
             (None, Some(version)) => {
                 address.push_str("?api-version=");
-                address.push_str(&encoded(version));
+                address.push_str(&escaped(version));
             }
             (None, None) => {}
         }
@@ -119,8 +119,8 @@ impl Form<'_> {
     }
 }
 
-/// A name as part of a path or query.
-fn encoded(name: &str) -> String {
+/// A text as part of a path, a query or a form.
+pub fn escaped(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
     for byte in name.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

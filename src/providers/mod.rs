@@ -13,6 +13,7 @@
 
 mod address;
 mod azure;
+mod entra;
 mod origin;
 pub mod parameters;
 mod provider;
@@ -21,6 +22,7 @@ mod table;
 mod url;
 
 pub use address::{Address, AddressError, Given};
+pub use entra::{Application, Entra, Grant, GrantError, bearer};
 pub use provider::{AuthWay, MessageRules, Protocol, Provider};
 pub use resolve::{ProviderError, Target, resolve};
 pub use table::{all, find, or_generic};

@@ -44,6 +44,10 @@ impl Origin {
         self.is_tls && self.port == 443
     }
 
+    pub fn is_tls(&self) -> bool {
+        self.is_tls
+    }
+
     pub fn is_loopback(&self) -> bool {
         matches!(self.host.as_str(), "localhost" | "127.0.0.1" | "[::1]")
     }

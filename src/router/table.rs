@@ -15,7 +15,7 @@ use crate::policy::strategies::{Member, StrategyName};
 use crate::protocol::json;
 use crate::protocol::mock::Mock;
 use crate::providers::parameters::Plan;
-use crate::providers::{self, Provider};
+use crate::providers::{self, Entra, Provider};
 use crate::types::{DeploymentId, NanoUsd, Operation, Secret};
 
 /// LiteLLM's time limit for a chat call that sets none.
@@ -42,6 +42,8 @@ pub struct Deployment {
     /// Without a slash at the end.
     pub api_base: Arc<str>,
     pub api_key: Option<Secret>,
+    /// What proves who calls at Azure where there is no key.
+    pub entra: Option<Entra>,
     /// Azure's, if the configuration gives one.
     pub api_version: Option<Arc<str>>,
     /// Where each operation is called, by [`Operation::index`]; `None`: the provider does not serve it.
@@ -146,13 +148,16 @@ impl Deployment {
             deployment.urls =
                 Operation::ALL.map(|operation| provider.url(operation, base, &self.model, version));
             deployment.api_key = None;
+            deployment.entra = None;
             deployment.own_headers.clear();
         }
         if let Some(key) = &access.api_key {
             deployment.api_key = Some(key.clone());
+            deployment.entra = None;
         }
         let key = deployment.api_key.as_ref();
-        let auth = auth_headers(provider, &deployment.api_base, key);
+        let entra = deployment.entra.as_ref();
+        let auth = auth_headers(provider, &deployment.api_base, key, entra);
         // The caller's key counts, also where the configuration sends one of ours by a header.
         let is_auth = |name: &str| auth.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
         let mut own = std::mem::take(&mut deployment.own_headers);
@@ -468,7 +473,8 @@ fn deployment(config: &Config, entry: &ModelEntry, tariff: Arc<Tariff>, plan: Pl
         provider.url(operation, &entry.api_base, &entry.upstream_model, version)
     };
     let mock = mock(config, entry);
-    let auth = auth_headers(provider, &entry.api_base, entry.api_key.as_ref());
+    let (key, entra) = (entry.api_key.as_ref(), entry.entra.as_ref());
+    let auth = auth_headers(provider, &entry.api_base, key, entra);
     let own_headers = own_headers(entry);
     Deployment {
         id: entry.id.clone(),
@@ -482,6 +488,7 @@ fn deployment(config: &Config, entry: &ModelEntry, tariff: Arc<Tariff>, plan: Pl
         texts_by_chat: texts_by_chat(entry, provider),
         api_base: entry.api_base.as_str().into(),
         api_key: entry.api_key.clone(),
+        entra: entry.entra.clone(),
         api_version: params.api_version.as_deref().map(Arc::from),
         urls: Operation::ALL.map(|operation| url(operation).filter(|_| mock.is_none())),
         plan,
@@ -528,9 +535,18 @@ fn own_headers(entry: &ModelEntry) -> Vec<(String, Secret)> {
         .collect()
 }
 
-/// The headers that carry a key to a provider's address.
-fn auth_headers(provider: &Provider, base: &str, key: Option<&Secret>) -> Vec<(String, Secret)> {
-    let headers = key.map_or_else(Vec::new, |key| provider.auth_headers(base, key));
+/// The headers that carry a key, or a token that is given, to a provider's address.
+fn auth_headers(
+    provider: &Provider,
+    base: &str,
+    key: Option<&Secret>,
+    entra: Option<&Entra>,
+) -> Vec<(String, Secret)> {
+    let headers = match (key, entra) {
+        (Some(key), _) => provider.auth_headers(base, key),
+        (None, Some(Entra::Token(token))) => vec![("authorization", providers::bearer(token))],
+        (None, Some(Entra::Application(_)) | None) => Vec::new(),
+    };
     headers
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))

@@ -23,7 +23,8 @@ const LIFETIME: Duration = Duration::from_secs(15 * 60);
 /// LiteLLM's connect timeout.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// One a worker thread.
+/// One a worker thread; clones are the same one.
+#[derive(Clone)]
 pub struct Client {
     client: awc::Client,
     opened: Rc<Cell<u64>>,
@@ -126,7 +127,7 @@ impl Client {
         })
     }
 
-    /// Sends a request and waits for the head of its answer, `head_timeout` at most.
+    /// Sends a request and waits for the head of its answer, `head_timeout` at most. `authorization` is of this call alone.
     ///
     /// A connection that was kept from an earlier request may have been closed by the other side meanwhile. When it dies
     /// before the first byte of an answer, and no new connection was made, the request is sent once more, silently.
@@ -134,13 +135,21 @@ impl Client {
         &self,
         endpoint: &Endpoint,
         body: &Pieces,
+        authorization: Option<&header::HeaderValue>,
         head_timeout: Duration,
     ) -> Result<Answer, CallError> {
         let deadline = tokio::time::Instant::now() + head_timeout;
         let mut resend = true;
         loop {
             let opened = self.opened.get();
-            let sending = endpoint.request.send_body(Body::from(body.clone()));
+            let body = Body::from(body.clone());
+            let sending = match authorization {
+                None => endpoint.request.send_body(body),
+                Some(value) => endpoint
+                    .request
+                    .extra_header((header::AUTHORIZATION, value.clone()))
+                    .send_body(body),
+            };
             let outcome = tokio::time::timeout_at(deadline, sending)
                 .await
                 .map_err(|_| CallError::HeadTimeout)?;

@@ -8,6 +8,7 @@ mod simulator;
 
 mod architecture;
 mod asks;
+mod azure_login;
 mod bad_input;
 mod balancing;
 mod basics;

@@ -175,6 +175,16 @@ const PROOFS: &[(&str, &[&str], &str)] = &[
     ),
     (
         "litellm_params",
+        &["azure_ad_token"],
+        "azure_login::a_token_takes_the_place_of_a_key",
+    ),
+    (
+        "litellm_params",
+        &["tenant_id", "client_id", "client_secret", "azure_scope"],
+        "azure_login::client_credentials_get_one_token_for_all",
+    ),
+    (
+        "litellm_params",
         REQUEST_PARAMETERS,
         "parameters::extra_body_and_parameters_are_defaults",
     ),

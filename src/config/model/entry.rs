@@ -6,9 +6,10 @@ use crate::config::fields::Place;
 use crate::config::read::Section;
 use crate::config::review::review;
 use crate::config::yaml::{Node, Value};
-use crate::providers::{self, Address, AddressError, Given, Protocol, ProviderError};
+use crate::providers::{self, Address, AddressError, Entra, Given, Protocol, ProviderError};
 use crate::types::{DeploymentId, Secret};
 
+use super::azure;
 use super::id;
 use super::info::{self, ModelInfo};
 use super::params::{self, LitellmParams};
@@ -28,6 +29,8 @@ pub struct ModelEntry {
     pub api_base: String,
     /// The key that goes there.
     pub api_key: Option<Secret>,
+    /// What proves who calls at Azure; there is no key then.
+    pub entra: Option<Entra>,
     /// Headers of the provider whose values the environment holds (OpenAI's organisation and project).
     pub env_headers: Vec<(&'static str, Secret)>,
     pub litellm_params: LitellmParams,
@@ -130,6 +133,7 @@ pub fn read(
         upstream_model,
         api_base,
         api_key,
+        entra,
         env_headers,
     } = target;
     let line = node.pos.line;
@@ -140,6 +144,7 @@ pub fn read(
         upstream_model,
         api_base,
         api_key,
+        entra,
         env_headers,
         litellm_params,
         model_info,
@@ -175,6 +180,7 @@ struct Target {
     upstream_model: String,
     api_base: String,
     api_key: Option<Secret>,
+    entra: Option<Entra>,
     env_headers: Vec<(&'static str, Secret)>,
 }
 
@@ -238,15 +244,24 @@ fn target(
     };
     match target.provider.address(&target.name, &target.model, given) {
         Ok(address) => {
+            let is_azure = target.provider.protocol == Protocol::Azure;
+            let entra = (is_azure && address.key.is_none())
+                .then(|| {
+                    // As for keys: the environment's go to the provider's own addresses only.
+                    let env = |name: &str| env(name).filter(|_| address.is_home);
+                    azure::entra(section, &params.azure, &env)
+                })
+                .flatten();
+            let has_access = address.key.is_some() || entra.is_some();
             let is_called = section.node.get("mock_response").is_none();
-            if is_called && address.key.is_none() && !target.provider.key_optional {
+            if is_called && !has_access && !target.provider.key_optional {
                 section.sink.note(
                     section.node.pos,
                     section.path.clone(),
                     without_key(&address),
                 );
             }
-            if target.provider.protocol == Protocol::Azure && params.api_version.is_none() {
+            if is_azure && params.api_version.is_none() {
                 params.api_version = env("AZURE_API_VERSION").filter(|version| !version.is_empty());
             }
             Some(Target {
@@ -254,6 +269,7 @@ fn target(
                 upstream_model: target.model,
                 api_base: address.base,
                 api_key: address.key,
+                entra,
                 env_headers: address.headers,
             })
         }
@@ -298,6 +314,7 @@ fn answered_here(params: &LitellmParams) -> Target {
         upstream_model,
         api_base: String::new(),
         api_key: None,
+        entra: None,
         env_headers: Vec::new(),
     }
 }

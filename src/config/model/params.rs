@@ -11,6 +11,7 @@ use crate::protocol::mock::Mock;
 use crate::providers::parameters::Path;
 use crate::types::Secret;
 
+use super::azure::{self, AzureParams};
 use super::clientside::{self, ClientsideParam};
 use super::price::{PriceField, read_all as read_prices};
 
@@ -28,6 +29,8 @@ pub struct LitellmParams {
     pub api_key: Option<Secret>,
     /// Azure's; when the entry says none, what the environment says.
     pub api_version: Option<String>,
+    /// What Azure takes in the place of a key; [`ModelEntry::entra`](super::ModelEntry) is what is used.
+    pub azure: AzureParams,
     /// Leave out parameters that the provider does not serve; when the entry says nothing, `litellm_settings` does.
     pub drop_params: Option<bool>,
     /// Left out in any case.
@@ -77,6 +80,7 @@ pub fn read(section: &Section<'_>) -> (LitellmParams, Vec<String>) {
         api_base: api_base.or(base_url),
         api_key: section.secret("api_key"),
         api_version: section.text("api_version"),
+        azure: azure::read(section),
         drop_params: section.flag("drop_params"),
         additional_drop_params: paths(section, "additional_drop_params"),
         allowed_openai_params: section.texts("allowed_openai_params"),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::*;
 use crate::types::DatabaseUrl;
 
+mod azure;
 mod callers;
 mod docs;
 mod examples;

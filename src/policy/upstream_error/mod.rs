@@ -42,6 +42,9 @@ pub enum Upstream<'a> {
     },
     /// The deployment cannot be asked for this, so that nothing was sent; `why` ends the sentence.
     NotServed { why: &'a str },
+    /// The deployment is called with a token, and there is none: nothing was sent. `why` ends a sentence about the token
+    /// endpoint.
+    NoToken { why: &'a str },
     /// No connection came about, so the upstream never saw the request.
     ConnectFailed(ConnectProblem),
     /// Nothing came for the time allowed.
@@ -219,6 +222,15 @@ pub fn classify(provider: &str, upstream: &Upstream<'_>, now: i64) -> Failure {
             ..own(
                 ErrorClass::BadRequestError,
                 &format!("This deployment cannot serve the request: {why}."),
+            )
+        },
+        Upstream::NoToken { why } => Failure {
+            retry: Retry::Elsewhere,
+            ..own(
+                ErrorClass::AuthenticationError,
+                &format!(
+                    "No token for this deployment could be got from Microsoft Entra ID: {why}."
+                ),
             )
         },
         Upstream::Unreadable { why } => own(

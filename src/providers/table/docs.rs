@@ -27,6 +27,9 @@ become `system`, and `cache_control` marks are taken out, for those who do not k
 
 **Azure.** `model: azure/<deployment>` with `api_base: https://<resource>.openai.azure.com`; `api_version` (or
 `AZURE_API_VERSION`) is a date, or `v1`, `preview`, `latest` for the addresses without one.
+Without a key, a token of Microsoft Entra ID is sent: `azure_ad_token` (`AZURE_AD_TOKEN`), or one that is got and renewed with
+`tenant_id`, `client_id`, `client_secret` (`AZURE_TENANT_ID`, `AZURE_CLIENT_ID`, `AZURE_CLIENT_SECRET`) for `azure_scope`
+(`AZURE_SCOPE`) from `AZURE_AUTHORITY_HOST`, by default `https://login.microsoftonline.com`.
 
 | prefix | provider | address | key | serves | does not serve |
 |---|---|---|---|---|---|
