@@ -16,7 +16,7 @@ use pointsman::protocol::openai::answer::AnswerSpans;
 use pointsman::protocol::openai::request::Request;
 use pointsman::protocol::openai::stream::{StreamEditor, StreamForm};
 use pointsman::protocol::openai_chat::REQUEST;
-use pointsman::router::{Begin, Control, End, Outcome, RoutingTable, Turn};
+use pointsman::router::{Begin, Control, End, Estimate, Outcome, RoutingTable, Turn};
 use pointsman::spend::journal::{JournalWriter, Opened, Syncer};
 use pointsman::store::{AnyConnection, FlushBatch, FlushItem, NameCache, queries};
 use pointsman::types::{
@@ -67,10 +67,12 @@ fn begin_to_ticket_and_end<const LEAST_BUSY: usize>(bencher: Bencher, deployment
     let begin = Begin {
         scopes,
         group: 0,
-        input_tokens: 30,
-        max_tokens: None,
-        choices: 1,
-        tier: None,
+        estimate: Estimate {
+            input_tokens: 30,
+            max_tokens: None,
+            choices: 1,
+            tier: None,
+        },
         user_budget_binds: false,
     };
     let begins = Turn {

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -14,12 +15,14 @@ use crate::limits::{Limited, Refusal};
 use crate::policy::client_access::{AccessDenied, ClientAccess};
 use crate::policy::{access, token_count};
 use crate::protocol::openai::request::{Request, RequestError};
-use crate::router::{Begin, Denied, Group, Ticket};
+use crate::router::{Begin, Denied, Estimate, Group, Ticket};
 
 /// An admitted call.
 pub struct Admitted {
     pub group: u32,
     pub ticket: Ticket,
+    /// What was asked for with it: an upper bound where budgets are strict.
+    pub estimate: Estimate,
     /// Guessed from bytes, or counted where the guess would have refused.
     pub input_tokens: u64,
 }
@@ -66,15 +69,17 @@ pub async fn admit(
     let mut begin = Begin {
         scopes,
         group,
-        input_tokens: if worker.shared.settings.strict_budgets {
-            // No text has more tokens than bytes: an upper bound, as strict budgets need.
-            request.bytes().len() as u64
-        } else {
-            input_tokens
+        estimate: Estimate {
+            input_tokens: if worker.shared.settings.strict_budgets {
+                // No text has more tokens than bytes: an upper bound, as strict budgets need.
+                request.bytes().len() as u64
+            } else {
+                input_tokens
+            },
+            max_tokens: request.max_tokens,
+            choices: request.choices,
+            tier: ServiceTier::named(request.service_tier()),
         },
-        max_tokens: request.max_tokens,
-        choices: request.choices,
-        tier: ServiceTier::named(request.service_tier()),
         user_budget_binds: principal.team.is_none(),
     };
     let mut answer = worker.port.begin(begin).await;
@@ -84,9 +89,9 @@ pub async fn admit(
     {
         // A guess may admit, it never refuses: count, and ask again.
         if let Some(counted) = count(worker, group, request).await
-            && counted < begin.input_tokens
+            && counted < begin.estimate.input_tokens
         {
-            begin.input_tokens = counted;
+            begin.estimate.input_tokens = counted;
             input_tokens = counted;
             answer = worker.port.begin(begin).await;
         }
@@ -95,6 +100,7 @@ pub async fn admit(
         Ok(ticket) => Ok(Admitted {
             group,
             ticket,
+            estimate: begin.estimate,
             input_tokens,
         }),
         Err(denied) => Err(failure(worker, group, denied)),
@@ -164,6 +170,10 @@ pub fn failure(worker: &Rc<Worker>, group: u32, denied: Denied) -> Failure {
                 slots,
             }
         }
+        Denied::Cooling { returns_in_ms } => Failure::Cooling {
+            group,
+            returns_in: Duration::from_millis(returns_in_ms),
+        },
         Denied::Exhausted => Failure::NoDeployment { group },
         Denied::Failed => Failure::ControlFailed,
     }

@@ -10,10 +10,11 @@ use super::worker::Worker;
 use crate::auth::Known;
 use crate::catalog::ServiceTier;
 use crate::limits::{HoldId, Settlement, Standing};
+use crate::policy::cooldown::Fault;
 use crate::policy::cost::{CallFacts, Cost, Units};
 use crate::policy::upstream_error::Failure;
 use crate::protocol::openai::usage::ParsedUsage;
-use crate::router::{Deployment, End, Lease, Outcome, Ticket};
+use crate::router::{Deployment, End, Estimate, Lease, Outcome, Ticket};
 use crate::spend::journal::{Appended, Opened};
 use crate::types::{CallStatus, LedgerId, NanoUsd, Operation, RowCost, SpendRow, Usage};
 
@@ -51,12 +52,14 @@ pub struct Charge {
     /// Requests and tokens of the group in this minute, if it has limits.
     pub group_used: Option<(u64, u64)>,
     input_tokens: u64,
-    /// The service tier asked for.
-    tier: Option<ServiceTier>,
+    /// What admission was asked for with.
+    pub estimate: Estimate,
     deployment: Arc<Deployment>,
     deployment_index: u32,
     lease: Option<Lease>,
     opened: Option<Appended>,
+    /// The deployment has failed this request before.
+    pub is_repeat: bool,
     /// Upstream calls beyond the first.
     pub retries: u16,
     first_token: Option<Duration>,
@@ -101,7 +104,7 @@ impl Charge {
         asked: Asked,
         group: u32,
         input_tokens: u64,
-        tier: Option<ServiceTier>,
+        estimate: Estimate,
         ticket: Ticket,
     ) -> Option<Self> {
         let deployment = as_asked(worker.deployment(ticket.lease.deployment)?, &asked);
@@ -121,11 +124,12 @@ impl Charge {
             standings: ticket.standings,
             group_used: ticket.group_used,
             input_tokens,
-            tier,
+            estimate,
             deployment,
             deployment_index: ticket.lease.deployment,
             lease: Some(ticket.lease),
             opened: None,
+            is_repeat: false,
             retries: 0,
             first_token: None,
             upstream_time: Duration::ZERO,
@@ -184,20 +188,27 @@ impl Charge {
         let Some(lease) = self.lease.take() else {
             return;
         };
-        let lease = Some((
-            lease,
-            Outcome::Failure {
-                status: failure.status,
-            },
-        ));
         let end = End {
             hold: None,
-            lease,
+            lease: Some((lease, Outcome::Failure(self.fault(failure)))),
             group: self.group,
             settlement: Settlement::default(),
             output_tokens: None,
         };
         self.worker.port.end(end);
+    }
+
+    /// What a failure tells about the deployment.
+    fn fault(&self, failure: &Failure) -> Fault {
+        Fault {
+            class: failure.class,
+            status: failure.status,
+            retry_after_ms: failure
+                .retry_after
+                .map(|wait| u32::try_from(wait.as_millis()).unwrap_or(u32::MAX)),
+            is_callers_limit: failure.by_our_clock && self.asked.is_hurried(&self.deployment),
+            is_repeat: self.is_repeat,
+        }
     }
 
     /// The first content of a stream has arrived.
@@ -247,9 +258,7 @@ impl Charge {
                 .failed(metrics, failure.status, failure.class.as_str());
         }
         let (usage, estimated, bill) = self.price(told, false);
-        let outcome = Outcome::Failure {
-            status: failure.status,
-        };
+        let outcome = Outcome::Failure(self.fault(failure));
         let class = Some(failure.class.as_str());
         self.settle(
             CallStatus::Failure,
@@ -317,7 +326,7 @@ impl Charge {
         let facts = CallFacts {
             tier: ServiceTier::billed(
                 told.service_tier.as_deref(),
-                self.tier.or(self.deployment.default_tier),
+                self.estimate.tier.or(self.deployment.default_tier),
             ),
             inference_in_us: parsed.inference_in_us,
             fast: parsed.fast,

@@ -32,6 +32,11 @@ pub enum Failure {
         deployment: Arc<str>,
         slots: u32,
     },
+    /// The group's deployments are all cooling down; the first of them returns so soon.
+    Cooling {
+        group: Arc<str>,
+        returns_in: Duration,
+    },
     /// The group has no deployment to call.
     NoDeployment { group: Arc<str> },
     /// Spend could not be journalled, so no call may begin.

@@ -13,7 +13,6 @@ use super::reply::{Incoming, Reply};
 use super::stream::EventStream;
 use super::worker::Worker;
 use crate::auth::Caller;
-use crate::catalog::ServiceTier;
 use crate::policy::retry::{Attempt, Decision, RetryPolicy, decide};
 use crate::protocol::openai::request::Request;
 use crate::protocol::{self, json};
@@ -44,6 +43,7 @@ pub async fn infer(
     let Admitted {
         group,
         ticket,
+        estimate,
         input_tokens,
     } = admitted;
     let charge = Charge::new(
@@ -53,7 +53,7 @@ pub async fn infer(
         asked,
         group,
         input_tokens,
-        ServiceTier::named(request.service_tier()),
+        estimate,
         ticket,
     );
     let charge = charge.ok_or_else(|| refused(Failure::ControlFailed, None))?;
@@ -77,6 +77,7 @@ async fn serve(mut charge: Charge, request: &Request<'_>) -> Result<Reply, Failu
     let name_json = asked_json.as_deref().unwrap_or(&group.name_json);
     let mut tried = Tried::default();
     loop {
+        charge.is_repeat = tried.holds(charge.deployment_index());
         tried.add(charge.deployment_index());
         charge.goes_upstream();
         let failed = match attempt(&mut charge, request, name_json).await {
@@ -117,6 +118,8 @@ async fn serve(mut charge: Charge, request: &Request<'_>) -> Result<Reply, Failu
         let next = Next {
             hold: charge.hold(),
             group: charge.group,
+            from: charge.group,
+            estimate: charge.estimate,
             tried: leave_out.deployments,
         };
         match worker.port.next(next).await {

@@ -64,6 +64,8 @@ struct Share {
 struct Hold {
     generation: u32,
     open: bool,
+    free: bool,
+    user_budget_binds: bool,
     tokens: u64,
     shares: [Share; MAX_SCOPES],
 }
@@ -252,11 +254,60 @@ impl Gatekeeper {
             *hold = Hold {
                 generation,
                 open: true,
+                free: ask.free,
+                user_budget_binds: ask.user_budget_binds,
                 tokens,
                 shares,
             };
         }
         Ok(HoldId { slot, generation })
+    }
+
+    /// Lets a call that was let in cost up to `hold`: it goes on in a dearer model group. What it holds grows in every scope or
+    /// in none, and never shrinks. A budget refuses as it does at [`Self::admit`], but for what this call holds of it already.
+    pub fn raise(&mut self, id: HoldId, hold: NanoUsd, now: u64) -> Result<(), Refusal> {
+        let Some(kept) = self
+            .holds
+            .get(id.slot as usize)
+            .filter(|kept| kept.open && kept.generation == id.generation)
+            .copied()
+        else {
+            return Ok(());
+        };
+        for share in kept.shares {
+            let Some(entity) = share
+                .entity
+                .and_then(|place| self.entities.get(place.0 as usize))
+            else {
+                continue;
+            };
+            let more = NanoUsd(hold.0.saturating_sub(share.held.0));
+            let is_bound = entity.kind != ScopeKind::User || kept.user_budget_binds;
+            let was_checked = !kept.free && (!self.strict || more.0 <= 0);
+            if is_bound && !was_checked {
+                entity
+                    .check_budget(more, self.strict)
+                    .map_err(|limited| entity.refusal(limited, now, self.window_ms))?;
+            }
+        }
+        let Some(open) = self.holds.get_mut(id.slot as usize) else {
+            return Ok(());
+        };
+        open.free = false;
+        for share in &mut open.shares {
+            let Some(entity) = share
+                .entity
+                .and_then(|place| self.entities.get_mut(place.0 as usize))
+            else {
+                continue;
+            };
+            let left = entity.uncommitted().unwrap_or(MOST_HELD);
+            let more = hold.0.min(MOST_HELD).saturating_sub(share.held.0);
+            let more = more.clamp(0, left.clamp(0, MOST_HELD));
+            entity.held.0 = entity.held.0.saturating_add(more);
+            share.held.0 += more;
+        }
+        Ok(())
     }
 
     fn check(&self, ask: &Ask, tokens: u64) -> Result<(), (&Entity, super::Limited)> {

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod client_access;
+pub mod cooldown;
 pub mod cost;
 pub mod duration;
 pub mod output_estimate;

@@ -11,7 +11,9 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::deployment::DeploymentState;
 use super::table::{Group, RoutingTable};
-use super::turn::{Answer, Begin, Denied, End, Lease, Next, Outcome, Ticket, Turn, TurnAnswer};
+use super::turn::{
+    Answer, Begin, Denied, End, Estimate, Lease, Next, Outcome, Ticket, Turn, TurnAnswer,
+};
 use crate::limits::{Ask, Gatekeeper, HoldId};
 use crate::policy::cost::Expected;
 use crate::policy::output_estimate::OutputEstimate;
@@ -89,7 +91,7 @@ impl Control {
         answer.nexts.reserve_exact(turn.nexts.len());
         for next in &turn.nexts {
             answer.nexts.push(
-                self.contained(|control| control.next(next))
+                self.contained(|control| control.next(next, now))
                     .unwrap_or(Err(Denied::Failed)),
             );
         }
@@ -129,13 +131,14 @@ impl Control {
         {
             return Err(Denied::Crowded { limit });
         }
-        let (hold, free) = self.hold_for(begin, group);
+        let estimate = &begin.estimate;
+        let (hold, free) = self.hold_for(begin.group, group, estimate);
         let ask = Ask {
             scopes: begin.scopes,
-            input_tokens: begin.input_tokens,
-            output_tokens: begin
+            input_tokens: estimate.input_tokens,
+            output_tokens: estimate
                 .max_tokens
-                .map(|most| most.saturating_mul(begin.choices)),
+                .map(|most| most.saturating_mul(estimate.choices)),
             hold,
             free,
             user_budget_binds: begin.user_budget_binds,
@@ -188,24 +191,21 @@ impl Control {
     }
 
     /// Money to hold at the group's dearest prices, and whether the group is known to cost nothing.
-    fn hold_for(&self, begin: &Begin, group: &Group) -> (NanoUsd, bool) {
-        let output = self
-            .groups
-            .get(begin.group as usize)
-            .map(|state| &state.output);
+    fn hold_for(&self, index: u32, group: &Group, estimate: &Estimate) -> (NanoUsd, bool) {
+        let output = self.groups.get(index as usize).map(|state| &state.output);
         let is_strict = self.gatekeeper.borrow().is_strict();
         let each = if is_strict {
             let most = group.max_output_tokens;
-            begin.max_tokens.map_or(most, |asked| asked.min(most))
+            estimate.max_tokens.map_or(most, |asked| asked.min(most))
         } else {
             output
-                .map_or(0, |output| output.expected(begin.max_tokens))
+                .map_or(0, |output| output.expected(estimate.max_tokens))
                 .min(group.max_output_tokens)
         };
         let expected = Expected {
-            tier: begin.tier,
-            input_tokens: begin.input_tokens,
-            output_tokens: each.saturating_mul(begin.choices),
+            tier: estimate.tier,
+            input_tokens: estimate.input_tokens,
+            output_tokens: each.saturating_mul(estimate.choices),
         };
         (group.hold(&expected, is_strict), group.is_free)
     }
@@ -262,15 +262,32 @@ impl Control {
         }
     }
 
-    fn next(&mut self, next: &Next) -> Answer {
-        let lease = self.dispatch(next.group, &next.tried)?;
-        Ok(Ticket {
+    fn next(&mut self, next: &Next, now: u64) -> Answer {
+        let ticket = |lease, held, group_used| Ticket {
             hold: next.hold,
             lease,
-            held: NanoUsd(0),
-            group_used: None,
+            held,
+            group_used,
             standings: [None; 3],
-        })
+        };
+        if next.group == next.from {
+            let lease = self.dispatch(next.group, &next.tried)?;
+            return Ok(ticket(lease, NanoUsd(0), None));
+        }
+        let Some(group) = self.table.groups.get(next.group as usize) else {
+            return Err(Denied::Exhausted);
+        };
+        let (hold, free) = self.hold_for(next.group, group, &next.estimate);
+        // What was added stays when no deployment is free: the request may fall back further, and settles all at once.
+        if !free {
+            self.gatekeeper
+                .borrow_mut()
+                .raise(next.hold, hold, now)
+                .map_err(Denied::Refused)?;
+        }
+        let lease = self.dispatch(next.group, &next.tried)?;
+        let used = self.use_group(next.group, now);
+        Ok(ticket(lease, hold, used))
     }
 
     fn end(&mut self, end: &End, now: u64) {
@@ -317,6 +334,7 @@ fn wall_clock_ms() -> i64 {
 mod tests {
     use super::*;
     use crate::config::Config;
+    use crate::policy::cooldown::Fault;
 
     fn control(entry: &str, count: usize, strategy: &str) -> Control {
         let entries: String = (0..count)
@@ -329,14 +347,18 @@ mod tests {
         Control::new(table, Rc::new(RefCell::new(Gatekeeper::new(60_000, false))))
     }
 
+    const ESTIMATE: Estimate = Estimate {
+        input_tokens: 1,
+        max_tokens: None,
+        choices: 1,
+        tier: None,
+    };
+
     fn begin() -> Begin {
         Begin {
             scopes: [None; 3],
             group: 0,
-            input_tokens: 1,
-            max_tokens: None,
-            choices: 1,
-            tier: None,
+            estimate: ESTIMATE,
             user_budget_binds: true,
         }
     }
@@ -404,12 +426,14 @@ mod tests {
             tried[0] = ticket.lease.deployment;
             let report = End {
                 hold: None,
-                lease: Some((ticket.lease, Outcome::Failure { status: 500 })),
+                lease: Some((ticket.lease, Outcome::Failure(Fault::of_status(500)))),
                 ..end(ticket)
             };
             let next = Next {
                 hold: ticket.hold,
                 group: 0,
+                from: 0,
+                estimate: ESTIMATE,
                 tried,
             };
             let turn = Turn {

@@ -92,9 +92,12 @@ impl DeploymentState {
                     mean(&mut self.first_token_ms, first);
                 }
             }
-            Outcome::Failure { status } => {
+            Outcome::Failure(fault) => {
                 self.failures += 1;
-                self.last_error = Some(LastError { status, at: now });
+                self.last_error = Some(LastError {
+                    status: fault.status,
+                    at: now,
+                });
             }
             Outcome::Neutral => {}
         }
@@ -116,6 +119,7 @@ fn mean(kept: &mut Option<f32>, newest: f32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::cooldown::Fault;
 
     #[test]
     fn slots_are_given_and_taken_back_once() {
@@ -128,7 +132,7 @@ mod tests {
         };
         assert!(!state.report(stale, Outcome::Neutral, 0));
         assert!(state.is_full());
-        assert!(state.report(lease, Outcome::Failure { status: 500 }, 7));
+        assert!(state.report(lease, Outcome::Failure(Fault::of_status(500)), 7));
         assert_eq!(state.last_error, Some(LastError { status: 500, at: 7 }));
         assert!(!state.is_full());
     }

@@ -22,5 +22,6 @@ pub use price_list::Priced;
 pub use start::{ControlHandle, start};
 pub use table::{Deployment, Gauges, Group, RoutingTable};
 pub use turn::{
-    Answer, Begin, Denied, End, Lease, MAX_ATTEMPTS, Next, Outcome, Ticket, Turn, TurnAnswer,
+    Answer, Begin, Denied, End, Estimate, Lease, MAX_ATTEMPTS, Next, Outcome, Ticket, Turn,
+    TurnAnswer,
 };

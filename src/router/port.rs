@@ -48,7 +48,7 @@ impl Port {
             gathering.begin_waiters.push(tell);
         }
         self.wake.notify_one();
-        self.wait(told, begin.group).await
+        self.wait(told, begin.group, Opens::Hold).await
     }
 
     /// Reports a failure and asks for another deployment.
@@ -60,14 +60,15 @@ impl Port {
             gathering.next_waiters.push(tell);
         }
         self.wake.notify_one();
-        self.wait(told, next.group).await
+        self.wait(told, next.group, Opens::LeaseOnly).await
     }
 
-    async fn wait(&self, told: oneshot::Receiver<Answer>, group: u32) -> Answer {
+    async fn wait(&self, told: oneshot::Receiver<Answer>, group: u32, opens: Opens) -> Answer {
         let mut waiting = Waiting {
             port: self,
             told,
             group,
+            opens,
         };
         (&mut waiting.told).await.unwrap_or(Err(Denied::Failed))
     }
@@ -94,13 +95,13 @@ impl Port {
                 }
                 let turn = Arc::new(turn);
                 let mut answer = ask(&control, &turn).await;
-                // The request's own guard still holds the hold; the new lease must not be lost with its waiter.
-                for (waiter, answer) in next_waiters.drain(..).zip(answer.nexts.drain(..)) {
-                    self.deliver(waiter, answer, 0);
+                let nexts = next_waiters.drain(..).zip(answer.nexts.drain(..));
+                for ((waiter, answer), next) in nexts.zip(&turn.nexts) {
+                    self.deliver(waiter, answer, next.group, Opens::LeaseOnly);
                 }
                 let begins = begin_waiters.drain(..).zip(answer.begins.drain(..));
                 for ((waiter, answer), begin) in begins.zip(&turn.begins) {
-                    self.deliver(waiter, answer, begin.group);
+                    self.deliver(waiter, answer, begin.group, Opens::Hold);
                 }
                 // What was allocated serves again, unless the control thread still looks at it.
                 if let Ok(mut turn) = Arc::try_unwrap(turn) {
@@ -116,15 +117,15 @@ impl Port {
     }
 
     /// Hands an answer to its waiter; gives the ticket back when nobody waits any more.
-    fn deliver(&self, waiter: Waiter, answer: Answer, group: u32) {
+    fn deliver(&self, waiter: Waiter, answer: Answer, group: u32, opens: Opens) {
         if let Err(Ok(ticket)) = waiter.send(answer) {
-            self.give_back(ticket, group);
+            self.give_back(ticket, group, opens);
         }
     }
 
-    fn give_back(&self, ticket: Ticket, group: u32) {
+    fn give_back(&self, ticket: Ticket, group: u32, opens: Opens) {
         self.end(End {
-            hold: Some(ticket.hold),
+            hold: matches!(opens, Opens::Hold).then_some(ticket.hold),
             lease: Some((ticket.lease, Outcome::Neutral)),
             group,
             settlement: Default::default(),
@@ -133,18 +134,27 @@ impl Port {
     }
 }
 
+/// What a ticket opens, and so what goes back with one that nobody takes.
+#[derive(Clone, Copy)]
+enum Opens {
+    Hold,
+    /// The hold is that of an earlier ticket: whoever has that one settles it.
+    LeaseOnly,
+}
+
 /// Somebody who waits for an answer. The wait may be given up when the answer has been sent and not yet taken (its client left
 /// in the same turn): then the ticket goes back from here.
 struct Waiting<'a> {
     port: &'a Port,
     told: oneshot::Receiver<Answer>,
     group: u32,
+    opens: Opens,
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         if let Ok(Ok(ticket)) = self.told.try_recv() {
-            self.port.give_back(ticket, self.group);
+            self.port.give_back(ticket, self.group, self.opens);
         }
     }
 }

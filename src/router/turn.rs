@@ -4,14 +4,11 @@ use actix::Message;
 
 use crate::catalog::ServiceTier;
 use crate::limits::{EntityIx, HoldId, Refusal, Settlement, Standing};
+use crate::policy::cooldown::Fault;
 
-/// Asks for admission and a deployment.
-#[derive(Clone, Copy, Debug)]
-pub struct Begin {
-    /// Key, user, team.
-    pub scopes: [Option<EntityIx>; 3],
-    /// Index of the model group in the routing table.
-    pub group: u32,
+/// What a request is expected to use: tells what it may cost in any group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Estimate {
     /// Guessed or counted.
     pub input_tokens: u64,
     /// The request's own `max_tokens`.
@@ -20,6 +17,16 @@ pub struct Begin {
     pub choices: u64,
     /// The service tier asked for, when the request names one.
     pub tier: Option<ServiceTier>,
+}
+
+/// Asks for admission and a deployment.
+#[derive(Clone, Copy, Debug)]
+pub struct Begin {
+    /// Key, user, team.
+    pub scopes: [Option<EntityIx>; 3],
+    /// Index of the model group in the routing table.
+    pub group: u32,
+    pub estimate: Estimate,
     pub user_budget_binds: bool,
 }
 
@@ -27,8 +34,13 @@ pub struct Begin {
 #[derive(Clone, Copy, Debug)]
 pub struct Next {
     pub hold: HoldId,
+    /// The group whose deployments may take the call.
     pub group: u32,
-    /// Deployments to leave out because they failed this request; unused places hold `u32::MAX`.
+    /// The group of the attempt before. Where it is another one the request falls back: it counts as a request of the new
+    /// group, and the hold grows to what that group may cost.
+    pub from: u32,
+    pub estimate: Estimate,
+    /// Deployments to leave out because they failed this request, of any group; unused places hold `u32::MAX`.
     pub tried: [u32; MAX_ATTEMPTS],
 }
 
@@ -51,8 +63,8 @@ pub enum Outcome {
         latency_ms: f32,
         first_token_ms: Option<f32>,
     },
-    /// The upstream failed with this status (as we answer it).
-    Failure { status: u16 },
+    /// The upstream failed.
+    Failure(Fault),
     /// The client left, or the failure was ours: says nothing about the deployment.
     Neutral,
 }
@@ -92,6 +104,11 @@ pub enum Denied {
     Crowded { limit: u64 },
     /// Every deployment of the group has all its slots in use.
     Busy { deployment: u32, slots: u32 },
+    /// Every deployment of the group that this request has not tried is cooling down.
+    Cooling {
+        /// Milliseconds until the first of them returns, at least 1.
+        returns_in_ms: u64,
+    },
     /// No deployment is left that this request has not tried.
     Exhausted,
     /// The control thread failed at this step, or is gone.

@@ -68,6 +68,15 @@ pub fn refusal(
             );
             ApiError::new(429, "throttling_error", text, None).header("retry-after", "1")
         }
+        Failure::Cooling { group, returns_in } => {
+            let seconds = returns_in.as_millis().div_ceil(1000).max(1);
+            let text = format!(
+                "No deployments available for selected model, Try again in {seconds} seconds. All deployments for selected \
+                 model are in cooldown. Passed model={group}."
+            );
+            ApiError::new(429, "all_deployments_in_cooldown", text, None)
+                .header("retry-after", seconds.to_string())
+        }
         Failure::NoDeployment { group } => {
             let text =
                 format!("No deployments available for selected model. Passed model={group}.");

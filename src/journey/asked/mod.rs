@@ -141,6 +141,13 @@ impl Asked {
             .unwrap_or(deployment.timeout)
     }
 
+    /// The caller allows a call less time than the configuration does: that the deployment needs longer is no fault of it.
+    pub fn is_hurried(&self, deployment: &Deployment) -> bool {
+        let own = deployment.stream_timeout.unwrap_or(deployment.timeout);
+        let shortest = self.stream_timeout.into_iter().chain(self.timeout).min();
+        shortest.is_some_and(|limit| limit < own.min(deployment.timeout))
+    }
+
     /// Upstream calls beyond the first.
     pub fn num_retries(&self, deployment: &Deployment) -> u32 {
         self.num_retries.unwrap_or(deployment.num_retries)

@@ -308,11 +308,49 @@ fn a_renamed_key_keeps_what_it_used_and_a_forgotten_one_does_not() {
     assert_eq!(keeper.open_holds(), 0);
 }
 
+#[test]
+fn a_call_that_goes_on_in_a_dearer_group_holds_more() {
+    for (strict, holds) in [
+        (true, [Some(60), None, Some(90)]),
+        (false, [Some(60), Some(100), Some(100)]),
+    ] {
+        let (mut keeper, scopes) =
+            keeper(strict, [budget(100), Limits::default(), Limits::default()]);
+        let id = keeper.admit(&ask(scopes, 0, 50), 0).unwrap();
+        for (wanted, held) in [60, 101, 90].into_iter().zip(holds) {
+            let raised = keeper.raise(id, NanoUsd(wanted), 0).ok();
+            let now = raised.map(|()| keeper.standing(scopes[0].unwrap()).held.0);
+            assert_eq!(now, held, "{wanted} of 100, strict: {strict}");
+        }
+        keeper.settle(id, Settlement::default());
+        assert_eq!((keeper.open_holds(), keeper.held()), (0, NanoUsd(0)));
+        // Settled is settled.
+        assert!(keeper.raise(id, NanoUsd(1), 0).is_ok());
+        assert_eq!(keeper.held(), NanoUsd(0));
+    }
+}
+
+#[test]
+fn a_free_call_meets_the_budgets_when_it_becomes_a_paid_one() {
+    let (mut keeper, scopes) = keeper(false, [budget(100), budget(0), Limits::default()]);
+    spend(&mut keeper, [scopes[0], None, None], 100);
+    let free = Ask {
+        free: true,
+        ..ask(scopes, 0, 0)
+    };
+    let id = keeper.admit(&free, 0).unwrap();
+    assert_eq!(
+        keeper.raise(id, NanoUsd(5), 0).unwrap_err().kind,
+        ScopeKind::Key
+    );
+    assert_eq!(keeper.held(), NanoUsd(0));
+}
+
 proptest! {
     /// G1, G2: whatever comes and goes in whatever order, no limit is passed, strict budgets are kept, nothing leaks.
     #[test]
     fn limits_hold(
-        steps in prop::collection::vec((any::<bool>(), 0u64..40, 0i64..40, 0u64..30_000), 1..200),
+        steps in prop::collection::vec((0u8..3, 0u64..40, 0i64..40, 0u64..30_000), 1..200),
         limits in prop::array::uniform3((0u64..9, 0u64..200, 1u64..5, 0i64..300)),
     ) {
         let limits = limits.map(|(rpm, tpm, parallel, budget)| Limits {
@@ -325,9 +363,9 @@ proptest! {
         let (mut keeper, scopes) = keeper(true, limits);
         let mut open: Vec<(HoldId, u64, i64)> = Vec::new();
         let mut now = 0;
-        for (begins, tokens, hold, wait) in steps {
+        for (step, tokens, hold, wait) in steps {
             now += wait;
-            if begins {
+            if step == 0 {
                 let before = scopes.map(|place| keeper.standing(place.unwrap()));
                 match keeper.admit(&ask(scopes, tokens, hold), now) {
                     Ok(id) => open.push((id, tokens, hold)),
@@ -337,6 +375,13 @@ proptest! {
                             prop_assert!(after == before || after.requests == 0, "a refusal changed something");
                         }
                     }
+                }
+            } else if let (1, Some((id, _, held))) = (step, open.last_mut()) {
+                // The call goes on in a group that may be dearer.
+                let before = scopes.map(|place| keeper.standing(place.unwrap()));
+                match keeper.raise(*id, NanoUsd(hold), now) {
+                    Ok(()) => *held = hold.max(*held),
+                    Err(_) => prop_assert_eq!(before, scopes.map(|place| keeper.standing(place.unwrap()))),
                 }
             } else if let Some((id, tokens, hold)) = open.pop() {
                 keeper.settle(id, Settlement { tokens: tokens / 2, cost: NanoUsd(hold / 3) });

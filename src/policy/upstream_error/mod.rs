@@ -107,6 +107,8 @@ pub struct Failure {
     /// How long the upstream asks us to stay away.
     pub retry_after: Option<Duration>,
     pub retry: Retry,
+    /// Our own clock ended the call: the upstream has not said anything wrong, it was slow.
+    pub by_our_clock: bool,
 }
 
 impl Failure {
@@ -131,6 +133,7 @@ impl Failure {
             retry_after: None,
             retry: Retry::Elsewhere,
             inner_error: None,
+            by_our_clock: false,
         }
     }
 
@@ -167,6 +170,7 @@ pub fn classify(provider: &str, upstream: &Upstream<'_>, now: i64) -> Failure {
         inner_error: None,
         retry_after: None,
         retry: Retry::Anywhere,
+        by_our_clock: matches!(upstream, Upstream::Timeout { .. }),
     };
     match *upstream {
         Upstream::Status {
@@ -296,6 +300,7 @@ fn told(
         } else {
             rules::retry(class, status, said)
         },
+        by_our_clock: false,
     }
 }
 
