@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::asked::Asked;
 use super::failure::Failure;
+use super::routes::Routes;
 use super::worker::Worker;
 use crate::auth::Caller;
 use crate::catalog::ServiceTier;
@@ -30,6 +31,7 @@ pub struct Admitted {
 /// Looks up the model, checks the caller's lists, and asks the control thread.
 pub async fn admit(
     worker: &Rc<Worker>,
+    routes: &Rc<Routes>,
     caller: &Caller,
     request: &Request<'_>,
     asked: &Asked,
@@ -38,7 +40,7 @@ pub async fn admit(
         return Err(Failure::UnknownModel(None));
     };
     let principal = caller.principal();
-    let table = worker.table();
+    let table = routes.table();
     access::check_with_groups(principal, model, |model| table.access_groups(model)).map_err(
         |by| Failure::ModelDenied {
             by,
@@ -49,16 +51,11 @@ pub async fn admit(
         .resolve(access::target(principal, model))
         .ok_or_else(|| Failure::UnknownModel(Some(model.to_owned())))?;
     let unpriced = |group: &Group| group.is_blocked_for_want_of_a_price;
-    if worker
-        .table()
-        .groups
-        .get(group as usize)
-        .is_some_and(unpriced)
-    {
+    if routes.group(group).is_some_and(unpriced) {
         return Err(Failure::Unpriced(model.to_owned()));
     }
     if let Some(access) = &asked.access {
-        permit(worker, group, access).map_err(Failure::Request)?;
+        permit(routes, group, access).map_err(Failure::Request)?;
     }
     if !worker.desk.is_open() {
         return Err(Failure::LedgerClosed);
@@ -70,7 +67,7 @@ pub async fn admit(
         scopes,
         group,
         estimate: Estimate {
-            input_tokens: if worker.shared.settings.strict_budgets {
+            input_tokens: if routes.settings().strict_budgets {
                 // No text has more tokens than bytes: an upper bound, as strict budgets need.
                 request.bytes().len() as u64
             } else {
@@ -84,11 +81,11 @@ pub async fn admit(
     };
     let mut answer = worker.port.begin(begin).await;
     if let Err(Denied::Refused(refusal)) = &answer
-        && refusal.depends_on_the_estimate(worker.shared.settings.strict_budgets)
+        && refusal.depends_on_the_estimate(routes.settings().strict_budgets)
         && may_still_fit(refusal, request)
     {
         // A guess may admit, it never refuses: count, and ask again.
-        if let Some(counted) = count(worker, group, request).await
+        if let Some(counted) = count(worker, routes, group, request).await
             && counted < begin.estimate.input_tokens
         {
             begin.estimate.input_tokens = counted;
@@ -103,19 +100,15 @@ pub async fn admit(
             estimate: begin.estimate,
             input_tokens,
         }),
-        Err(denied) => Err(failure(worker, group, denied)),
+        Err(denied) => Err(failure(routes, group, denied)),
     }
 }
 
 /// A caller's own access must be allowed by every deployment that may get the call.
-fn permit(worker: &Rc<Worker>, group: u32, access: &ClientAccess) -> Result<(), RequestError> {
-    let members = worker
-        .table()
-        .groups
-        .get(group as usize)
-        .map_or(&[][..], |group| &group.members);
+fn permit(routes: &Routes, group: u32, access: &ClientAccess) -> Result<(), RequestError> {
+    let members = routes.group(group).map_or(&[][..], |group| &group.members);
     for member in members {
-        let Some(deployment) = worker.deployment(member.deployment) else {
+        let Some(deployment) = routes.table().deployment(member.deployment) else {
             continue;
         };
         let permitted = deployment.client_access.permit(access);
@@ -138,11 +131,17 @@ fn may_still_fit(refusal: &Refusal, request: &Request<'_>) -> bool {
     }
 }
 
-async fn count(worker: &Rc<Worker>, group: u32, request: &Request<'_>) -> Option<u64> {
+async fn count(
+    worker: &Rc<Worker>,
+    routes: &Routes,
+    group: u32,
+    request: &Request<'_>,
+) -> Option<u64> {
     // All counters busy: the guess stands, rather than a queue of large bodies.
     let _turn = worker.shared.counts.try_acquire().ok()?;
-    let member = worker.table().groups.get(group as usize)?.members.first()?;
-    let model: Arc<str> = worker.deployment(member.deployment)?.counted_as.clone();
+    let member = routes.group(group)?.members.first()?;
+    let deployment = routes.table().deployment(member.deployment)?;
+    let model: Arc<str> = deployment.counted_as.clone();
     let body = Bytes::copy_from_slice(request.bytes());
     let operation = request.operation();
     actix_web::web::block(move || token_count::count_request(operation, &model, &body).ok())
@@ -151,17 +150,16 @@ async fn count(worker: &Rc<Worker>, group: u32, request: &Request<'_>) -> Option
 }
 
 /// The control thread's refusal in this room's words.
-pub fn failure(worker: &Rc<Worker>, group: u32, denied: Denied) -> Failure {
-    let group = worker
-        .table()
-        .groups
-        .get(group as usize)
+pub fn failure(routes: &Routes, group: u32, denied: Denied) -> Failure {
+    let group = routes
+        .group(group)
         .map_or_else(|| "".into(), |group| group.name.clone());
     match denied {
         Denied::Refused(refusal) => Failure::Limited(refusal),
         Denied::Crowded { limit } => Failure::Crowded { limit },
         Denied::Busy { deployment, slots } => {
-            let deployment = worker
+            let deployment = routes
+                .table()
                 .deployment(deployment)
                 .map_or_else(|| "".into(), |deployment| deployment.id.clone());
             Failure::Busy {

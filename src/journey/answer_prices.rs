@@ -11,33 +11,32 @@ use std::sync::Arc;
 use crate::policy::cost::Tariff;
 use crate::router::Deployment;
 
-/// Models that a thread remembers of one deployment: a router's choice is small, and names come from outside.
+/// Models that are remembered of one deployment: a router's choice is small, and names come from outside.
 const MOST_NAMES: usize = 64;
 /// Longer names are no model's.
 const LONGEST_NAME: usize = 256;
 
 type Known = HashMap<Box<str>, Option<Arc<Tariff>>, foldhash::fast::RandomState>;
 
-/// What one thread knows, by deployment.
+/// What one thread knows of one deployment.
 #[derive(Default)]
 pub struct AnswerPrices {
-    known: RefCell<HashMap<u32, Known, foldhash::fast::RandomState>>,
+    known: RefCell<Known>,
 }
 
 impl AnswerPrices {
     /// The tariff for an answer of `deployment` that names `model`; `None` where the deployment's own holds.
-    pub fn find(&self, index: u32, deployment: &Deployment, model: &str) -> Option<Arc<Tariff>> {
+    pub fn find(&self, deployment: &Deployment, model: &str) -> Option<Arc<Tariff>> {
         if !deployment.bills_what_answers_name || model.len() > LONGEST_NAME {
             return None;
         }
         let mut known = self.known.borrow_mut();
-        let of_deployment = known.entry(index).or_default();
-        if let Some(tariff) = of_deployment.get(model) {
+        if let Some(tariff) = known.get(model) {
             return tariff.clone();
         }
         let tariff = deployment.tariff_of_answer(model).map(Arc::new);
-        if of_deployment.len() < MOST_NAMES {
-            of_deployment.insert(model.into(), tariff.clone());
+        if known.len() < MOST_NAMES {
+            known.insert(model.into(), tariff.clone());
         }
         tariff
     }

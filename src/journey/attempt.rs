@@ -139,7 +139,9 @@ pub async fn attempt(
                 fail(&Upstream::NotServed { why: &why })
             };
             let (mut authorization, mut limit) = (None, limit);
-            if let Some(login) = worker.login(charge.deployment_index(), &deployment) {
+            let login = charge.prepared().login.clone();
+            // A caller's own access needs no token of ours.
+            if let Some(login) = login.filter(|_| deployment.entra.is_some()) {
                 let token = login.authorization(limit).await;
                 authorization = Some(token.map_err(|why| no_token(&deployment, &why))?);
                 limit = limit.saturating_sub(began.elapsed());
@@ -151,7 +153,8 @@ pub async fn attempt(
                     client.call(&endpoint, &body, authorization, limit).await
                 }
                 None => {
-                    let endpoint = worker.endpoint(charge.deployment_index(), operation);
+                    let prepared = charge.prepared();
+                    let endpoint = prepared.endpoint(&worker.client, operation);
                     let endpoint = endpoint.ok_or_else(not_served)?;
                     worker
                         .client
@@ -218,7 +221,7 @@ pub async fn attempt(
         };
     }
     let left = limit.saturating_sub(began.elapsed());
-    let most = worker.shared.settings.most_answer_bytes;
+    let most = charge.routes.settings().most_answer_bytes;
     let read = answer.body(left, most).await;
     charge.upstream_time = earlier + began.elapsed();
     let read = match &read {
@@ -260,7 +263,7 @@ fn stream_form(charge: &Charge, request: &Request<'_>, name_json: &[u8]) -> Stre
     };
     StreamForm {
         model_json: name_json.to_vec(),
-        wants_usage: request.include_usage || charge.worker.shared.settings.always_stream_usage,
+        wants_usage: request.include_usage || charge.routes.settings().always_stream_usage,
         operation,
         from_chat: false,
         id: format!("{kind}-{}", charge.call_id).into(),

@@ -3,7 +3,6 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::http::header::HeaderValue;
@@ -53,24 +52,40 @@ struct Held {
     expires_at: Instant,
 }
 
-/// One a deployment; those with equal credentials share theirs.
-pub fn logins(deployments: &[Arc<Deployment>], client: &Client) -> Vec<Option<Rc<Login>>> {
-    let mut known: Vec<Rc<Login>> = Vec::new();
-    let mut login = |deployment: &Arc<Deployment>| {
+/// The logins of one thread; deployments with equal credentials share theirs.
+pub struct Logins<'a> {
+    known: Vec<Rc<Login>>,
+    client: &'a Client,
+}
+
+impl<'a> Logins<'a> {
+    /// `known` are in use already, with the tokens they hold.
+    pub fn after(known: impl Iterator<Item = Rc<Login>>, client: &'a Client) -> Self {
+        let mut all: Vec<Rc<Login>> = Vec::new();
+        for login in known {
+            if !all.iter().any(|other| Rc::ptr_eq(other, &login)) {
+                all.push(login);
+            }
+        }
+        Self { known: all, client }
+    }
+
+    /// `None`: the deployment needs no token, or can have none.
+    pub fn of(&mut self, deployment: &Deployment) -> Option<Rc<Login>> {
         let Some(Entra::Application(application)) = &deployment.entra else {
             return None;
         };
-        if let Some(same) = known.iter().find(|known| known.application == *application) {
+        let mut known = self.known.iter();
+        if let Some(same) = known.find(|known| known.application == *application) {
             return Some(same.clone());
         }
-        let login = Login::new(application, client).inspect_err(|error| {
+        let login = Login::new(application, self.client).inspect_err(|error| {
             log::error!("deployment {} gets no token: {error}", deployment.id);
         });
         let login = Rc::new(login.ok()?);
-        known.push(login.clone());
+        self.known.push(login.clone());
         Some(login)
-    };
-    deployments.iter().map(&mut login).collect()
+    }
 }
 
 impl Login {

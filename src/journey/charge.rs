@@ -6,10 +6,12 @@ use std::time::{Duration, Instant};
 
 use super::asked::Asked;
 use super::reply::Incoming;
+use super::routes::{Prepared, Routes};
 use super::worker::Worker;
 use crate::auth::Known;
 use crate::catalog::ServiceTier;
 use crate::limits::{HoldId, Settlement, Standing};
+use crate::metrics::DeploymentMetrics;
 use crate::policy::cooldown::Fault;
 use crate::policy::cost::{CallFacts, Cost, Units};
 use crate::policy::upstream_error::Failure;
@@ -42,6 +44,8 @@ pub struct Charge {
     client_ip: Option<Arc<str>>,
     /// What the request asks of the gateway.
     pub asked: Asked,
+    /// The configuration that it began under: names and numbers of groups.
+    pub routes: Rc<Routes>,
     pub arrived: Instant,
     /// Microseconds since the Unix epoch.
     pub started_at: i64,
@@ -56,6 +60,7 @@ pub struct Charge {
     pub estimate: Estimate,
     deployment: Arc<Deployment>,
     deployment_index: u32,
+    prepared: Rc<Prepared>,
     lease: Option<Lease>,
     opened: Option<Appended>,
     /// The deployment has failed this request before.
@@ -102,13 +107,16 @@ impl Charge {
         known: &Rc<Known>,
         incoming: &Incoming<'_>,
         asked: Asked,
+        routes: Rc<Routes>,
         group: u32,
         input_tokens: u64,
         estimate: Estimate,
         ticket: Ticket,
     ) -> Option<Self> {
-        let deployment = as_asked(worker.deployment(ticket.lease.deployment)?, &asked);
+        let prepared = found(worker, &routes, ticket.lease.deployment)?;
+        let deployment = as_asked(&prepared.deployment, &asked);
         Some(Self {
+            routes,
             worker: worker.clone(),
             known: known.clone(),
             operation: incoming.operation,
@@ -127,6 +135,7 @@ impl Charge {
             estimate,
             deployment,
             deployment_index: ticket.lease.deployment,
+            prepared,
             lease: Some(ticket.lease),
             opened: None,
             is_repeat: false,
@@ -149,10 +158,21 @@ impl Charge {
         self.deployment_index
     }
 
+    /// The deployment as this thread calls it, with its own access.
+    pub fn prepared(&self) -> &Rc<Prepared> {
+        &self.prepared
+    }
+
+    fn metrics(&self) -> Option<&DeploymentMetrics> {
+        self.prepared
+            .metrics(&self.worker.shared.metrics, self.operation)
+    }
+
     /// The same request goes to another deployment.
     pub fn moved(&mut self, lease: Lease) {
-        if let Some(deployment) = self.worker.deployment(lease.deployment) {
-            self.deployment = as_asked(deployment, &self.asked);
+        if let Some(prepared) = found(&self.worker, &self.routes, lease.deployment) {
+            self.deployment = as_asked(&prepared.deployment, &self.asked);
+            self.prepared = prepared;
         }
         self.deployment_index = lease.deployment;
         self.lease = Some(lease);
@@ -225,7 +245,7 @@ impl Charge {
             first_token_ms,
         };
         let (usage, estimated, bill) = self.price(told, true);
-        if let Some(metrics) = self.worker.metrics(self.deployment_index, self.operation) {
+        if let Some(metrics) = self.metrics() {
             metrics.succeeded.inc();
             metrics.total.observe(total.as_secs_f64());
             metrics.upstream.observe(self.upstream_time.as_secs_f64());
@@ -251,7 +271,7 @@ impl Charge {
 
     /// Settles a failure. What was streamed before it is charged.
     pub fn fail(&mut self, failure: &Failure, told: &Told) {
-        if let Some(metrics) = self.worker.metrics(self.deployment_index, self.operation) {
+        if let Some(metrics) = self.metrics() {
             self.worker
                 .shared
                 .metrics
@@ -277,7 +297,7 @@ impl Charge {
         if self.settled {
             return;
         }
-        if let Some(metrics) = self.worker.metrics(self.deployment_index, self.operation) {
+        if let Some(metrics) = self.metrics() {
             self.worker
                 .shared
                 .metrics
@@ -314,8 +334,8 @@ impl Charge {
             }
         };
         let of_answer = told.model.as_deref().and_then(|model| {
-            let prices = &self.worker.answer_prices;
-            prices.find(self.deployment_index, &self.deployment, model)
+            let prices = &self.prepared.answer_prices;
+            prices.find(&self.deployment, model)
         });
         let tariff = of_answer.as_ref().unwrap_or(&self.deployment.tariff);
         let parsed = told.usage.unwrap_or_default();
@@ -361,7 +381,7 @@ impl Charge {
             return;
         }
         let spend = bill.spend();
-        if let Some(metrics) = self.worker.metrics(self.deployment_index, self.operation) {
+        if let Some(metrics) = self.metrics() {
             metrics.spend.inc_by(spend.to_f64());
             metrics.input_tokens.inc_by(usage.prompt_tokens());
             metrics.output_tokens.inc_by(usage.completion_tokens());
@@ -446,6 +466,15 @@ impl Drop for Charge {
     fn drop(&mut self) {
         self.abandon(&Told::default());
     }
+}
+
+/// The deployment of a lease. The table it was given by is in force by now, or was when the request began.
+fn found(worker: &Worker, begun: &Routes, number: u32) -> Option<Rc<Prepared>> {
+    let present = worker.routes();
+    let found = present
+        .deployment(number)
+        .or_else(|| begun.deployment(number));
+    found.cloned()
 }
 
 /// The deployment with the caller's own access, if it sends one.

@@ -179,10 +179,8 @@ pub fn prepared(deployment: &Deployment) -> Vec<(HeaderName, HeaderValue)> {
 /// Everything the gateway tells of a served call. `bill` is none for streams: their head leaves before the cost is known.
 pub fn describe(headers: &mut HeaderMap, charge: &Charge, bill: Option<Bill>) {
     let stream = bill.is_none();
-    if let Some(prepared) = charge.worker.headers(charge.deployment_index()) {
-        for (name, value) in prepared {
-            headers.insert(name.clone(), value.clone());
-        }
+    for (name, value) in &charge.prepared().headers {
+        headers.insert(name.clone(), value.clone());
     }
     let mut tell = Writer::new(headers);
     tell.set(
@@ -266,8 +264,7 @@ pub fn describe(headers: &mut HeaderMap, charge: &Charge, bill: Option<Bill>) {
 
 /// What is left of the group's own limits in this minute, unless the provider has told its own.
 fn set_group(tell: &mut Writer<'_>, charge: &Charge, (requests, tokens): (u64, u64)) {
-    let table = charge.worker.table();
-    let Some(group) = table.groups.get(charge.group as usize) else {
+    let Some(group) = charge.routes.group(charge.group) else {
         return;
     };
     let mut one = |limit: Option<u64>, used: u64, limit_name: HeaderName, left_name| {

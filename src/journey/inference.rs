@@ -34,10 +34,11 @@ pub async fn infer(
     let shape = protocol::shape(incoming.operation);
     let request = Request::read(shape, &incoming.body, incoming.model.as_deref())
         .map_err(|error| refused(Failure::Request(error), None))?;
-    let rules = &worker.shared.settings.asking;
+    let routes = worker.routes();
+    let rules = &routes.settings().asking;
     let asked = Asked::read(rules, incoming.headers, &request, caller.principal())
         .map_err(|error| refused(Failure::Request(error), None))?;
-    let admitted = admit(worker, caller, &request, &asked)
+    let admitted = admit(worker, &routes, caller, &request, &asked)
         .await
         .map_err(|failure| refused(failure, None))?;
     let Admitted {
@@ -51,6 +52,7 @@ pub async fn infer(
         &caller.known,
         incoming,
         asked,
+        routes,
         group,
         input_tokens,
         estimate,
@@ -68,7 +70,8 @@ pub async fn infer(
 /// Calls deployments until one answers or the retry policy gives up.
 async fn serve(mut charge: Charge, request: &Request<'_>) -> Result<Reply, Failure> {
     let worker = charge.worker.clone();
-    let Some(group) = worker.table().groups.get(charge.group as usize) else {
+    let routes = charge.routes.clone();
+    let Some(group) = routes.group(charge.group) else {
         return Err(Failure::ControlFailed);
     };
     // An answer names the model as the client did: by an alias, if it used one.
@@ -127,7 +130,7 @@ async fn serve(mut charge: Charge, request: &Request<'_>) -> Result<Reply, Failu
             Err(denied) => {
                 log::debug!(
                     "no other deployment: {:?}",
-                    denial(&worker, charge.group, denied)
+                    denial(&routes, charge.group, denied)
                 );
                 return Err(give_up(&mut charge, failed).await);
             }

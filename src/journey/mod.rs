@@ -18,6 +18,7 @@ mod inference;
 mod mocked;
 mod probe;
 mod reply;
+mod routes;
 mod stream;
 mod worker;
 
@@ -28,5 +29,6 @@ pub use headers::Seconds;
 pub use inference::infer;
 pub use probe::{Probe, probe};
 pub use reply::{Incoming, Reply};
+pub use routes::{InForce, Prepared, Routes, Snapshot};
 pub use stream::EventStream;
 pub use worker::{Settings, Shared, Worker};

@@ -7,12 +7,12 @@ use bytes::Bytes;
 use tokio::sync::Semaphore;
 
 use super::attempt::{Failed, call_failure, no_token, read_failure, waits};
+use super::routes::Prepared;
 use super::worker::Worker;
 use crate::policy::upstream_error::{ConnectProblem, Failure, Upstream};
 use crate::protocol;
 use crate::protocol::openai::answer::AnswerSpans;
 use crate::protocol::openai::request::Request;
-use crate::router::Deployment;
 use crate::types::Operation;
 
 /// LiteLLM's `HEALTH_CHECK_TIMEOUT_SECONDS`.
@@ -46,13 +46,12 @@ const fn question(operation: Operation) -> &'static [u8] {
 }
 
 /// Sends a question of a few tokens to a deployment. It takes no slot, charges no key and leaves no spend row. `None` when
-/// there is no such deployment.
-pub async fn probe(worker: &Worker, index: u32) -> Option<Probe> {
-    let deployment = worker.deployment(index)?;
+/// the process ends.
+pub async fn probe(worker: &Worker, prepared: &Prepared) -> Option<Probe> {
     // Never closed.
     let _turn = PROBES.acquire().await.ok()?;
     let began = Instant::now();
-    let outcome = ask(worker, index, deployment, began).await;
+    let outcome = ask(worker, prepared, began).await;
     let took = began.elapsed();
     let (failure, headers) = match outcome {
         Ok(headers) => (None, headers),
@@ -65,12 +64,8 @@ pub async fn probe(worker: &Worker, index: u32) -> Option<Probe> {
     })
 }
 
-async fn ask(
-    worker: &Worker,
-    index: u32,
-    deployment: &Deployment,
-    began: Instant,
-) -> Result<HeaderMap, Failed> {
+async fn ask(worker: &Worker, prepared: &Prepared, began: Instant) -> Result<HeaderMap, Failed> {
+    let deployment = &*prepared.deployment;
     if deployment.mock.is_some() {
         // There is nobody to ask.
         return Ok(HeaderMap::new());
@@ -81,7 +76,8 @@ async fn ask(
         fail(&problem, HeaderMap::new())
     };
     let operation = deployment.probe;
-    let endpoint = worker.endpoint(index, operation).ok_or_else(uncalled)?;
+    let endpoint = prepared.endpoint(&worker.client, operation);
+    let endpoint = endpoint.ok_or_else(uncalled)?;
     let limit = deployment.timeout.min(PATIENCE);
     let question = Bytes::from_static(question(operation));
     let question =
@@ -89,7 +85,7 @@ async fn ask(
     let body = question
         .upstream_body(&deployment.model_json, &deployment.plan)
         .map_err(|unsupported| Failed::unsupported(&unsupported))?;
-    let authorization = match worker.login(index, deployment) {
+    let authorization = match &prepared.login {
         None => None,
         Some(login) => {
             let token = login.authorization(limit).await;

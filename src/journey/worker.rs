@@ -5,20 +5,17 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix::Addr;
-use actix_web::http::header::{HeaderName, HeaderValue};
 use tokio::sync::Semaphore;
 
-use super::answer_prices::AnswerPrices;
 use super::asked::Rules;
-use super::azure_login::{Login, logins};
 use super::buffers::Buffers;
-use super::headers::prepared;
+use super::routes::{Current, InForce, Routes};
 use crate::auth::{Caller, Changes, Directory};
 use crate::limits::{Enroll, EntityIx};
-use crate::metrics::{DeploymentMetrics, Metrics};
+use crate::metrics::Metrics;
 use crate::policy::access;
 use crate::policy::client_access::Reach;
-use crate::router::{ControlHandle, Deployment, Port, RoutingTable};
+use crate::router::{ControlHandle, Deployment, Port};
 use crate::spend::{self, BudgetRenewals, Desk};
 use crate::store::Store;
 use crate::types::{Operation, Principal};
@@ -45,7 +42,8 @@ pub struct Settings {
 
 /// What all threads share.
 pub struct Shared {
-    pub settings: Settings,
+    /// The configuration, which a reload replaces.
+    pub in_force: InForce,
     pub metrics: Metrics,
     pub store: Store,
     pub control: Arc<ControlHandle>,
@@ -65,49 +63,19 @@ pub struct Worker {
     pub port: Port,
     pub client: Client,
     pub buffers: Buffers,
-    pub answer_prices: AnswerPrices,
     /// For addresses that callers give; made at the first one.
     public_client: OnceCell<Client>,
-    table: Arc<RoutingTable>,
-    /// One a deployment and operation; `None`: it cannot be called so.
-    endpoints: Vec<[Option<Endpoint>; Operation::ALL.len()]>,
-    /// One a deployment; `None`: it needs no token, or can have none.
-    logins: Vec<Option<Rc<Login>>>,
-    /// Made at the first call: a deployment serves one or two operations, and each has a dozen series.
-    metrics: Vec<[OnceCell<DeploymentMetrics>; Operation::ALL.len()]>,
-    headers: Vec<Vec<(HeaderName, HeaderValue)>>,
+    current: Current,
 }
 
 impl Worker {
-    /// Prepares this thread: addresses of all deployments are resolved here, once.
     pub fn new(shared: Arc<Shared>, directory: Directory, desk: Desk, port: Port) -> Rc<Self> {
         let client = Client::new();
-        let table = shared.control.table().clone();
-        let endpoints = |deployment: &Arc<Deployment>| {
-            Operation::ALL.map(|operation| {
-                let url = deployment.urls[operation.index()].as_deref()?;
-                client
-                    .endpoint(url, &deployment.headers)
-                    .inspect_err(|error| {
-                        log::error!("deployment {} cannot be called: {error}", deployment.id)
-                    })
-                    .ok()
-            })
-        };
         Rc::new(Self {
-            endpoints: table.deployments.iter().map(endpoints).collect(),
-            logins: logins(&table.deployments, &client),
-            metrics: table
-                .deployments
-                .iter()
-                .map(|_| Default::default())
-                .collect(),
-            headers: table.deployments.iter().map(|d| prepared(d)).collect(),
+            current: Current::new(&shared.in_force, &client),
             client,
             buffers: Buffers::default(),
-            answer_prices: AnswerPrices::default(),
             public_client: OnceCell::new(),
-            table,
             directory,
             desk,
             port,
@@ -115,23 +83,10 @@ impl Worker {
         })
     }
 
-    pub fn table(&self) -> &Arc<RoutingTable> {
-        &self.table
-    }
-
-    pub fn deployment(&self, index: u32) -> Option<&Arc<Deployment>> {
-        self.table.deployments.get(index as usize)
-    }
-
-    /// Where a deployment serves an operation.
-    pub fn endpoint(&self, index: u32, operation: Operation) -> Option<&Endpoint> {
-        self.endpoints.get(index as usize)?[operation.index()].as_ref()
-    }
-
-    /// Where the token comes from that a deployment is called with, if it is called with one.
-    pub fn login(&self, index: u32, deployment: &Deployment) -> Option<&Rc<Login>> {
-        deployment.entra.as_ref()?;
-        self.logins.get(index as usize)?.as_ref()
+    /// What the configuration in force says. A request asks once and holds it; what the control thread has answered with is
+    /// in what this returns after the answer.
+    pub fn routes(&self) -> Rc<Routes> {
+        self.current.get(&self.shared.in_force, &self.client)
     }
 
     /// The address of a deployment that has a caller's access: made for one call. Where only public addresses may be reached,
@@ -154,29 +109,10 @@ impl Worker {
         Some((client, endpoint))
     }
 
-    /// The series of a deployment's calls of one operation.
-    pub fn metrics(&self, index: u32, operation: Operation) -> Option<&DeploymentMetrics> {
-        let series = self.metrics.get(index as usize)?.get(operation.index())?;
-        let deployment = self.deployment(index)?;
-        Some(series.get_or_init(|| {
-            self.shared.metrics.deployment([
-                &deployment.group,
-                &deployment.model,
-                &deployment.id,
-                &deployment.provider,
-                operation.path(),
-            ])
-        }))
-    }
-
-    /// Response headers that all calls of a deployment share.
-    pub fn headers(&self, index: u32) -> Option<&[(HeaderName, HeaderValue)]> {
-        self.headers.get(index as usize).map(Vec::as_slice)
-    }
-
     /// Whether `principal` may call a model by this name: every list that binds it allows the model or a group it is in.
     pub fn may_call(&self, principal: &Principal, model: &str) -> bool {
-        let groups = |model: &str| self.table.access_groups(model);
+        let routes = self.routes();
+        let groups = |model: &str| routes.table().access_groups(model);
         access::check_with_groups(principal, model, groups).is_ok()
     }
 

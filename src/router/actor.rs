@@ -8,6 +8,7 @@ use actix::{Actor, Addr, Context, Handler, Message, MessageResult};
 
 use super::control::Control;
 use super::deployment::{DeploymentState, LastError};
+use super::table::RoutingTable;
 use super::turn::Turn;
 
 /// Messages a mailbox holds before senders wait. Workers send one turn at a time, so this is never reached by them.
@@ -16,7 +17,8 @@ const MAILBOX: usize = 4096;
 /// Dispatches requests: answers the workers' turns from the state of this thread, and supervises the Deployment actors.
 pub struct RouterActor {
     state: Rc<RefCell<Control>>,
-    deployments: Vec<Addr<DeploymentActor>>,
+    /// By number.
+    deployments: Vec<Option<Addr<DeploymentActor>>>,
 }
 
 impl RouterActor {
@@ -33,12 +35,7 @@ impl Actor for RouterActor {
 
     fn started(&mut self, context: &mut Self::Context) {
         context.set_mailbox_capacity(MAILBOX);
-        let state = self.state.borrow();
-        let indexes = 0..state.table().deployments.len() as u32;
-        self.deployments = indexes
-            .filter_map(|index| state.deployment(index).cloned())
-            .map(|deployment| DeploymentActor { state: deployment }.start())
-            .collect();
+        self.supervise();
     }
 }
 
@@ -70,7 +67,7 @@ impl Handler<DescribeDeployment> for RouterActor {
     type Result = actix::ResponseFuture<Option<DeploymentReport>>;
 
     fn handle(&mut self, message: DescribeDeployment, _: &mut Self::Context) -> Self::Result {
-        let deployment = self.deployments.get(message.0 as usize).cloned();
+        let deployment = self.deployments.get(message.0 as usize).cloned().flatten();
         Box::pin(async move { deployment?.send(Describe).await.ok() })
     }
 }
@@ -120,6 +117,22 @@ impl Handler<Describe> for DeploymentActor {
 }
 
 impl RouterActor {
+    /// Decides by `table` from now on.
+    pub(super) fn replace(&mut self, table: Arc<RoutingTable>) {
+        self.state.borrow_mut().replace(table);
+        self.supervise();
+    }
+
+    /// Gives each deployment of the table its mailbox; those of states that are gone end.
+    fn supervise(&mut self) {
+        let state = self.state.borrow();
+        let numbers = 0..state.table().deployment_places() as u32;
+        self.deployments = numbers
+            .map(|number| state.deployment(number).cloned())
+            .map(|state| Some(DeploymentActor { state: state? }.start()))
+            .collect();
+    }
+
     /// Starts the router's mailbox on this thread.
     pub(super) fn attach(state: Rc<RefCell<Control>>) -> Addr<Self> {
         Self::new(state).start()

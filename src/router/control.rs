@@ -3,6 +3,8 @@
 //! Each step computes first and commits last, under `catch_unwind`: a step that panics costs its own request a 503 and
 //! changes nothing else.
 
+mod replace;
+
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -35,44 +37,48 @@ struct GroupState {
 pub struct Control {
     table: Arc<RoutingTable>,
     gatekeeper: Rc<RefCell<Gatekeeper>>,
-    fleet: Vec<Rc<RefCell<DeploymentState>>>,
+    /// By number; `None`: the table has no such deployment.
+    fleet: Vec<Option<Rc<RefCell<DeploymentState>>>>,
     /// Calls under way by deployment, as the router itself has assigned them in this turn and before.
     assigned: Vec<u32>,
-    groups: Vec<GroupState>,
+    /// How many deployments have had each number before: the generation of leases.
+    generations: Vec<u32>,
+    /// By number.
+    groups: Vec<Option<GroupState>>,
     random: fastrand::Rng,
     clock: Instant,
 }
 
 impl Control {
     pub fn new(table: Arc<RoutingTable>, gatekeeper: Rc<RefCell<Gatekeeper>>) -> Self {
-        let state = |group: &Group| GroupState {
-            used: group.rpm.or(group.tpm).map(|_| Window::default()),
-            strategy: table.strategy.prepare(&group.members),
-            output: OutputEstimate::default(),
-        };
-        let deployment = |deployment: &Arc<super::Deployment>| {
-            Rc::new(RefCell::new(DeploymentState::new(
-                deployment.slots,
-                deployment.gauges.clone(),
-            )))
-        };
-        Self {
-            fleet: table.deployments.iter().map(deployment).collect(),
-            assigned: vec![0; table.deployments.len()],
-            groups: table.groups.iter().map(state).collect(),
+        let mut control = Self {
+            fleet: Vec::new(),
+            assigned: Vec::new(),
+            generations: Vec::new(),
+            groups: Vec::new(),
             gatekeeper,
-            table,
+            table: table.clone(),
             random: fastrand::Rng::new(),
             clock: Instant::now(),
-        }
+        };
+        control.take_up(&table);
+        control
     }
 
     pub fn table(&self) -> &Arc<RoutingTable> {
         &self.table
     }
 
-    pub fn deployment(&self, index: u32) -> Option<&Rc<RefCell<DeploymentState>>> {
-        self.fleet.get(index as usize)
+    pub fn deployment(&self, number: u32) -> Option<&Rc<RefCell<DeploymentState>>> {
+        self.fleet.get(number as usize)?.as_ref()
+    }
+
+    fn group_state(&self, number: u32) -> Option<&GroupState> {
+        self.groups.get(number as usize)?.as_ref()
+    }
+
+    fn group_state_mut(&mut self, number: u32) -> Option<&mut GroupState> {
+        self.groups.get_mut(number as usize)?.as_mut()
     }
 
     /// Milliseconds since the control thread began.
@@ -123,7 +129,7 @@ impl Control {
     }
 
     fn begin(&mut self, begin: &Begin, now: u64) -> Answer {
-        let Some(group) = self.table.groups.get(begin.group as usize) else {
+        let Some(group) = self.table.group(begin.group) else {
             return Err(Denied::Exhausted);
         };
         if let Some(limit) = self.table.global_parallel
@@ -163,7 +169,7 @@ impl Control {
     }
 
     fn use_group(&mut self, group: u32, now: u64) -> Option<(u64, u64)> {
-        let used = self.groups.get_mut(group as usize)?.used.as_mut()?;
+        let used = self.group_state_mut(group)?.used.as_mut()?;
         used.roll(now, MINUTE);
         used.take(now, 0);
         Some((used.requests(), used.tokens()))
@@ -192,7 +198,7 @@ impl Control {
 
     /// Money to hold at the group's dearest prices, and whether the group is known to cost nothing.
     fn hold_for(&self, index: u32, group: &Group, estimate: &Estimate) -> (NanoUsd, bool) {
-        let output = self.groups.get(index as usize).map(|state| &state.output);
+        let output = self.group_state(index).map(|state| &state.output);
         let is_strict = self.gatekeeper.borrow().is_strict();
         let each = if is_strict {
             let most = group.max_output_tokens;
@@ -212,16 +218,17 @@ impl Control {
 
     fn dispatch(&mut self, group_index: u32, tried: &[u32]) -> Result<Lease, Denied> {
         let (Some(group), Some(state)) = (
-            self.table.groups.get(group_index as usize),
-            self.groups.get(group_index as usize),
+            self.table.group(group_index),
+            self.groups
+                .get(group_index as usize)
+                .and_then(Option::as_ref),
         ) else {
             return Err(Denied::Exhausted);
         };
         let fleet = &self.fleet;
         let is_full = |index: u32| {
-            fleet
-                .get(index as usize)
-                .is_none_or(|deployment| deployment.borrow().is_full())
+            let deployment = fleet.get(index as usize).and_then(Option::as_ref);
+            deployment.is_none_or(|deployment| deployment.borrow().is_full())
         };
         let eligible = |index: u32| !tried.contains(&index) && !is_full(index);
         let candidates = Candidates {
@@ -239,8 +246,7 @@ impl Control {
         };
         let index = member.deployment;
         let lease = self
-            .fleet
-            .get(index as usize)
+            .deployment(index)
             .and_then(|deployment| deployment.borrow_mut().acquire(index));
         let Some(lease) = lease else {
             return Err(self.busy(index));
@@ -253,8 +259,7 @@ impl Control {
 
     fn busy(&self, index: u32) -> Denied {
         let slots = self
-            .fleet
-            .get(index as usize)
+            .deployment(index)
             .and_then(|deployment| deployment.borrow().slots());
         Denied::Busy {
             deployment: index,
@@ -274,7 +279,7 @@ impl Control {
             let lease = self.dispatch(next.group, &next.tried)?;
             return Ok(ticket(lease, NanoUsd(0), None));
         }
-        let Some(group) = self.table.groups.get(next.group as usize) else {
+        let Some(group) = self.table.group(next.group) else {
             return Err(Denied::Exhausted);
         };
         let (hold, free) = self.hold_for(next.group, group, &next.estimate);
@@ -294,14 +299,11 @@ impl Control {
         if let Some((lease, outcome)) = end.lease {
             self.report(lease, outcome, now);
         }
-        if let (Some(tokens), Some(state)) =
-            (end.output_tokens, self.groups.get_mut(end.group as usize))
-        {
+        if let (Some(tokens), Some(state)) = (end.output_tokens, self.group_state_mut(end.group)) {
             state.output.learn(tokens);
         }
         if let Some(used) = self
-            .groups
-            .get_mut(end.group as usize)
+            .group_state_mut(end.group)
             .and_then(|state| state.used.as_mut())
         {
             used.roll(now, MINUTE);
@@ -313,7 +315,7 @@ impl Control {
     }
 
     fn report(&mut self, lease: Lease, outcome: Outcome, now: u64) {
-        let Some(deployment) = self.fleet.get(lease.deployment as usize) else {
+        let Some(deployment) = self.deployment(lease.deployment) else {
             return;
         };
         if deployment.borrow_mut().report(lease, outcome, now)

@@ -49,6 +49,18 @@ impl DeploymentState {
         }
     }
 
+    /// The state of a deployment whose number others have had before it: what they gave leases for is not counted here.
+    pub fn of_generation(self, generation: u32) -> Self {
+        Self { generation, ..self }
+    }
+
+    /// The configuration has changed what it says of this deployment. What is known of it stays.
+    pub fn reconfigure(&mut self, slots: Option<u32>, gauges: Arc<Gauges>) {
+        self.slots = slots;
+        self.gauges = gauges;
+        self.publish();
+    }
+
     /// All slots in use.
     pub fn is_full(&self) -> bool {
         self.slots.is_some_and(|slots| self.in_flight >= slots)

@@ -3,13 +3,15 @@
 //! `table` is what the configuration says, immutable and shared. `control` is the moving state: groups, assignment counts, the
 //! deployments' own states and the gatekeeper, all on the control thread. `actor` are the mailboxes: the Router, which
 //! supervises and answers turns, and one Deployment each. `port` is a worker's side: it gathers the admissions and endings of
-//! one event-loop turn into a single message. No payload passes through here, only indexes and numbers.
+//! one event-loop turn into a single message. `reload` puts a new table in the place of the present one. No payload passes through here, only indexes and numbers.
 
 mod actor;
 mod control;
 mod deployment;
+mod numbers;
 mod port;
 mod price_list;
+mod reload;
 mod start;
 mod table;
 mod turn;
@@ -19,8 +21,9 @@ pub use control::Control;
 pub use deployment::{DeploymentState, LastError};
 pub use port::Port;
 pub use price_list::Priced;
+pub use reload::{Reload, Tables};
 pub use start::{ControlHandle, start};
-pub use table::{Deployment, Gauges, Group, RoutingTable};
+pub use table::{Deployment, Earlier, Gauges, Group, RoutingTable};
 pub use turn::{
     Answer, Begin, Denied, End, Estimate, Lease, MAX_ATTEMPTS, Next, Outcome, Ticket, Turn,
     TurnAnswer,

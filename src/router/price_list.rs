@@ -19,9 +19,8 @@ pub struct Priced {
 impl RoutingTable {
     /// The first deployment that a group's name, an alias or a deployment's id leads to.
     pub fn first_deployment(&self, name: &str) -> Option<&Arc<Deployment>> {
-        let group = self.groups.get(self.resolve(name)? as usize)?;
-        self.deployments
-            .get(group.members.first()?.deployment as usize)
+        let group = self.group(self.resolve(name)?)?;
+        self.deployment(group.members.first()?.deployment)
     }
 
     /// A group or an alias has the prices of its first deployment, any other name those of the catalogue with the discount

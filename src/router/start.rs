@@ -23,7 +23,6 @@ pub struct ControlHandle {
     arbiter: ArbiterHandle,
     router: ArcSwap<Addr<RouterActor>>,
     gatekeeper: Addr<GatekeeperActor>,
-    table: Arc<RoutingTable>,
 }
 
 /// The control thread did not start.
@@ -41,13 +40,12 @@ pub fn start(
 ) -> Result<Arc<ControlHandle>, NotStarted> {
     let arbiter = Arbiter::new();
     let (tell, told) = mpsc::sync_channel(1);
-    let shared = table.clone();
     arbiter.spawn_fn(move || {
         // Threads are named so that `top -H` and a profile tell them apart.
         let _ = rustix::thread::set_name(c"control");
         let keeper = Gatekeeper::new(window.as_millis().max(1) as u64, strict);
         let keeper = Rc::new(RefCell::new(keeper));
-        let control = Rc::new(RefCell::new(Control::new(shared, keeper.clone())));
+        let control = Rc::new(RefCell::new(Control::new(table, keeper.clone())));
         CONTROL.with_borrow_mut(|slot| *slot = Some(control.clone()));
         let _ = tell.send((
             RouterActor::attach(control),
@@ -61,7 +59,6 @@ pub fn start(
         arbiter: arbiter.handle(),
         router: ArcSwap::from_pointee(router),
         gatekeeper,
-        table,
     }))
 }
 
@@ -72,10 +69,6 @@ impl ControlHandle {
 
     pub fn gatekeeper(&self) -> &Addr<GatekeeperActor> {
         &self.gatekeeper
-    }
-
-    pub fn table(&self) -> &Arc<RoutingTable> {
-        &self.table
     }
 
     /// Attaches a new Router mailbox to the state of the control thread, when the old one has died.

@@ -1,4 +1,9 @@
 //! What the configuration says about deployments, compiled once: immutable, shared by all threads.
+//!
+//! Messages name deployments and groups by number. A later table keeps the numbers of what stays (see [`numbers`]), so there
+//! are gaps: ask for one by its number, or go through all of them.
+//!
+//! [`numbers`]: super::numbers
 
 mod plan;
 
@@ -17,6 +22,8 @@ use crate::protocol::mock::Mock;
 use crate::providers::parameters::Plan;
 use crate::providers::{self, Entra, Provider};
 use crate::types::{DeploymentId, NanoUsd, Operation, Secret};
+
+use super::numbers::{self, Numbers};
 
 /// LiteLLM's time limit for a chat call that sets none.
 const TIMEOUT: Duration = Duration::from_secs(600);
@@ -124,8 +131,12 @@ impl Group {
 
 /// Deployments, groups and the names that lead to them.
 pub struct RoutingTable {
-    pub deployments: Vec<Arc<Deployment>>,
-    pub groups: Vec<Group>,
+    /// By number.
+    deployments: Vec<Option<Arc<Deployment>>>,
+    /// Numbers in configuration order.
+    order: Vec<u32>,
+    /// By number.
+    groups: Vec<Option<Group>>,
     pub strategy: StrategyName,
     /// Calls at the same time of all callers together.
     pub global_parallel: Option<u64>,
@@ -171,7 +182,12 @@ impl Deployment {
 impl RoutingTable {
     /// Compiles a configuration. Paused entries (`model_info.blocked`) take no calls and are left out.
     pub fn compile(config: &Config) -> Self {
-        let mut builder = Builder::default();
+        Self::compile_after(config, &Earlier::default())
+    }
+
+    /// The same for a configuration that takes the place of another while requests are under way.
+    pub fn compile_after(config: &Config, earlier: &Earlier) -> Self {
+        let mut builder = Builder::after(earlier);
         for entry in config
             .model_list
             .iter()
@@ -182,6 +198,45 @@ impl RoutingTable {
         builder.finish(config)
     }
 
+    /// A deployment by its number.
+    pub fn deployment(&self, number: u32) -> Option<&Arc<Deployment>> {
+        self.deployments.get(number as usize)?.as_ref()
+    }
+
+    /// All deployments with their numbers, in configuration order.
+    pub fn deployments(&self) -> impl Iterator<Item = (u32, &Arc<Deployment>)> {
+        self.order
+            .iter()
+            .filter_map(|number| Some((*number, self.deployment(*number)?)))
+    }
+
+    /// How many there are.
+    pub fn deployment_count(&self) -> usize {
+        self.order.len()
+    }
+
+    /// One more than the largest number of a deployment: the length of what they index.
+    pub fn deployment_places(&self) -> usize {
+        self.deployments.len()
+    }
+
+    /// A group by its number.
+    pub fn group(&self, number: u32) -> Option<&Group> {
+        self.groups.get(number as usize)?.as_ref()
+    }
+
+    /// All groups with their numbers.
+    pub fn groups(&self) -> impl Iterator<Item = (u32, &Group)> {
+        (0..)
+            .zip(&self.groups)
+            .filter_map(|(number, group)| Some((number, group.as_ref()?)))
+    }
+
+    /// One more than the largest number of a group.
+    pub fn group_places(&self) -> usize {
+        self.groups.len()
+    }
+
     /// The group that a requested name leads to: a group's name, an alias, a deployment's id, or a deployment's own
     /// `litellm_params.model`.
     pub fn resolve(&self, model: &str) -> Option<u32> {
@@ -190,9 +245,7 @@ impl RoutingTable {
 
     /// The access groups of what a requested name leads to.
     pub fn access_groups(&self, model: &str) -> &[Arc<str>] {
-        let group = self
-            .resolve(model)
-            .and_then(|index| self.groups.get(index as usize));
+        let group = self.resolve(model).and_then(|number| self.group(number));
         group.map_or(&[], |group| &group.access_groups)
     }
 }
@@ -200,23 +253,109 @@ impl RoutingTable {
 /// What decides a price: provider, catalogue row, and the figures written at the deployment.
 type PricedAs = (String, String, Vec<(String, String)>, Residency);
 
+/// The tables that are still held when another is compiled.
 #[derive(Default)]
+pub struct Earlier {
+    /// Oldest first; the last one is in force.
+    pub tables: Vec<Arc<RoutingTable>>,
+    /// Nothing but `model_list` can differ from the configuration of the last one: equal entries share its deployments.
+    pub settings_are_kept: bool,
+}
+
+/// Equal entries share an id: what tells a deployment from others is its id and how many before it have the same.
+type Identity = (DeploymentId, u32);
+
 struct Builder {
-    deployments: Vec<Arc<Deployment>>,
-    groups: Vec<Group>,
+    deployments: Vec<Option<Arc<Deployment>>>,
+    order: Vec<u32>,
+    numbers: Numbers<Identity>,
+    groups: Vec<Option<Group>>,
+    group_order: Vec<u32>,
+    group_numbers: Numbers<Arc<str>>,
     by_name: HashMap<String, u32>,
     tariffs: HashMap<PricedAs, Arc<Tariff>>,
+    /// How many of each id there are.
+    ids: HashMap<DeploymentId, u32>,
+    /// The table in force.
+    present: Option<Arc<RoutingTable>>,
+    settings_are_kept: bool,
+}
+
+impl RoutingTable {
+    fn identities(&self) -> Vec<(Identity, u32)> {
+        let mut ids: HashMap<&DeploymentId, u32> = HashMap::new();
+        let mut identities = Vec::with_capacity(self.order.len());
+        for (number, deployment) in self.deployments() {
+            let count = ids.entry(&deployment.id).or_default();
+            identities.push(((deployment.id.clone(), *count), number));
+            *count += 1;
+        }
+        identities
+    }
 }
 
 impl Builder {
-    fn add(&mut self, config: &Config, entry: &ModelEntry) {
+    fn after(earlier: &Earlier) -> Self {
+        let tables = || earlier.tables.iter();
+        let groups = tables().flat_map(|table| {
+            let groups = table.groups();
+            groups.map(|(number, group)| (group.name.clone(), number))
+        });
+        Self {
+            numbers: Numbers::after(tables().flat_map(|table| table.identities())),
+            group_numbers: Numbers::after(groups),
+            present: earlier.tables.last().cloned(),
+            settings_are_kept: earlier.settings_are_kept,
+            deployments: Vec::new(),
+            order: Vec::new(),
+            groups: Vec::new(),
+            group_order: Vec::new(),
+            by_name: HashMap::new(),
+            tariffs: HashMap::new(),
+            ids: HashMap::new(),
+        }
+    }
+
+    /// The number of a deployment with this id.
+    fn number(&mut self, id: &DeploymentId) -> u32 {
+        let count = self.ids.entry(id.clone()).or_default();
+        let identity = (id.clone(), *count);
+        *count += 1;
+        let number = self.numbers.give(&identity);
+        self.order.push(number);
+        number
+    }
+
+    /// The deployment of an entry: the one in force, where nothing about it has changed.
+    fn deployment(&mut self, config: &Config, entry: &ModelEntry, number: u32) -> Arc<Deployment> {
+        let present = self.present.as_ref();
+        let present = present.and_then(|table| table.deployment(number)).cloned();
+        if let Some(present) = &present
+            && self.settings_are_kept
+            && present.entry.is_same_as(entry)
+        {
+            return present.clone();
+        }
         let row = catalogue_row(entry);
         let tariff = self.tariff(config, entry, row.as_ref());
-        let index = self.deployments.len() as u32;
+        let plan = plan::compile(config, entry, row.as_ref());
+        let mut new = deployment(config, entry, tariff, plan);
+        if let Some(present) = present {
+            new.gauges = present.gauges.clone();
+        }
+        Arc::new(new)
+    }
+
+    fn add(&mut self, config: &Config, entry: &ModelEntry) {
+        let row = catalogue_row(entry);
+        let number = self.number(&entry.id);
+        let deployment = self.deployment(config, entry, number);
+        let tariff = deployment.tariff.clone();
+        numbers::place(&mut self.deployments, number, deployment);
         let params = &entry.litellm_params;
         let whole = |number: Option<u64>| number.unwrap_or_default();
         let member = Member {
-            deployment: index,
+            deployment: number,
             weight: params.weight.unwrap_or_default(),
             rpm: whole(params.rpm),
             tpm: whole(params.tpm),
@@ -228,13 +367,9 @@ impl Builder {
             .or(entry.model_info.max_tokens)
             .or(own.and_then(|row| row.max_output_tokens.or(row.max_tokens)))
             .unwrap_or(UNKNOWN_MAX_OUTPUT);
-        self.deployments.push(Arc::new(deployment(
-            config,
-            entry,
-            tariff.clone(),
-            plan::compile(config, entry, row.as_ref()),
-        )));
-        let group = self.group(&entry.model_name);
+        let Some(group) = self.group(&entry.model_name) else {
+            return;
+        };
         group.is_free = tariff.is_free() && (group.members.is_empty() || group.is_free);
         group.is_blocked_for_want_of_a_price |=
             config.litellm_settings.block_unpriced && tariff.is_unpriced();
@@ -256,13 +391,20 @@ impl Builder {
         }
     }
 
-    fn group(&mut self, name: &str) -> &mut Group {
-        let next = self.groups.len() as u32;
-        let index = *self.by_name.entry(name.to_owned()).or_insert(next);
-        if index == next {
-            self.groups.push(new_group(name));
-        }
-        &mut self.groups[index as usize]
+    /// The group of a name, which is always there.
+    fn group(&mut self, name: &str) -> Option<&mut Group> {
+        let number = match self.by_name.get(name) {
+            Some(number) => *number,
+            None => {
+                let group = new_group(name);
+                let number = self.group_numbers.give(&group.name);
+                self.by_name.insert(name.to_owned(), number);
+                self.group_order.push(number);
+                numbers::place(&mut self.groups, number, group);
+                number
+            }
+        };
+        self.groups.get_mut(number as usize)?.as_mut()
     }
 
     fn tariff(
@@ -303,8 +445,9 @@ impl Builder {
     }
 
     fn finish(mut self, config: &Config) -> RoutingTable {
-        let mut listed: Vec<Arc<str>> =
-            self.groups.iter().map(|group| group.name.clone()).collect();
+        let in_order = self.group_order.iter();
+        let groups = in_order.filter_map(|number| self.groups.get(*number as usize)?.as_ref());
+        let mut listed: Vec<Arc<str>> = groups.map(|group| group.name.clone()).collect();
         for alias in &config.router_settings.model_group_alias {
             let Some(group) = self.by_name.get(&alias.model).copied() else {
                 // Told when the configuration was read.
@@ -320,7 +463,10 @@ impl Builder {
             |d: &Deployment| d.id.to_string(),
             |d: &Deployment| d.litellm_model.to_string(),
         ] {
-            for deployment in &self.deployments {
+            for number in &self.order {
+                let Some(Some(deployment)) = self.deployments.get(*number as usize) else {
+                    continue;
+                };
                 if let Some(group) = self.by_name.get(&*deployment.group).copied() {
                     self.by_name.entry(name(deployment)).or_insert(group);
                 }
@@ -328,6 +474,7 @@ impl Builder {
         }
         RoutingTable {
             deployments: self.deployments,
+            order: self.order,
             groups: self.groups,
             strategy: strategy(config),
             global_parallel: config.general_settings.global_max_parallel_requests,

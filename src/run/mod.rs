@@ -24,7 +24,7 @@ use crate::auth::Changes;
 use crate::cli::{self, Flag, Lack, Options};
 use crate::config::{BudgetEnforcement, Config, GeneralSettings};
 use crate::http::{Cors, DocsSettings, RootPath, Running, serve};
-use crate::journey::{AskingRules, Settings, Shared};
+use crate::journey::{AskingRules, InForce, Settings, Shared, Snapshot};
 use crate::metrics::Metrics;
 use crate::router::{self, RoutingTable};
 use crate::spend::journal::{FOLDER, Syncer};
@@ -205,7 +205,10 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
         })
     };
     let shared = Arc::new(Shared {
-        settings: settings(config, strict),
+        in_force: InForce::new(Snapshot {
+            table: table.clone(),
+            settings: settings(config, strict),
+        }),
         metrics: Metrics::new().map_err(|error| RunError::Other(error.to_string()))?,
         store: store.clone(),
         control,
@@ -239,8 +242,8 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
     }
     log::info!(
         "{} deployments in {} model groups; data in {}",
-        table.deployments.len(),
-        table.groups.len(),
+        table.deployment_count(),
+        table.groups().count(),
         url
     );
     if let (None, Some(address)) = (&options.config, addresses.first()) {

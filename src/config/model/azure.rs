@@ -5,7 +5,7 @@ use crate::providers::{Application, Entra};
 use crate::types::Secret;
 
 /// The fields of it, as written.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AzureParams {
     pub azure_ad_token: Option<Secret>,
     pub tenant_id: Option<String>,

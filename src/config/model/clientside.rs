@@ -17,6 +17,15 @@ pub enum ClientsideParam {
     ApiBaseLike(Regex),
 }
 
+impl PartialEq for ClientsideParam {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::ApiBaseLike(one), Self::ApiBaseLike(other)) => one.as_str() == other.as_str(),
+            (one, other) => std::mem::discriminant(one) == std::mem::discriminant(other),
+        }
+    }
+}
+
 const KEY: &str = "configurable_clientside_auth_params";
 
 /// The fields that a section lists; what cannot be allowed is reported.

@@ -15,7 +15,7 @@ use super::info::{self, ModelInfo};
 use super::params::{self, LitellmParams};
 
 /// One entry of `model_list`, ready to be called.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ModelEntry {
     /// The model group: what clients ask for. May hold `*`.
     pub model_name: String,
@@ -40,6 +40,15 @@ pub struct ModelEntry {
 }
 
 impl ModelEntry {
+    /// Whether both say the same, wherever they stand.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let moved = Self {
+            line: other.line,
+            ..self.clone()
+        };
+        moved == *other
+    }
+
     /// The catalogue's name for price and limits, when the entry gives one.
     pub fn base_model(&self) -> Option<&str> {
         self.model_info

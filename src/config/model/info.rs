@@ -8,7 +8,7 @@ use crate::policy::cost::OffPeak;
 use super::price::{PriceField, read_all as read_prices};
 
 /// What is told about a deployment.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModelInfo {
     /// As written; [`ModelEntry::id`](super::ModelEntry::id) is the effective one.
     pub id: Option<String>,

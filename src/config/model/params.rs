@@ -19,7 +19,7 @@ use super::price::{PriceField, read_all as read_prices};
 pub const MAX_RETRIES: u32 = 1_000;
 
 /// How a deployment is called, as written; [`ModelEntry`](super::ModelEntry) has the effective address and key.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LitellmParams {
     /// With the provider's prefix.
     pub model: String,

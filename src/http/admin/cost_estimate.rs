@@ -85,6 +85,7 @@ pub async fn estimate(call: Call) -> Result<HttpResponse, ApiError> {
     let per_month = count("num_requests_per_month")?;
 
     let priced = worker
+        .routes()
         .table()
         .priced(&model)
         .ok_or_else(|| unpriced(&model))?;

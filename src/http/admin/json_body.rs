@@ -25,7 +25,7 @@ pub async fn read_prompt(
     payload: web::Payload,
     worker: &Worker,
 ) -> Result<Map<String, Value>, ApiError> {
-    let most = worker.shared.settings.most_request_bytes;
+    let most = worker.routes().settings().most_request_bytes;
     read_up_to(request, payload, worker, most).await
 }
 

@@ -47,6 +47,7 @@ pub async fn calculate(call: Call) -> Result<HttpResponse, ApiError> {
         return Err(ApiError::new(400, "bad_request_error", message, None));
     };
     let priced = worker
+        .routes()
         .table()
         .priced(&name)
         .ok_or_else(|| unpriced(&name))?;

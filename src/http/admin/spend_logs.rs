@@ -78,7 +78,7 @@ pub async fn logs(call: Call) -> Result<HttpResponse, ApiError> {
         },
     };
     let rows = ask(store, logs).await?;
-    let agent_tags = !call.worker.shared.settings.asking.no_agent_tags;
+    let agent_tags = !call.worker.routes().settings().asking.no_agent_tags;
     Ok(HttpResponse::Ok().json(
         rows.iter()
             .map(|row| shown(row, agent_tags))

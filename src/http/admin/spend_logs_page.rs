@@ -70,7 +70,7 @@ pub async fn page(call: Call) -> Result<HttpResponse, ApiError> {
         }
         None => (Vec::new(), 0),
     };
-    let agent_tags = !call.worker.shared.settings.asking.no_agent_tags;
+    let agent_tags = !call.worker.routes().settings().asking.no_agent_tags;
     let is_capped = total > MOST_COUNTED;
     let total = total.min(MOST_COUNTED) as i64;
     Ok(HttpResponse::Ok().json(json!({

@@ -27,7 +27,7 @@ pub async fn supported(call: Call) -> Result<HttpResponse, ApiError> {
     let Some(model) = query.text("model") else {
         return Err(ApiError::invalid_query("model", "Field required"));
     };
-    let supported_openai_params = call.worker.table().supported_params(model).ok_or_else(|| {
+    let supported_openai_params = call.worker.routes().table().supported_params(model).ok_or_else(|| {
         let name: String = model.chars().take(256).collect();
         let detail = json!({"error": format!("Could not map model={name}: no group or model of this name is known")});
         ApiError::detail(400, detail)

@@ -24,9 +24,10 @@ pub async fn backlog(call: Call) -> Result<HttpResponse, ApiError> {
 
 /// Upstream calls under way.
 pub fn in_flight(call: &Call) -> u64 {
-    let deployments = &call.worker.table().deployments;
-    deployments
-        .iter()
-        .map(|deployment| u64::from(deployment.gauges.in_flight.load(Ordering::Relaxed)))
+    let routes = call.worker.routes();
+    routes
+        .table()
+        .deployments()
+        .map(|(_, deployment)| u64::from(deployment.gauges.in_flight.load(Ordering::Relaxed)))
         .sum()
 }

@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::http::error::ApiError;
 use crate::http::route::Call;
-use crate::journey::{Probe, probe};
+use crate::journey::{Probe, Routes, probe};
 use crate::policy::access;
 use crate::router::{Deployment, DeploymentReport, DescribeDeployment};
 use crate::types::Role;
@@ -48,7 +48,8 @@ pub async fn health(call: Call) -> Result<HttpResponse, ApiError> {
     let query = web::Query::<HealthQuery>::from_query(call.request.query_string())
         .map_err(|error| ApiError::invalid_query("query", error.to_string()))?
         .into_inner();
-    let table = call.worker.table();
+    let routes = call.worker.routes();
+    let table = routes.table();
     let is_asked = |deployment: &Deployment| {
         let named =
             |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|w| w == name);
@@ -60,8 +61,8 @@ pub async fn health(call: Call) -> Result<HttpResponse, ApiError> {
             })
             .is_ok()
     };
-    let asked: Vec<u32> = (0..)
-        .zip(&table.deployments)
+    let asked: Vec<u32> = table
+        .deployments()
         .filter(|(_, deployment)| is_asked(deployment))
         .map(|(index, _)| index)
         .take(MOST)
@@ -72,7 +73,9 @@ pub async fn health(call: Call) -> Result<HttpResponse, ApiError> {
         return Err(ApiError::detail(404, json!({"error": text})));
     }
     let sees_all = matches!(caller.role(), Role::ProxyAdmin | Role::ProxyAdminViewer);
-    let checks = asked.into_iter().map(|index| check(&call, index, sees_all));
+    let checks = asked
+        .into_iter()
+        .map(|index| check(&call, &routes, index, sees_all));
     let checked: Vec<_> = join_all(checks).await.into_iter().flatten().collect();
     let (healthy, unhealthy): (Vec<_>, Vec<_>) =
         checked.into_iter().partition(|(is_healthy, _)| *is_healthy);
@@ -95,12 +98,12 @@ pub async fn health(call: Call) -> Result<HttpResponse, ApiError> {
 }
 
 /// Whether a deployment answers, and how it is shown.
-async fn check(call: &Call, index: u32, sees_all: bool) -> Option<(bool, Value)> {
-    let deployment = call.worker.deployment(index)?;
-    let found = probe(&call.worker, index).await?;
+async fn check(call: &Call, routes: &Routes, index: u32, sees_all: bool) -> Option<(bool, Value)> {
+    let prepared = routes.deployment(index)?;
+    let found = probe(&call.worker, prepared).await?;
     let router = call.worker.shared.control.router();
     let report = router.send(DescribeDeployment(index)).await.ok().flatten();
-    let shown = shown(deployment, &found, report, sees_all);
+    let shown = shown(&prepared.deployment, &found, report, sees_all);
     Some((found.failure.is_none(), shown))
 }
 

@@ -94,7 +94,8 @@ pub struct ReadinessDetails {
 
 pub async fn details(call: Call) -> Result<HttpResponse, ApiError> {
     let shared = &call.worker.shared;
-    let table = call.worker.table();
+    let routes = call.worker.routes();
+    let table = routes.table();
     let readiness = Readiness::of(shared).await;
     let limits = shared
         .control
@@ -105,8 +106,8 @@ pub async fn details(call: Call) -> Result<HttpResponse, ApiError> {
     let details = ReadinessDetails {
         litellm_version: env!("CARGO_PKG_VERSION"),
         log_level: log::max_level().as_str(),
-        model_groups: table.groups.len(),
-        deployments: table.deployments.len(),
+        model_groups: table.groups().count(),
+        deployments: table.deployment_count(),
         in_flight_requests: super::backlog::in_flight(&call),
         open_holds: limits.open_holds as u64,
         journal_bytes: shared.journal.health().bytes.load(Ordering::Relaxed),

@@ -37,7 +37,8 @@ fn model_in_path(request: &HttpRequest) -> Option<String> {
 
 async fn create(call: Call, operation: Operation) -> Result<HttpResponse, ApiError> {
     let caller = call.caller()?.clone();
-    let settings = &call.worker.shared.settings;
+    let routes = call.worker.routes();
+    let settings = routes.settings();
     let started_at = now_micros();
     let call_id = call_id(call.request.headers());
     let (most, buffers) = (settings.most_request_bytes, &call.worker.buffers);

@@ -47,7 +47,8 @@ pub struct ModelsQuery {
 /// The groups and aliases that the caller may call.
 pub async fn list(call: Call) -> Result<HttpResponse, ApiError> {
     let principal = call.caller()?.principal();
-    let table = call.worker.table();
+    let routes = call.worker.routes();
+    let table = routes.table();
     let query = Query::of(&call.request);
     let wildcards = query.flag("return_wildcard_routes")?.unwrap_or(false);
     let only_groups = query.flag("only_model_access_groups")?.unwrap_or(false);
@@ -61,9 +62,8 @@ pub async fn list(call: Call) -> Result<HttpResponse, ApiError> {
     }
     if groups {
         let names: BTreeSet<&str> = table
-            .groups
-            .iter()
-            .flat_map(|group| &group.access_groups)
+            .groups()
+            .flat_map(|(_, group)| &group.access_groups)
             .map(|group| &**group)
             .collect();
         let allowed = names
@@ -81,7 +81,8 @@ pub async fn list(call: Call) -> Result<HttpResponse, ApiError> {
 pub async fn retrieve(call: Call) -> Result<HttpResponse, ApiError> {
     let principal = call.caller()?.principal();
     let asked = call.request.match_info().get("model").unwrap_or_default();
-    let table = call.worker.table();
+    let routes = call.worker.routes();
+    let table = routes.table();
     let target = access::target(principal, asked);
     let is_there = table.listed.iter().any(|name| **name == *target);
     if is_there && call.worker.may_call(principal, asked) {

@@ -45,7 +45,8 @@ pub struct ModelGroupQuery {
 /// The groups and aliases that the caller may call.
 pub async fn info(call: Call) -> Result<HttpResponse, ApiError> {
     let principal = call.caller()?.principal();
-    let table = call.worker.table();
+    let routes = call.worker.routes();
+    let table = routes.table();
     let query = Query::of(&call.request);
     let asked = query.text("model_group");
     let data: Vec<Value> = table
@@ -59,13 +60,11 @@ pub async fn info(call: Call) -> Result<HttpResponse, ApiError> {
 }
 
 fn group(table: &RoutingTable, name: &str) -> Value {
-    let group = table
-        .resolve(name)
-        .and_then(|index| table.groups.get(index as usize));
+    let group = table.resolve(name).and_then(|number| table.group(number));
     let members: Vec<&Deployment> = group
         .iter()
         .flat_map(|group| &group.members)
-        .filter_map(|member| table.deployments.get(member.deployment as usize))
+        .filter_map(|member| table.deployment(member.deployment))
         .map(|deployment| &**deployment)
         .collect();
     let infos: Vec<Map<String, Value>> = members.iter().map(|member| model_info(member)).collect();

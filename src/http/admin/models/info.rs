@@ -23,7 +23,11 @@ pub async fn info(call: Call) -> Result<HttpResponse, ApiError> {
     let principal = call.caller()?.principal();
     let query = Query::of(&call.request);
     let asked = query.text("litellm_model_id");
-    let deployments = call.worker.table().deployments.iter();
+    let routes = call.worker.routes();
+    let deployments = routes
+        .table()
+        .deployments()
+        .map(|(_, deployment)| deployment);
     let data: Vec<Value> = deployments
         .filter(|deployment| asked.is_none_or(|id| *deployment.id == *id))
         .filter(|deployment| call.worker.may_call(principal, &deployment.group))

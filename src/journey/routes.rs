@@ -1,0 +1,186 @@
+//! What one thread needs of the configuration in force: the routing table, the settings, and each deployment ready to be
+//! called. A request holds the one it began with to its end.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use actix_web::http::header::{HeaderName, HeaderValue};
+use arc_swap::ArcSwap;
+
+use super::answer_prices::AnswerPrices;
+use super::azure_login::{Login, Logins};
+use super::headers::prepared;
+use super::worker::Settings;
+use crate::metrics::{DeploymentMetrics, Metrics};
+use crate::router::{Deployment, Group, RoutingTable};
+use crate::types::Operation;
+use crate::upstream::{Client, Endpoint};
+
+/// What the configuration in force says, for all threads.
+pub struct Snapshot {
+    pub table: Arc<RoutingTable>,
+    pub settings: Settings,
+}
+
+/// The snapshot in force. Threads compare one number a request and keep what they made of it.
+pub struct InForce {
+    snapshot: ArcSwap<Snapshot>,
+    version: AtomicU64,
+}
+
+impl InForce {
+    pub fn new(snapshot: Snapshot) -> Self {
+        Self {
+            snapshot: ArcSwap::from_pointee(snapshot),
+            version: AtomicU64::new(0),
+        }
+    }
+
+    pub fn load(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// Puts another one in force.
+    pub fn publish(&self, snapshot: Snapshot) {
+        self.snapshot.store(Arc::new(snapshot));
+        self.version.fetch_add(1, Ordering::Release);
+    }
+
+    fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+}
+
+/// A deployment as one thread calls it.
+pub struct Prepared {
+    pub deployment: Arc<Deployment>,
+    /// Made at the first call; `None`: it cannot be called so.
+    endpoints: [OnceCell<Option<Endpoint>>; Operation::ALL.len()],
+    /// Where the token comes from that it is called with, if it is called with one.
+    pub login: Option<Rc<Login>>,
+    /// Made at the first call: a deployment serves one or two operations, and each has a dozen series.
+    metrics: [OnceCell<DeploymentMetrics>; Operation::ALL.len()],
+    /// Response headers that all its calls share.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Of the models that its answers name.
+    pub answer_prices: AnswerPrices,
+}
+
+impl Prepared {
+    fn new(deployment: &Arc<Deployment>, login: Option<Rc<Login>>) -> Rc<Self> {
+        Rc::new(Self {
+            endpoints: Default::default(),
+            login,
+            metrics: Default::default(),
+            headers: prepared(deployment),
+            answer_prices: AnswerPrices::default(),
+            deployment: deployment.clone(),
+        })
+    }
+
+    /// Where it serves an operation.
+    pub fn endpoint(&self, client: &Client, operation: Operation) -> Option<&Endpoint> {
+        let endpoint = self.endpoints.get(operation.index())?;
+        let make = || {
+            let deployment = &self.deployment;
+            let url = deployment.urls[operation.index()].as_deref()?;
+            client
+                .endpoint(url, &deployment.headers)
+                .inspect_err(|error| {
+                    log::error!("deployment {} cannot be called: {error}", deployment.id)
+                })
+                .ok()
+        };
+        endpoint.get_or_init(make).as_ref()
+    }
+
+    /// The series of its calls of one operation.
+    pub fn metrics(&self, metrics: &Metrics, operation: Operation) -> Option<&DeploymentMetrics> {
+        let series = self.metrics.get(operation.index())?;
+        let deployment = &self.deployment;
+        Some(series.get_or_init(|| {
+            metrics.deployment([
+                &deployment.group,
+                &deployment.model,
+                &deployment.id,
+                &deployment.provider,
+                operation.path(),
+            ])
+        }))
+    }
+}
+
+/// A snapshot with its deployments prepared for this thread.
+pub struct Routes {
+    snapshot: Arc<Snapshot>,
+    /// By number.
+    prepared: Vec<Option<Rc<Prepared>>>,
+}
+
+impl Routes {
+    /// Prepares a snapshot; deployments that are as in `before` stay prepared.
+    fn new(snapshot: Arc<Snapshot>, before: &[Option<Rc<Prepared>>], client: &Client) -> Self {
+        let present = before.iter().flatten();
+        let mut logins = Logins::after(present.filter_map(|known| known.login.clone()), client);
+        let table = &snapshot.table;
+        let mut prepared = vec![None; table.deployment_places()];
+        for (number, deployment) in table.deployments() {
+            let number = number as usize;
+            let known = before.get(number).and_then(Option::as_ref);
+            let known = known.filter(|known| Arc::ptr_eq(&known.deployment, deployment));
+            let made = || Prepared::new(deployment, logins.of(deployment));
+            prepared[number] = Some(known.cloned().unwrap_or_else(made));
+        }
+        Self { snapshot, prepared }
+    }
+
+    pub fn table(&self) -> &Arc<RoutingTable> {
+        &self.snapshot.table
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.snapshot.settings
+    }
+
+    pub fn group(&self, number: u32) -> Option<&Group> {
+        self.table().group(number)
+    }
+
+    pub fn deployment(&self, number: u32) -> Option<&Rc<Prepared>> {
+        self.prepared.get(number as usize)?.as_ref()
+    }
+}
+
+/// The routes of a thread, made anew when another snapshot is in force.
+pub struct Current {
+    version: Cell<u64>,
+    routes: RefCell<Rc<Routes>>,
+}
+
+impl Current {
+    pub fn new(in_force: &InForce, client: &Client) -> Self {
+        // The version first: a snapshot that is published in between is only made anew once more.
+        let version = in_force.version();
+        let routes = Routes::new(in_force.load(), &[], client);
+        Self {
+            version: Cell::new(version),
+            routes: RefCell::new(Rc::new(routes)),
+        }
+    }
+
+    /// What is in force now.
+    pub fn get(&self, in_force: &InForce, client: &Client) -> Rc<Routes> {
+        let version = in_force.version();
+        if self.version.get() != version {
+            let routes = {
+                let before = self.routes.borrow();
+                Routes::new(in_force.load(), &before.prepared, client)
+            };
+            *self.routes.borrow_mut() = Rc::new(routes);
+            self.version.set(version);
+        }
+        self.routes.borrow().clone()
+    }
+}

@@ -1,0 +1,206 @@
+//! Another table in the place of the present one, while calls are under way.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::{Control, GroupState};
+use crate::policy::output_estimate::OutputEstimate;
+use crate::policy::window::Window;
+use crate::router::deployment::DeploymentState;
+use crate::router::table::{Deployment, Group, RoutingTable};
+
+impl Control {
+    /// Decides by `table` from the next step on. What has kept its number keeps its state: slots in use, windows, latency,
+    /// health, estimates. The state of what is gone is dropped, and reports about it change nothing.
+    pub fn replace(&mut self, table: Arc<RoutingTable>) {
+        let before = std::mem::replace(&mut self.table, table.clone());
+        for (number, state) in (0..).zip(&mut self.fleet) {
+            let kept = match (before.deployment(number), table.deployment(number)) {
+                (Some(old), Some(new)) => old.id == new.id,
+                _ => false,
+            };
+            if !kept && state.take().is_some() {
+                self.assigned[number as usize] = 0;
+                self.generations[number as usize] += 1;
+            }
+        }
+        for (number, state) in (0..).zip(&mut self.groups) {
+            let kept = match (before.group(number), table.group(number)) {
+                (Some(old), Some(new)) => old.name == new.name,
+                _ => false,
+            };
+            if !kept {
+                *state = None;
+            }
+        }
+        self.take_up(&table);
+    }
+
+    /// Makes the states that `table` needs and this thread has not, and tells the others what has changed.
+    pub(super) fn take_up(&mut self, table: &Arc<RoutingTable>) {
+        let places = self.fleet.len().max(table.deployment_places());
+        self.fleet.resize_with(places, || None);
+        self.assigned.resize(places, 0);
+        self.generations.resize(places, 0);
+        for (number, deployment) in table.deployments() {
+            let number = number as usize;
+            match &self.fleet[number] {
+                Some(state) => state
+                    .borrow_mut()
+                    .reconfigure(deployment.slots, deployment.gauges.clone()),
+                None => self.fleet[number] = Some(new_state(deployment, self.generations[number])),
+            }
+        }
+        let places = self.groups.len().max(table.group_places());
+        self.groups.resize_with(places, || None);
+        for (number, group) in table.groups() {
+            let kept = self.groups[number as usize].take();
+            self.groups[number as usize] = Some(group_state(table, group, kept));
+        }
+    }
+}
+
+fn new_state(deployment: &Deployment, generation: u32) -> Rc<RefCell<DeploymentState>> {
+    let state = DeploymentState::new(deployment.slots, deployment.gauges.clone());
+    Rc::new(RefCell::new(state.of_generation(generation)))
+}
+
+/// Strategies are prepared anew for the group's members; what was learnt stays.
+fn group_state(table: &RoutingTable, group: &Group, kept: Option<GroupState>) -> GroupState {
+    let (used, output) = match kept {
+        Some(kept) => (kept.used, kept.output),
+        None => (None, OutputEstimate::default()),
+    };
+    let is_limited = group.rpm.or(group.tpm).is_some();
+    GroupState {
+        used: is_limited.then(|| used.unwrap_or_else(Window::default)),
+        strategy: table.strategy.prepare(&group.members),
+        output,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Control;
+    use super::*;
+    use crate::config::Config;
+    use crate::limits::Gatekeeper;
+    use crate::policy::cooldown::Fault;
+    use crate::router::turn::{Begin, End, Estimate, Lease, Outcome, Turn};
+    use crate::router::{Earlier, LastError};
+
+    fn config(models: &[(&str, u32)]) -> Config {
+        let entries: String = models
+            .iter()
+            .map(|(name, slots)| {
+                format!("  - {{model_name: {name}, litellm_params: {{model: openai/m, api_key: k, api_base: 'http://h/v1', max_parallel_requests: {slots}}}, model_info: {{id: of-{name}}}}}\n")
+            })
+            .collect();
+        let text = format!("model_list:\n{entries}");
+        Config::from_text("t.yaml", &text, &|_| None)
+            .unwrap()
+            .config
+    }
+
+    fn lease(control: &mut Control, name: &str) -> Option<Lease> {
+        let group = control.table().resolve(name)?;
+        let begin = Begin {
+            scopes: [None; 3],
+            group,
+            estimate: Estimate {
+                input_tokens: 1,
+                max_tokens: None,
+                choices: 1,
+                tier: None,
+            },
+            user_budget_binds: true,
+        };
+        let turn = Turn {
+            begins: vec![begin],
+            ..Turn::default()
+        };
+        let ticket = control.turn(&turn).begins.remove(0).ok()?;
+        Some(ticket.lease)
+    }
+
+    fn failed(lease: Lease) -> Turn {
+        let end = End {
+            hold: None,
+            lease: Some((lease, Outcome::Failure(Fault::of_status(500)))),
+            group: 0,
+            settlement: Default::default(),
+            output_tokens: None,
+        };
+        Turn {
+            ends: vec![end],
+            ..Turn::default()
+        }
+    }
+
+    fn last_error(control: &Control, number: u32) -> Option<LastError> {
+        control.deployment(number)?.borrow().last_error
+    }
+
+    #[test]
+    fn what_stays_keeps_its_state_and_what_is_gone_takes_no_reports() {
+        let first = Arc::new(RoutingTable::compile(&config(&[("a", 1), ("b", 1)])));
+        let keeper = Rc::new(RefCell::new(Gatekeeper::new(60_000, false)));
+        let mut control = Control::new(first.clone(), keeper);
+        let (a, b) = (
+            lease(&mut control, "a").unwrap(),
+            lease(&mut control, "b").unwrap(),
+        );
+        let earlier = |tables: &[&Arc<RoutingTable>]| Earlier {
+            tables: tables.iter().map(|table| (*table).clone()).collect(),
+            settings_are_kept: true,
+        };
+        // `a` goes, `b` has more slots, `c` is new and must not take the number that calls of `a` still name.
+        let second =
+            RoutingTable::compile_after(&config(&[("c", 1), ("b", 2)]), &earlier(&[&first]));
+        let second = Arc::new(second);
+        control.replace(second.clone());
+        assert_eq!(control.table().resolve("a"), None);
+        assert!(lease(&mut control, "b").is_some(), "it has two slots now");
+        assert!(
+            lease(&mut control, "b").is_none(),
+            "and one is in use since before"
+        );
+        control.turn(&failed(b));
+        assert!(last_error(&control, b.deployment).is_some());
+        control.turn(&failed(a));
+        let c = lease(&mut control, "c").unwrap();
+        assert_ne!(c.deployment, a.deployment);
+        assert_eq!(last_error(&control, c.deployment), None);
+        // Nobody holds the first table any more: its number is given again, with another generation.
+        let third = RoutingTable::compile_after(
+            &config(&[("c", 1), ("b", 2), ("d", 1)]),
+            &earlier(&[&second]),
+        );
+        control.replace(Arc::new(third));
+        let d = lease(&mut control, "d").unwrap();
+        assert_eq!(d.deployment, a.deployment);
+        assert_ne!(d.generation, a.generation);
+        control.turn(&failed(a));
+        assert_eq!(last_error(&control, d.deployment), None);
+        assert!(lease(&mut control, "d").is_none(), "its slot is in use");
+    }
+
+    #[test]
+    fn equal_entries_are_the_same_deployment() {
+        let models = [("a", 1), ("b", 1)];
+        let first = Arc::new(RoutingTable::compile(&config(&models)));
+        let earlier = |settings_are_kept| Earlier {
+            tables: vec![first.clone()],
+            settings_are_kept,
+        };
+        for (kept, settings_are_kept) in [(true, true), (false, false)] {
+            let table = RoutingTable::compile_after(&config(&models), &earlier(settings_are_kept));
+            for (number, deployment) in table.deployments() {
+                let old = first.deployment(number).unwrap();
+                assert_eq!(Arc::ptr_eq(old, deployment), kept);
+                assert!(Arc::ptr_eq(&old.gauges, &deployment.gauges));
+            }
+        }
+    }
+}
