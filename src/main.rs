@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use pointsman::cli::{self, Cli, Command, DotEnv, MasterKey};
+use pointsman::cli::{self, Cli, Command, DotEnv, Ledger, MasterKey};
 use pointsman::run;
 
 #[global_allocator]
@@ -28,6 +28,7 @@ fn main() -> ExitCode {
     }
     let ended = match &cli.command {
         Some(Command::Check(check)) => return run::check(&check.files, &env),
+        Some(Command::Ledger(Ledger::Verify(verify))) => return run::verify_ledger(verify, &env),
         Some(Command::MasterKey(MasterKey::Rotate(place))) => {
             run::rotate_master_key(&place.data_dir)
         }

@@ -12,7 +12,7 @@ use super::caller::{AuthError, Caller, Known};
 use super::changes::{Change, Changes};
 use super::credential::abbreviated;
 use crate::store::messages::LoadPrincipal;
-use crate::store::{Store, ask};
+use crate::store::{Store, StoreError, ask};
 use crate::types::{KeyHash, KeyOptions, ModelAccess, Principal, Role, Scope};
 
 /// Known keys a thread keeps.
@@ -21,6 +21,8 @@ const MOST_KNOWN: usize = 100_000;
 const MOST_UNKNOWN: usize = 10_000;
 /// Between two tries to read a key that is known while the database is away.
 const AGAIN: Duration = Duration::from_secs(5);
+/// How long a caller that is known waits for the row to be read again.
+const STALE_PATIENCE: Duration = Duration::from_secs(1);
 const UNKNOWN_TTL: Duration = Duration::from_secs(5);
 
 /// What logs call a caller without a key.
@@ -209,7 +211,19 @@ impl Directory {
             key_hash: hash,
             now_ms,
         };
-        match ask(&self.store.auth, read).await {
+        let asking = ask(&self.store.auth, read);
+        let answer = match &stale {
+            None => asking.await,
+            // Who is known waits so long and not longer; others with the same key do not wait at all meanwhile.
+            Some(_) => {
+                self.ask_again_after(hash, STALE_PATIENCE);
+                match tokio::time::timeout(STALE_PATIENCE, asking).await {
+                    Ok(answer) => answer,
+                    Err(_) => Err(StoreError::Unavailable("no answer in time".to_owned())),
+                }
+            }
+        };
+        match answer {
             Ok(principal) => {
                 let known = principal.map(|principal| self.known(principal));
                 // What changed while it was being read may be missing in it: good for this request, which began before.
@@ -222,12 +236,17 @@ impl Directory {
                 log::warn!("auth: a key could not be read: {error}");
                 // Keys that are known keep working while the database is away, and are not asked for again at once.
                 let known = stale.ok_or(AuthError::NoDatabase)?;
-                if let Some(entry) = self.entries.borrow_mut().get_mut(&hash) {
-                    entry.loaded =
-                        Instant::now() - self.ttl.saturating_sub(AGAIN).min(entry.loaded.elapsed());
-                }
+                self.ask_again_after(hash, AGAIN);
                 Ok(Some(known))
             }
+        }
+    }
+
+    /// Believes what is known of a key for so long, or as long as any row is.
+    fn ask_again_after(&self, hash: KeyHash, time: Duration) {
+        if let Some(entry) = self.entries.borrow_mut().get_mut(&hash) {
+            let believed = self.ttl.saturating_sub(time).min(entry.loaded.elapsed());
+            entry.loaded = Instant::now() - believed;
         }
     }
 

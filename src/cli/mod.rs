@@ -1,6 +1,7 @@
 //! The command line: what may be written there, and nothing of what it does.
 //!
-//! `pointsman` alone serves; `check` looks a configuration over; `master-key rotate` makes another administrator's key.
+//! `pointsman` alone serves; `check` looks a configuration over; `master-key rotate` makes another administrator's key,
+//! `ledger verify` looks the books over.
 //! LiteLLM's spellings of flags work, with underscores or dashes; those without a meaning here are listed in `litellm`.
 //! `main` reads a [`Cli`] and hands it on. Reads arguments and the environment, never a file.
 
@@ -46,6 +47,9 @@ pub enum Command {
     /// The administrator's key of a data directory.
     #[command(subcommand, name = "master-key", alias = "master_key")]
     MasterKey(MasterKey),
+    /// The books: what was spent, by whom.
+    #[command(subcommand)]
+    Ledger(Ledger),
 }
 
 /// `check`.
@@ -61,6 +65,33 @@ pub struct Check {
 pub enum MasterKey {
     /// Make another key and print it; the one before is void from the next start on.
     Rotate(Place),
+}
+
+/// `ledger`.
+#[derive(Debug, Subcommand)]
+pub enum Ledger {
+    /// Look the books over: every call is there once, and all sums are the same. Changes nothing; a gateway may run
+    /// meanwhile. Ends with 0 when all is well, 1 when something is wrong, 2 when it could not be looked at.
+    Verify(Verify),
+}
+
+/// `ledger verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// The configuration file whose `database_url` counts.
+    #[arg(short, long, env = "CONFIG_FILE_PATH", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// The database, instead of the configuration's; SQLite in the data directory when neither names one.
+    #[arg(long = "database-url", alias = "database_url", value_name = "URL")]
+    pub database_url: Option<String>,
+
+    #[command(flatten)]
+    pub place: Place,
+
+    /// Print one JSON object, for programs.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Which data directory is meant.
@@ -83,6 +114,7 @@ Examples:
   OPENAI_API_KEY=... pointsman --model openai/gpt-4o
   pointsman check config.yaml
   pointsman --config config.yaml
+  pointsman ledger verify --config config.yaml
 ";
 
 impl Cli {

@@ -43,6 +43,20 @@ impl DataDir {
         }
     }
 
+    /// Whether a process has taken the directory.
+    pub fn is_taken(path: &Path) -> io::Result<bool> {
+        let lock = match File::open(path.join(LOCK_FILE)) {
+            Ok(lock) => lock,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        match lock.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
     pub fn path(&self) -> &Path {
         &self.path
     }

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use crate::cli::ModelsError;
 use crate::config::{LoadError, MasterKeyProblem};
 use crate::http::{RootPathError, ServeError};
-use crate::spend::RecoveryError;
+use crate::spend::{RecoveryError, VerifyError};
 use crate::store::StoreError;
+use crate::types::DatabaseUrlError;
 
 use super::WINDOW_VARIABLE;
 
@@ -43,6 +44,14 @@ pub enum RunError {
         "there is no data directory {} here; --data-dir says where it is, and the first start of `pointsman` makes it", .0.display()
     )]
     NoDataDir(PathBuf),
+    #[error(
+        "there is no database {} here; --config or --database-url says where it is", .0.display()
+    )]
+    NoDatabase(PathBuf),
+    #[error("--database-url: {0}")]
+    DatabaseUrl(DatabaseUrlError),
+    #[error("the ledger cannot be looked at: {0}")]
+    Verify(#[from] VerifyError),
     #[error("the data directory {} is in use by another pointsman; give each process its own --data-dir", .0.display())]
     Locked(PathBuf),
     #[error("{0}")]

@@ -1,6 +1,6 @@
 //! From options to a running server, and from its end to a tidy exit.
 //!
-//! `main` calls [`run`], [`check`] or [`rotate_master_key`]. `data_dir` takes the data directory and keeps its secret files,
+//! `main` calls [`run`], [`check`], [`verify_ledger`] or [`rotate_master_key`]. `data_dir` takes the data directory and keeps its secret files,
 //! `configuration` reads and reports, `master_key` and `salt_key` decide which keys count, `greeting` says what a first
 //! start says, `stop` ends, `check` looks a file over. What is decided about a request is decided elsewhere.
 
@@ -9,6 +9,7 @@ mod configuration;
 mod data_dir;
 mod error;
 mod greeting;
+mod ledger;
 mod master_key;
 mod salt_key;
 mod stop;
@@ -40,6 +41,7 @@ use stop::{finish, told_to_stop};
 
 pub use check::check;
 pub use error::RunError;
+pub use ledger::verify as verify_ledger;
 pub use master_key::rotate as rotate_master_key;
 
 /// The embedded database's file inside the data directory.
@@ -201,7 +203,7 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
             time.clamp(SHORTEST_WRITE, LONGEST_WRITE)
         });
         SpendLogger::start_in_arbiter(&arbiter.handle(), move |_| {
-            SpendLogger::new(store, dir, syncer, gauges, write_interval)
+            SpendLogger::new(store, &dir, syncer, gauges, write_interval)
         })
     };
     let shared = Arc::new(Shared {

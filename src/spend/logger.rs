@@ -10,9 +10,9 @@ use tokio::sync::oneshot;
 
 use super::backlog::Backlog;
 use super::journal::{FOLDER, JournalId, Settled, Syncer};
-use super::recovery::reject;
+use super::recovery::tell_refused;
 use crate::store::messages::FlushSpend;
-use crate::store::{FlushBatch, FlushItem, FlushReport, Store, StoreError, ask};
+use crate::store::{FlushBatch, FlushReport, Store, StoreError, ask};
 
 /// Rows of one transaction at most.
 const BATCH: usize = 1_000;
@@ -53,7 +53,6 @@ impl Gauges {
 /// See the module.
 pub struct SpendLogger {
     store: Store,
-    data_dir: std::path::PathBuf,
     syncer: Arc<Syncer>,
     backlog: Backlog,
     /// The batch that is under way or must be tried again, whole: a commit whose answer was lost is told by the checkpoint.
@@ -68,7 +67,7 @@ pub struct SpendLogger {
 impl SpendLogger {
     pub fn new(
         store: Store,
-        data_dir: std::path::PathBuf,
+        data_dir: &std::path::Path,
         syncer: Arc<Syncer>,
         gauges: Arc<Gauges>,
         interval: Duration,
@@ -76,7 +75,6 @@ impl SpendLogger {
         Self {
             backlog: Backlog::new(data_dir.join(FOLDER)),
             store,
-            data_dir,
             syncer,
             in_hand: None,
             busy: false,
@@ -162,7 +160,7 @@ impl SpendLogger {
                 self.gauges
                     .rows_refused
                     .fetch_add(report.refused.len() as u64, Ordering::Relaxed);
-                reject(&self.data_dir, &batch.items, &report);
+                tell_refused(&batch.items, &report);
                 let freed = self.backlog.booked(&batch.items);
                 self.syncer
                     .health()
@@ -264,6 +262,3 @@ impl Handler<Flush> for SpendLogger {
         })
     }
 }
-
-/// The items of a batch, for [`reject`].
-pub(super) type Items = [FlushItem];

@@ -11,8 +11,10 @@ pub mod journal;
 mod logger;
 mod recovery;
 mod renewals;
+mod verify;
 
 pub use desk::Desk;
 pub use logger::{Flush, Gauges, INTERVAL as WRITE_INTERVAL, Record, SpendLogger};
 pub use recovery::{RecoveryError, book_settled, recover};
 pub use renewals::{BookRenewals, BudgetRenewals};
+pub use verify::{Fault, Findings, JournalState, VerifyError, usd, verify};

@@ -1,22 +1,20 @@
 //! What a dead process left behind: journals whose rows may not be booked, calls that never ended.
 
-use std::collections::BTreeMap;
-use std::fs::OpenOptions;
-use std::io::{self, Write};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::backlog::remove;
-use super::journal::{FOLDER, JournalId, Opened, Record, Segments, journals};
-use super::logger::Items;
+use super::journal::{
+    FOLDER, JournalId, Opened, Record, Segments, Unreadable, damaged_name, journals,
+};
 use crate::store::messages::{FlushSpend, ForgetCheckpoints, ReadCheckpoints};
 use crate::store::{FlushBatch, FlushItem, FlushReport, Store, StoreError, ask};
 use crate::types::{CallStatus, SpendRow, Usage};
 
 /// Rows of one transaction at most.
 const BATCH: usize = 1_000;
-/// Rows that the database refuses are kept here, one JSON object a line.
-const REJECTS: &str = "rejected-spend-rows.jsonl";
 
 /// The ledger cannot be brought up to date, so nothing may be served.
 #[derive(Debug, thiserror::Error)]
@@ -34,22 +32,42 @@ pub async fn recover(store: &Store, data_dir: &Path) -> Result<u64, RecoveryErro
     let folder = data_dir.join(FOLDER);
     let found = journals(&folder)?;
     let ids: Vec<JournalId> = found.keys().copied().collect();
-    let rows = replay_all(store, data_dir, &found, Open::IsInterrupted).await?;
+    let replayed = replay_all(store, data_dir, &found, Open::IsInterrupted).await?;
     for (journal, segments) in &found {
         for segment in segments {
-            remove(&Segments::path(&folder, journal, *segment));
+            let path = Segments::path(&folder, journal, *segment);
+            if replayed.damaged.contains(&(*journal, *segment)) {
+                set_aside(&path);
+            } else {
+                remove(&path);
+            }
         }
     }
     if !ids.is_empty() {
         ask(&store.ledger, ForgetCheckpoints { journals: ids }).await?;
     }
-    Ok(rows)
+    Ok(replayed.rows)
 }
 
 /// Books the settled rows of journals that may still be written: nothing is deleted, and a call that is open may yet end.
 pub async fn book_settled(store: &Store, data_dir: &Path) -> Result<u64, RecoveryError> {
     let found = journals(&data_dir.join(FOLDER))?;
-    replay_all(store, data_dir, &found, Open::MayEnd).await
+    Ok(replay_all(store, data_dir, &found, Open::MayEnd)
+        .await?
+        .rows)
+}
+
+/// Keeps a segment that holds what is no record: bytes of a ledger are not deleted because they cannot be read.
+fn set_aside(path: &Path) {
+    let aside = damaged_name(path);
+    log::error!(
+        "journal: {} is damaged; what follows the damage was not booked, and the file is kept as {}",
+        path.display(),
+        aside.display()
+    );
+    if let Err(error) = std::fs::rename(path, &aside) {
+        log::error!("journal: {} cannot be renamed: {error}", path.display());
+    }
 }
 
 /// What an `Opened` without its `Settled` means.
@@ -64,19 +82,28 @@ async fn replay_all(
     data_dir: &Path,
     found: &BTreeMap<JournalId, Vec<u32>>,
     open: Open,
-) -> Result<u64, RecoveryError> {
+) -> Result<Replayed, RecoveryError> {
     let journals = found.keys().copied().collect();
     let booked: BTreeMap<JournalId, u64> = ask(&store.ledger, ReadCheckpoints { journals })
         .await?
         .into_iter()
         .collect();
-    let mut rows = 0;
+    let mut replayed = Replayed::default();
     for (journal, segments) in found {
         let first = segments.first().copied().unwrap_or(0);
         let from = booked.get(journal).copied().unwrap_or(0);
-        rows += replay(store, data_dir, *journal, first, from, open).await?;
+        replay(store, data_dir, *journal, first, from, open, &mut replayed).await?;
     }
-    Ok(rows)
+    Ok(replayed)
+}
+
+/// What came of reading journals.
+#[derive(Default)]
+struct Replayed {
+    /// Rows booked.
+    rows: u64,
+    /// Segments with bytes that are no records, other than a last one that is not whole.
+    damaged: BTreeSet<(JournalId, u32)>,
 }
 
 async fn replay(
@@ -86,12 +113,12 @@ async fn replay(
     first: u32,
     from: u64,
     when_open: Open,
-) -> Result<u64, RecoveryError> {
+    replayed: &mut Replayed,
+) -> Result<(), RecoveryError> {
     let mut segments = Segments::open(&data_dir.join(FOLDER), journal, first);
     let mut open: BTreeMap<[u8; 16], (u64, Opened)> = BTreeMap::new();
     let mut batch = Vec::new();
     let mut last = 0;
-    let mut rows = 0;
     while let Some((seq, record)) = segments.read()? {
         last = seq;
         match record {
@@ -110,7 +137,7 @@ async fn replay(
             }
         }
         if batch.len() == BATCH {
-            rows += book(store, data_dir, std::mem::take(&mut batch)).await?;
+            replayed.rows += book(store, std::mem::take(&mut batch)).await?;
         }
     }
     // Numbered behind everything that was written, in the order they began: the same numbers should this be repeated.
@@ -130,12 +157,19 @@ async fn replay(
         }
     }
     for chunk in batch.chunks(BATCH) {
-        rows += book(store, data_dir, chunk.to_vec()).await?;
+        replayed.rows += book(store, chunk.to_vec()).await?;
     }
-    Ok(rows)
+    let damaged = segments
+        .unread()
+        .iter()
+        .filter(|end| end.why == Unreadable::Damaged);
+    replayed
+        .damaged
+        .extend(damaged.map(|end| (journal, end.segment)));
+    Ok(())
 }
 
-async fn book(store: &Store, data_dir: &Path, items: Vec<FlushItem>) -> Result<u64, StoreError> {
+async fn book(store: &Store, items: Vec<FlushItem>) -> Result<u64, StoreError> {
     if items.is_empty() {
         return Ok(0);
     }
@@ -150,7 +184,7 @@ async fn book(store: &Store, data_dir: &Path, items: Vec<FlushItem>) -> Result<u
         },
     )
     .await?;
-    reject(data_dir, &batch.items, &report);
+    tell_refused(&batch.items, &report);
     Ok(report.applied as u64)
 }
 
@@ -187,31 +221,20 @@ fn interrupted_row(opened: Opened) -> SpendRow {
     }
 }
 
-/// Writes rows that the database refused to a file of their own: nothing of the ledger is lost silently.
-pub(super) fn reject(data_dir: &Path, items: &Items, report: &FlushReport) {
+/// Tells of rows that the database refused; it keeps them in a table of their own.
+pub(super) fn tell_refused(items: &[FlushItem], report: &FlushReport) {
     for refused in &report.refused {
-        let Some(item) = items.get(refused.index) else {
-            continue;
-        };
-        log::error!(
-            "ledger: row {} was refused and kept in {REJECTS}: {}",
-            item.row.ledger_id,
-            refused.reason
-        );
-        let line = serde_json::json!({
-            "journal": uuid::Uuid::from_bytes(item.journal).to_string(),
-            "seq": item.seq,
-            "reason": refused.reason,
-            "money_booked": refused.booked,
-            "row": item.row,
-        });
-        let written = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(data_dir.join(REJECTS))
-            .and_then(|mut file| writeln!(file, "{line}"));
-        if let Err(error) = written {
-            log::error!("ledger: {REJECTS} cannot be written: {error}");
+        if let Some(item) = items.get(refused.index) {
+            log::error!(
+                "ledger: row {} was refused and is kept in rejected_spend, its money {}: {}",
+                item.row.ledger_id,
+                if refused.booked {
+                    "is booked"
+                } else {
+                    "is not booked"
+                },
+                refused.reason
+            );
         }
     }
 }

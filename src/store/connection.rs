@@ -60,6 +60,18 @@ impl AnyConnection {
     }
 }
 
+impl AnyConnection {
+    /// Lets queries of this connection take as long as they take: for tools that read the whole ledger.
+    pub fn take_your_time(&mut self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(conn) => Ok(conn.batch_execute(
+                "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0;",
+            )?),
+        }
+    }
+}
+
 fn with_defaults(url: &str) -> String {
     let mut url = url.to_owned();
     for (name, value) in LIBPQ_DEFAULTS {

@@ -12,9 +12,9 @@ use diesel::upsert::excluded;
 
 use super::cached::{AddUp, Charge};
 use super::names::NameKind;
-use super::rows::{DailyRow, LogRow, TeamRow, UserRow};
+use super::rows::{DailyRow, LogRow, RejectedRow, TeamRow, UserRow};
 use super::schema::{
-    daily_spend, journal_checkpoints, keys, spend_logs, spend_names, teams, users,
+    daily_spend, journal_checkpoints, keys, rejected_spend, spend_logs, spend_names, teams, users,
 };
 use super::{AnyConnection, JournalId, StoreError};
 
@@ -117,6 +117,13 @@ pub(super) fn insert_log_rows(conn: &mut AnyConnection, rows: &[LogRow<'_>]) -> 
             }
         }
     }
+    Ok(())
+}
+
+pub(super) fn insert_rejected(conn: &mut AnyConnection, row: &RejectedRow<'_>) -> QueryResult<()> {
+    on_either!(conn, conn => diesel::insert_into(rejected_spend::table)
+        .values(row)
+        .execute(conn)?);
     Ok(())
 }
 

@@ -19,6 +19,15 @@ pub enum StoreError {
     #[error("the tables could not be brought to this version: {0}")]
     Migration(String),
     #[error(
+        "the database is at version {found}, made by a newer pointsman; this one knows versions up to {known}. \
+         Install the newer one again, or restore a backup: nothing is migrated backwards"
+    )]
+    Newer { found: String, known: String },
+    #[error(
+        "the database has not been brought to version {0} yet; start the gateway, or run `pointsman --skip_server_startup`"
+    )]
+    Older(String),
+    #[error(
         "Key with alias '{0}' already exists. Unique key aliases across all keys are required."
     )]
     AliasTaken(String),

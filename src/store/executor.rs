@@ -2,23 +2,47 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
 
 use actix::{Actor, Addr, Handler, Message, SyncContext};
 
+use super::breaker::Breaker;
 use super::connection::Connector;
 use super::{AnyConnection, NameCache, StoreError};
 
 /// One thread of a `SyncArbiter`. It owns nothing but its cache of names: connections come from the arbiter's pool.
 pub struct DbExecutor {
     pool: r2d2::Pool<Connector>,
+    breaker: Arc<Breaker>,
     names: NameCache,
 }
 
 impl DbExecutor {
-    pub(super) fn new(pool: r2d2::Pool<Connector>) -> Self {
+    pub(super) fn new(pool: r2d2::Pool<Connector>, breaker: Arc<Breaker>) -> Self {
         Self {
             pool,
+            breaker,
             names: NameCache::default(),
+        }
+    }
+}
+
+impl DbExecutor {
+    fn connection(&self) -> Result<r2d2::PooledConnection<Connector>, StoreError> {
+        if self.breaker.is_open(Instant::now()) {
+            let text = "it was away a moment ago, and is asked again soon";
+            return Err(StoreError::Unavailable(text.to_owned()));
+        }
+        match self.pool.get() {
+            Ok(connection) => {
+                self.breaker.found_there();
+                Ok(connection)
+            }
+            Err(error) => {
+                self.breaker.found_away(Instant::now());
+                Err(StoreError::Unavailable(error.to_string()))
+            }
         }
     }
 }
@@ -45,10 +69,7 @@ impl<Q: Query> Handler<Q> for DbExecutor {
     /// Unwinding drops the connection, which the pool then closes.
     fn handle(&mut self, query: Q, _: &mut SyncContext<Self>) -> Self::Result {
         let run = || {
-            let mut conn = self
-                .pool
-                .get()
-                .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+            let mut conn = self.connection()?;
             query.run(&mut conn, &mut self.names)
         };
         catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {

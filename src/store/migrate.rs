@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
+use diesel::migration::{Migration, MigrationSource, MigrationVersion};
 use diesel::prelude::*;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
@@ -45,10 +46,52 @@ pub fn migrate(conn: &mut AnyConnection) -> Result<(), StoreError> {
     }
 }
 
+/// Whether the tables are those of this version, for tools that must not change them. Writes nothing to a database that was
+/// ever migrated.
+pub fn check_version(conn: &mut AnyConnection) -> Result<(), StoreError> {
+    let is_pending = match conn {
+        AnyConnection::Sqlite(conn) => pending(conn, &SQLITE)?,
+        AnyConnection::Postgres(conn) => pending(conn, &POSTGRES)?,
+    };
+    match is_pending {
+        Some(version) => Err(StoreError::Older(version)),
+        None => Ok(()),
+    }
+}
+
+/// The newest version, when the database is not there yet; an error when it is beyond it.
+fn pending<DB: diesel::backend::Backend>(
+    conn: &mut impl MigrationHarness<DB>,
+    migrations: &EmbeddedMigrations,
+) -> Result<Option<String>, StoreError> {
+    let failed =
+        |error: Box<dyn std::error::Error + Send + Sync>| StoreError::Migration(error.to_string());
+    let known: Vec<MigrationVersion<'static>> = MigrationSource::<DB>::migrations(migrations)
+        .map_err(failed)?
+        .iter()
+        .map(|migration| migration.name().version().as_owned())
+        .collect();
+    let applied = conn.applied_migrations().map_err(failed)?;
+    let newest = known.iter().max();
+    if let (Some(found), Some(known)) = (applied.iter().max(), newest)
+        && found > known
+    {
+        return Err(StoreError::Newer {
+            found: found.to_string(),
+            known: known.to_string(),
+        });
+    }
+    let is_there = known.iter().all(|version| applied.contains(version));
+    Ok(newest.filter(|_| !is_there).map(ToString::to_string))
+}
+
 fn run<DB: diesel::backend::Backend>(
     conn: &mut impl MigrationHarness<DB>,
     migrations: EmbeddedMigrations,
 ) -> Result<(), StoreError> {
+    if pending(conn, &migrations)?.is_none() {
+        return Ok(());
+    }
     let done = conn
         .run_pending_migrations(migrations)
         .map_err(|error| StoreError::Migration(error.to_string()))?;

@@ -7,8 +7,10 @@
 //! Nothing here decides anything about a request, and nothing here runs on a worker thread: every call blocks.
 //! Texts that come out of the database are never trusted to be what we wrote.
 
+mod breaker;
 mod cached;
 mod connection;
+mod day_of;
 mod dialect;
 mod error;
 mod executor;

@@ -1,10 +1,12 @@
 //! Opening the database: migrations, pools, threads.
 
 use std::ffi::CStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Addr, SyncArbiter};
 
+use super::breaker::Breaker;
 use super::connection::Connector;
 use super::{AnyConnection, DbExecutor, StoreError, migrate};
 use crate::types::DatabaseUrl;
@@ -119,13 +121,14 @@ fn start(
         .map_err(|error| StoreError::Unavailable(error.to_string()))?;
     // usize holds every u32 on the platforms that have threads.
     let threads = usize::try_from(threads).unwrap_or(1);
+    let breaker = Arc::<Breaker>::default();
     Ok(SyncArbiter::start(threads, move || {
         // For people who look at threads; neither is vital.
         let _ = rustix::thread::set_name(name);
         if nice > 0 {
             let _ = rustix::process::setpriority_process(None, nice);
         }
-        DbExecutor::new(pool.clone())
+        DbExecutor::new(pool.clone(), breaker.clone())
     }))
 }
 

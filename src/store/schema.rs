@@ -176,5 +176,21 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    rejected_spend (journal_id, seq) {
+        journal_id -> Binary,
+        seq -> BigInt,
+        ledger_id -> Binary,
+        key_hash -> Text,
+        user_id -> Nullable<Text>,
+        team_id -> Nullable<Text>,
+        started_at -> BigInt,
+        spend -> BigInt,
+        money_booked -> Bool,
+        reason -> Text,
+        document -> Text,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(keys, users, teams, retired_keys);
 diesel::allow_tables_to_appear_in_same_query!(spend_logs, daily_spend);

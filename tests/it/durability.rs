@@ -211,6 +211,10 @@ fn a_locked_database_delays_the_books_only() {
     use diesel::connection::SimpleConnection;
     let simulator = Simulator::start();
     let gateway = gateway(&simulator);
+    if gateway.is_on_postgres() {
+        // There a writer locks rows; what happens without a database is in `database_away`.
+        return;
+    }
     let key = gateway.key(json!({}));
     let caller = gateway.client(&key.secret);
     caller.chat(&chat_with("m", json!({}))).with_status(200);

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub struct Readiness {
     /// `healthy` or `unhealthy`.
     status: &'static str,
-    /// `connected`, `disconnected` or `stalled`.
+    /// `connected`, `disconnected`, or `stalled` while no answer comes.
     db: &'static str,
     /// `writable` or `failing`.
     journal: &'static str,

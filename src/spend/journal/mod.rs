@@ -12,7 +12,7 @@ mod sync;
 pub(super) mod tests;
 mod writer;
 
-pub use reader::{Segments, journals};
+pub use reader::{Segments, Unread, Unreadable, damaged, damaged_name, journals};
 pub use record::{Opened, Record};
 pub use sync::{JournalHealth, Syncer};
 pub use writer::{Appended, JournalWriter, Settled};
@@ -26,6 +26,6 @@ const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
 /// The folder of the journals inside the data directory.
 pub const FOLDER: &str = "journal";
 
-fn hex(id: &JournalId) -> String {
+pub(super) fn hex(id: &JournalId) -> String {
     uuid::Uuid::from_bytes(*id).simple().to_string()
 }

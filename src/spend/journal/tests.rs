@@ -39,7 +39,7 @@ pub fn row(number: u64) -> SpendRow {
     }
 }
 
-fn opened(row: &SpendRow) -> Opened {
+pub fn opened(row: &SpendRow) -> Opened {
     Opened {
         ledger_id: row.ledger_id,
         key_hash: row.key_hash,

@@ -6,6 +6,7 @@
 
 mod details;
 mod encode;
+mod rejects;
 mod sums;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -115,6 +116,7 @@ fn attempt(
             }
         }
         booking.report.refused.sort_by_key(|row| row.index);
+        booking.keep_refused(batch)?;
         Ok((booking.report, booking.resolver.fresh))
     })?;
     names.absorb(fresh);
@@ -282,6 +284,23 @@ impl<'c, 'n> Booking<'c, 'n> {
         for ((_, row), refs) in due.iter().zip(refs) {
             self.entities.add(row);
             self.days.add(row, refs);
+        }
+    }
+
+    /// Writes down what was refused. A database that refuses even that must not hold up the rest: the log then names the row.
+    fn keep_refused(&mut self, batch: &FlushBatch) -> Result<(), StoreError> {
+        if self.report.refused.is_empty() {
+            return Ok(());
+        }
+        let refused = std::mem::take(&mut self.report.refused);
+        let kept = self.in_savepoint(|booking| Ok(rejects::keep(booking.conn, batch, &refused)?));
+        self.report.refused = refused;
+        match kept {
+            Err(error) if error.may_lie_in_the_data() => {
+                log::error!("ledger: refused rows could not be kept in rejected_spend: {error}");
+                Ok(())
+            }
+            kept => kept,
         }
     }
 

@@ -119,9 +119,9 @@ fn count(tokens: u64) -> i64 {
     bigint(tokens).min(1 << 40)
 }
 
-/// The UTC day of a time in microseconds, counted from 1970-01-01.
+/// The UTC day of a time in microseconds, counted from 1970-01-01, which is the first there is.
 fn day_of(micros: i64) -> i32 {
-    i32::try_from(micros.div_euclid(MICROS_A_DAY)).unwrap_or(i32::MAX)
+    i32::try_from(micros.max(0) / MICROS_A_DAY).unwrap_or(i32::MAX)
 }
 
 #[cfg(test)]
@@ -134,7 +134,8 @@ mod tests {
     fn days_begin_at_midnight_utc() {
         for (micros, day) in [
             (0, 0),
-            (-1, -1),
+            (-1, 0),
+            (i64::MIN, 0),
             (MICROS_A_DAY - 1, 0),
             (MICROS_A_DAY, 1),
             (1_893_456_000_000_000, 21915),

@@ -15,11 +15,11 @@ use super::flush::{FlushBatch, FlushReport};
 use super::names::NameCache;
 use super::{AnyConnection, StoreError};
 
-pub use super::migrate::migrate;
+pub use super::migrate::{check_version, migrate};
 pub use access::{upsert_team, upsert_user};
 pub(super) use budget_resets::current_hash;
 pub use budget_resets::{DueReset, ResetBooking, book_reset, due_resets, reset_overdue};
-pub use checkpoints::{forget_checkpoints, read_checkpoints};
+pub use checkpoints::{booked_ids, forget_checkpoints, read_checkpoints};
 pub use key_list::{KeyOrder, KeyPage, KeyQuery, Match, deleted_key_page, key_aliases, key_page};
 pub use keys::{
     Deletion, delete_keys, insert_key, key_info, keys_by_alias, rotate_key, update_key,
@@ -28,7 +28,7 @@ pub use principal::load_principal;
 pub use spend_logs::{LogFilter, LogQuery, MOST_ROWS, spend_logs};
 pub use spend_logs_page::{LogOrder, LogPage, MOST_COUNTED, spend_logs_page};
 pub use spend_per_day::{DaySpend, PerDayQuery, spend_per_day};
-pub use totals::{LedgerTotals, Mismatch, ledger_totals};
+pub use totals::{DayMismatch, LedgerTotals, Mismatch, ledger_totals};
 
 /// Books a batch in one transaction; see [`FlushBatch`].
 pub fn flush_spend(

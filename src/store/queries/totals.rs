@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use diesel::prelude::*;
 
+use super::super::day_of::day_of;
 use super::super::names::texts_of;
-use super::super::schema::{daily_spend, keys, retired_keys, spend_logs, teams, users};
+use super::super::schema::{
+    daily_spend, journal_checkpoints, keys, rejected_spend, retired_keys, spend_logs, teams, users,
+};
 use super::super::sum::sum_i64;
-use super::super::{AnyConnection, StoreError, dialect};
+use super::super::{AnyConnection, JournalId, StoreError, dialect};
 use crate::types::NanoUsd;
 
 /// An entity whose `total_spend` is not the sum of its calls.
@@ -19,8 +22,21 @@ pub struct Mismatch {
     pub id: String,
     /// `total_spend` of its row.
     pub booked: NanoUsd,
-    /// Σ of its spend logs.
+    /// Σ of its calls.
     pub logged: NanoUsd,
+}
+
+/// A day whose sums are not those of its calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DayMismatch {
+    /// Days since 1970-01-01 UTC.
+    pub day: i64,
+    /// Calls that began on it, and what the day's sums count.
+    pub rows: i64,
+    pub counted: i64,
+    /// What those calls cost, and what the day's sums hold.
+    pub logged: NanoUsd,
+    pub summed: NanoUsd,
 }
 
 /// All sums, from one snapshot.
@@ -30,17 +46,25 @@ pub struct LedgerTotals {
     pub rows: i64,
     /// Σ spend logs.
     pub logged: NanoUsd,
-    /// Σ of the days' sums. It exceeds `logged` by the money of rows that the database refused.
+    /// Rows that the spend log refused, and the money of those that was booked all the same.
+    pub rejected_rows: i64,
+    pub rejected: NanoUsd,
+    /// Σ of the days' sums.
     pub daily: NanoUsd,
     /// Calls counted by the days' sums.
     pub daily_requests: i64,
+    /// Rows of the spend log whose key, user or team has no name: nobody can say whose they are.
+    pub nameless: i64,
+    pub days: Vec<DayMismatch>,
     pub mismatches: Vec<Mismatch>,
+    /// How far each journal has been booked.
+    pub checkpoints: BTreeMap<JournalId, u64>,
 }
 
 impl LedgerTotals {
     /// Whether every sum agrees with every other.
     pub fn agree(&self) -> bool {
-        self.logged == self.daily && self.rows == self.daily_requests && self.mismatches.is_empty()
+        self.days.is_empty() && self.nameless == 0 && self.mismatches.is_empty()
     }
 }
 
@@ -48,13 +72,11 @@ impl LedgerTotals {
 /// makes entities differ by what it deleted.
 pub fn ledger_totals(conn: &mut AnyConnection) -> Result<LedgerTotals, StoreError> {
     dialect::snapshot(conn, |conn| {
-        let (rows, logged): (i64, Option<i64>) = spend_logs::table
-            .select((diesel::dsl::count_star(), sum_i64(spend_logs::spend)))
-            .first(conn)?;
-        let (daily_requests, daily): (Option<i64>, Option<i64>) = daily_spend::table
-            .select((sum_i64(daily_spend::requests), sum_i64(daily_spend::spend)))
-            .first(conn)?;
-        let mut mismatches = Vec::new();
+        let mut totals = LedgerTotals::default();
+        add_days(conn, &mut totals)?;
+        let rejects = rejected_money(conn)?;
+        totals.rejected_rows = rejected_spend::table.count().first(conn)?;
+        totals.rejected = NanoUsd(rejects.iter().map(|reject| reject.3).sum());
 
         let logs = spend_logs::table.group_by(spend_logs::key_ref);
         let sums: Sums = logs
@@ -69,7 +91,13 @@ pub fn ledger_totals(conn: &mut AnyConnection) -> Result<LedgerTotals, StoreErro
             .load::<(String, String)>(conn)?
             .into_iter()
             .collect();
-        compare(conn, "key", sums, rows_of, &former, &mut mismatches)?;
+        let mut ledger = Entities::of(conn, &mut totals, "key", sums, &former)?;
+        ledger.add(
+            rejects
+                .iter()
+                .map(|(key, _, _, spend)| (Some(&**key), *spend)),
+        );
+        ledger.compare(rows_of);
 
         let logs = spend_logs::table.group_by(spend_logs::user_ref);
         let sums: Sums = logs
@@ -78,14 +106,14 @@ pub fn ledger_totals(conn: &mut AnyConnection) -> Result<LedgerTotals, StoreErro
         let rows_of: Rows = users::table
             .select((users::user_id, users::total_spend))
             .load(conn)?;
-        compare(
-            conn,
-            "user",
-            sums,
-            rows_of,
-            &HashMap::new(),
-            &mut mismatches,
-        )?;
+        let nobody = HashMap::new();
+        let mut ledger = Entities::of(conn, &mut totals, "user", sums, &nobody)?;
+        ledger.add(
+            rejects
+                .iter()
+                .map(|(_, user, _, spend)| (user.as_deref(), *spend)),
+        );
+        ledger.compare(rows_of);
 
         let logs = spend_logs::table.group_by(spend_logs::team_ref);
         let sums: Sums = logs
@@ -94,23 +122,104 @@ pub fn ledger_totals(conn: &mut AnyConnection) -> Result<LedgerTotals, StoreErro
         let rows_of: Rows = teams::table
             .select((teams::team_id, teams::total_spend))
             .load(conn)?;
-        compare(
-            conn,
-            "team",
-            sums,
-            rows_of,
-            &HashMap::new(),
-            &mut mismatches,
-        )?;
+        let mut ledger = Entities::of(conn, &mut totals, "team", sums, &nobody)?;
+        ledger.add(
+            rejects
+                .iter()
+                .map(|(_, _, team, spend)| (team.as_deref(), *spend)),
+        );
+        ledger.compare(rows_of);
 
-        Ok(LedgerTotals {
-            rows,
-            logged: NanoUsd(logged.unwrap_or_default()),
-            daily: NanoUsd(daily.unwrap_or_default()),
-            daily_requests: daily_requests.unwrap_or_default(),
-            mismatches,
-        })
+        let checkpoints: Vec<(Vec<u8>, i64)> = journal_checkpoints::table.load(conn)?;
+        for (journal, seq) in checkpoints {
+            if let (Ok(journal), Ok(seq)) = (journal.try_into(), seq.try_into()) {
+                totals.checkpoints.insert(journal, seq);
+            }
+        }
+        Ok(totals)
     })
+}
+
+/// Compares the days' sums with the calls of each day.
+fn add_days(conn: &mut AnyConnection, totals: &mut LedgerTotals) -> Result<(), StoreError> {
+    let empty = |day| DayMismatch {
+        day,
+        rows: 0,
+        counted: 0,
+        logged: NanoUsd(0),
+        summed: NanoUsd(0),
+    };
+    let mut days: BTreeMap<i64, DayMismatch> = BTreeMap::new();
+    let logged: Vec<(i64, i64, Option<i64>)> = spend_logs::table
+        .group_by(day_of(spend_logs::started_at))
+        .select((
+            day_of(spend_logs::started_at),
+            diesel::dsl::count_star(),
+            sum_i64(spend_logs::spend),
+        ))
+        .load(conn)?;
+    // As when they were summed up: calls before 1970 count for its first day.
+    for (day, rows, spend) in logged {
+        let day = day.max(0);
+        let spend = spend.unwrap_or_default();
+        totals.rows += rows;
+        totals.logged.0 += spend;
+        let of_day = days.entry(day).or_insert_with(|| empty(day));
+        of_day.rows += rows;
+        of_day.logged.0 += spend;
+    }
+    let rejected: Vec<(i64, i64, Option<i64>)> = rejected_spend::table
+        .filter(rejected_spend::money_booked)
+        .group_by(day_of(rejected_spend::started_at))
+        .select((
+            day_of(rejected_spend::started_at),
+            diesel::dsl::count_star(),
+            sum_i64(rejected_spend::spend),
+        ))
+        .load(conn)?;
+    for (day, rows, spend) in rejected {
+        let day = day.max(0);
+        let of_day = days.entry(day).or_insert_with(|| empty(day));
+        of_day.rows += rows;
+        of_day.logged.0 += spend.unwrap_or_default();
+    }
+    let summed: Vec<(i32, Option<i64>, Option<i64>)> = daily_spend::table
+        .group_by(daily_spend::day)
+        .select((
+            daily_spend::day,
+            sum_i64(daily_spend::requests),
+            sum_i64(daily_spend::spend),
+        ))
+        .load(conn)?;
+    for (day, requests, spend) in summed {
+        let (requests, spend) = (requests.unwrap_or_default(), spend.unwrap_or_default());
+        totals.daily_requests += requests;
+        totals.daily.0 += spend;
+        let day = i64::from(day);
+        let of_day = days.entry(day).or_insert_with(|| empty(day));
+        of_day.counted += requests;
+        of_day.summed.0 += spend;
+    }
+    totals.days = days
+        .into_values()
+        .filter(|day| (day.rows, day.logged) != (day.counted, day.summed))
+        .collect();
+    Ok(())
+}
+
+/// Key, user, team and nano-dollars of each refused row whose money was booked.
+type Rejected = (String, Option<String>, Option<String>, i64);
+
+fn rejected_money(conn: &mut AnyConnection) -> Result<Vec<Rejected>, StoreError> {
+    Ok(rejected_spend::table
+        .filter(rejected_spend::money_booked)
+        .select((
+            rejected_spend::key_hash,
+            rejected_spend::user_id,
+            rejected_spend::team_id,
+            rejected_spend::spend,
+        ))
+        .load(conn)?)
 }
 
 /// Σ by id of a name; `None` is "nobody".
@@ -118,34 +227,60 @@ type Sums = Vec<(Option<i32>, Option<i64>)>;
 /// Entities with their `total_spend`.
 type Rows = Vec<(String, NanoUsd)>;
 
-/// Spend of an id without a row is nobody's mismatch.
-fn compare(
-    conn: &mut AnyConnection,
+/// What the calls of all entities of one kind cost.
+struct Entities<'a> {
     entity: &'static str,
-    sums: Sums,
-    rows: Rows,
-    renamed: &HashMap<String, String>,
-    mismatches: &mut Vec<Mismatch>,
-) -> Result<(), StoreError> {
-    let texts: HashMap<i32, Arc<str>> = texts_of(conn, sums.iter().filter_map(|(id, _)| *id))?;
-    let mut logged: BTreeMap<&str, i64> = BTreeMap::new();
-    for (id, sum) in &sums {
-        if let Some(text) = id.and_then(|id| texts.get(&id)) {
-            let id = renamed.get(&**text).map_or(&**text, String::as_str);
-            let total = logged.entry(id).or_default();
-            *total = total.saturating_add(sum.unwrap_or_default());
+    renamed: &'a HashMap<String, String>,
+    logged: BTreeMap<String, i64>,
+    totals: &'a mut LedgerTotals,
+}
+
+impl<'a> Entities<'a> {
+    fn of(
+        conn: &mut AnyConnection,
+        totals: &'a mut LedgerTotals,
+        entity: &'static str,
+        sums: Sums,
+        renamed: &'a HashMap<String, String>,
+    ) -> Result<Self, StoreError> {
+        let texts: HashMap<i32, Arc<str>> = texts_of(conn, sums.iter().filter_map(|(id, _)| *id))?;
+        let mut entities = Self {
+            entity,
+            renamed,
+            logged: BTreeMap::new(),
+            totals,
+        };
+        for (id, sum) in &sums {
+            let Some(id) = id else { continue };
+            match texts.get(id) {
+                Some(text) => entities.add([(Some(&**text), sum.unwrap_or_default())]),
+                None => entities.totals.nameless += 1,
+            }
+        }
+        Ok(entities)
+    }
+
+    fn add<'i>(&mut self, calls: impl IntoIterator<Item = (Option<&'i str>, i64)>) {
+        for (id, spend) in calls {
+            let Some(id) = id else { continue };
+            let id = self.renamed.get(id).map_or(id, String::as_str);
+            let total = self.logged.entry(id.to_owned()).or_default();
+            *total = total.saturating_add(spend);
         }
     }
-    for (id, booked) in rows {
-        let logged = NanoUsd(logged.get(id.as_str()).copied().unwrap_or_default());
-        if booked != logged {
-            mismatches.push(Mismatch {
-                entity,
-                id,
-                booked,
-                logged,
-            });
+
+    /// Spend of an id without a row is nobody's mismatch.
+    fn compare(self, rows: Rows) {
+        for (id, booked) in rows {
+            let logged = NanoUsd(self.logged.get(&id).copied().unwrap_or_default());
+            if booked != logged {
+                self.totals.mismatches.push(Mismatch {
+                    entity: self.entity,
+                    id,
+                    booked,
+                    logged,
+                });
+            }
         }
     }
-    Ok(())
 }

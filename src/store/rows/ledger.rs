@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use diesel::prelude::*;
 
-use super::super::schema::{daily_spend, spend_logs};
+use super::super::schema::{daily_spend, rejected_spend, spend_logs};
 
 /// A spend log row; borrowed when written, owned when read.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
@@ -62,4 +62,22 @@ pub(crate) struct DailyRow {
     pub cache_read_tokens: i64,
     pub cache_write_tokens: i64,
     pub duration_ms: i64,
+}
+
+/// A row that `spend_logs` refused.
+#[derive(Clone, Debug, Insertable)]
+#[diesel(table_name = rejected_spend, treat_none_as_default_value = false)]
+pub(crate) struct RejectedRow<'a> {
+    pub journal_id: &'a [u8],
+    pub seq: i64,
+    pub ledger_id: &'a [u8],
+    pub key_hash: String,
+    pub user_id: Option<Cow<'a, str>>,
+    pub team_id: Option<Cow<'a, str>>,
+    pub started_at: i64,
+    pub spend: i64,
+    pub money_booked: bool,
+    pub reason: Cow<'a, str>,
+    /// The whole row, JSON.
+    pub document: String,
 }

@@ -12,4 +12,4 @@ pub(super) use access::GrantRow;
 pub use access::{KeyInfo, KeyRow, NewKey, NewTeam, NewUser, OwnerType, TeamRow, UserRow};
 pub(super) use key_changes::RetiredRow;
 pub use key_changes::{DeletedKeyRow, KeyChanges, KeyUpdate, Rotation};
-pub(super) use ledger::{DailyRow, LogRow};
+pub(super) use ledger::{DailyRow, LogRow, RejectedRow};

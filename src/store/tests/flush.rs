@@ -200,6 +200,8 @@ fn a_refused_row_is_taken_out_and_its_money_booked() {
         assert_eq!(key_spend(conn, 1).0, NanoUsd(23 * 1_001));
         let totals = queries::ledger_totals(conn).unwrap();
         assert_eq!(totals.daily.0 - totals.logged.0, 1_332);
+        assert_eq!((totals.rejected_rows, totals.rejected), (2, NanoUsd(1_332)));
+        assert!(totals.agree(), "{totals:?}");
         // What was stored before the refusal was undone, names too: the rows that stayed read as they were sent.
         let seen =
             queries::spend_logs(conn, &queries::LogQuery::new(queries::LogFilter::All)).unwrap();
@@ -304,6 +306,26 @@ fn a_disagreement_is_found() {
         };
         assert_eq!((found.entity, found.id.as_str()), ("user", "u-2"));
         assert_eq!(found.booked.0 - found.logged.0, 1);
+    });
+}
+
+#[test]
+fn a_day_that_disagrees_is_found() {
+    on_each(|db| {
+        let conn = &mut db.connect();
+        flush(conn, &batch(0, [1, 2].map(spend_row)));
+        conn.batch_execute("UPDATE daily_spend SET spend = spend - 1 WHERE key_ref = (SELECT min(key_ref) FROM daily_spend)")
+            .unwrap();
+        let totals = queries::ledger_totals(conn).unwrap();
+        let [day] = totals.days.as_slice() else {
+            panic!("{totals:?}")
+        };
+        assert_eq!((day.rows, day.counted), (2, 2));
+        assert_eq!(
+            (day.day, day.logged.0 - day.summed.0),
+            (NOW_MS / 86_400_000, 1)
+        );
+        assert!(!totals.agree());
     });
 }
 

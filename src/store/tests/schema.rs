@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
 
-use super::super::{AnyConnection, queries};
+use super::super::{AnyConnection, StoreError, queries};
 use super::{TestDb, on_each};
 
 #[derive(Debug, QueryableByName)]
@@ -52,7 +52,7 @@ fn columns(db: &TestDb) -> BTreeMap<String, Vec<String>> {
 #[test]
 fn both_folders_yield_the_same_tables() {
     let sqlite = columns(&TestDb::sqlite());
-    assert_eq!(sqlite.len(), 10, "{sqlite:?}");
+    assert_eq!(sqlite.len(), 11, "{sqlite:?}");
     assert_eq!(
         sqlite["journal_checkpoints"],
         ["journal_id BLOB", "seq BIGINT"]
@@ -111,7 +111,7 @@ fn many_instances_may_start_at_once() {
     on_each(|db| {
         let mut undo = db.connect();
         let drop = "DROP TABLE retired_keys; DROP TABLE deleted_keys; DROP TABLE keys; DROP TABLE users; DROP TABLE teams; DROP TABLE model_grants; DROP TABLE spend_names; \
-             DROP TABLE spend_logs; DROP TABLE daily_spend; DROP TABLE journal_checkpoints; \
+             DROP TABLE spend_logs; DROP TABLE daily_spend; DROP TABLE journal_checkpoints; DROP TABLE rejected_spend; \
              DROP TABLE __diesel_schema_migrations;";
         diesel::connection::SimpleConnection::batch_execute(&mut undo, drop).unwrap();
         let migrate = || queries::migrate(&mut db.connect());
@@ -121,6 +121,26 @@ fn many_instances_may_start_at_once() {
                 thread.join().unwrap().unwrap();
             }
         });
-        assert_eq!(columns(db).len(), 10);
+        assert_eq!(columns(db).len(), 11);
+    });
+}
+
+/// A binary that went back must not write into tables it does not know.
+#[test]
+fn a_newer_database_is_refused() {
+    on_each(|db| {
+        let conn = &mut db.connect();
+        queries::check_version(conn).unwrap();
+        let add = "INSERT INTO __diesel_schema_migrations (version) VALUES ('99990101000000')";
+        diesel::connection::SimpleConnection::batch_execute(conn, add).unwrap();
+        for refused in [queries::migrate(conn), queries::check_version(conn)] {
+            let error = refused.unwrap_err();
+            assert!(matches!(error, StoreError::Newer { .. }), "{error}");
+            assert!(error.to_string().contains("99990101000000"), "{error}");
+        }
+        let less = "DELETE FROM __diesel_schema_migrations WHERE version > '00000000000003'";
+        diesel::connection::SimpleConnection::batch_execute(conn, less).unwrap();
+        let error = queries::check_version(conn).unwrap_err();
+        assert!(matches!(error, StoreError::Older(_)), "{error}");
     });
 }

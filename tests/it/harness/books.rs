@@ -2,17 +2,15 @@
 
 use pointsman::store::queries::{self, LedgerTotals, LogFilter, LogQuery};
 use pointsman::store::{AnyConnection, NewTeam, NewUser, TeamRow, UserRow};
-use pointsman::types::DatabaseUrl;
 use pointsman::types::SpendRow;
 
 use super::gateway::Gateway;
 use super::wait::{SOON, eventually};
 
 impl Gateway {
-    /// A connection of the test's own to the gateway's SQLite file.
+    /// A connection of the test's own to the gateway's database.
     pub fn database(&self) -> AnyConnection {
-        let url = DatabaseUrl::Sqlite(self.data_dir().join("pointsman.db"));
-        AnyConnection::open(&url).expect("the gateway's database")
+        AnyConnection::open(&self.database_url()).expect("the gateway's database")
     }
 
     /// Inserts or changes a user.

@@ -7,12 +7,14 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use pointsman::types::DatabaseUrl;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::client::Client;
 use super::config::Config;
 use super::connection::{Connection, Request};
+use super::postgres::{self, Schema};
 use super::reply::Reply;
 use super::secrets::{self, PROMPT, PROVIDER_KEY};
 use super::wait::{SOON, eventually, until};
@@ -27,6 +29,7 @@ pub struct Setup {
     log: &'static str,
     flags: Vec<String>,
     host: Option<&'static str>,
+    data_dir: Option<PathBuf>,
 }
 
 /// A running gateway, stopped when it is dropped. Its data live as long as this value, over restarts.
@@ -38,6 +41,8 @@ pub struct Gateway {
     log: Arc<Mutex<String>>,
     /// Keys that were made in this test.
     planted: Mutex<Vec<String>>,
+    /// Where the books are, unless in an SQLite file of the data directory.
+    schema: Option<Schema>,
 }
 
 /// A virtual key.
@@ -66,6 +71,7 @@ impl Setup {
             log: "debug",
             flags: Vec::new(),
             host: Some("127.0.0.1"),
+            data_dir: None,
         }
     }
 
@@ -104,9 +110,35 @@ impl Setup {
         self
     }
 
+    /// A data directory elsewhere, which the test keeps.
+    pub fn data_dir(mut self, path: impl Into<PathBuf>) -> Self {
+        self.data_dir = Some(path.into());
+        self
+    }
+
+    /// Whether the configuration says where the books are.
+    fn names_a_database(&self) -> bool {
+        self.config.contains("database_url")
+            || self.env.iter().any(|(name, _)| name.contains("DATABASE"))
+    }
+
     pub fn start(self) -> Gateway {
+        if postgres::is_wanted() && !self.names_a_database() {
+            return self.start_in(Schema::new());
+        }
+        self.start_with(None)
+    }
+
+    /// With its books in a schema of PostgreSQL.
+    pub fn start_in(self, schema: Schema) -> Gateway {
+        let url = schema.url();
+        self.env("DATABASE_URL", &url).start_with(Some(schema))
+    }
+
+    fn start_with(self, schema: Option<Schema>) -> Gateway {
         let folder = tempfile::tempdir().expect("a folder for the gateway");
         let mut gateway = Gateway {
+            schema,
             setup: self,
             folder,
             child: None,
@@ -133,9 +165,13 @@ impl Setup {
         (status, said)
     }
 
+    fn data_in(&self, folder: &Path) -> PathBuf {
+        self.data_dir.clone().unwrap_or_else(|| folder.join("data"))
+    }
+
     fn spawn(&self, folder: &Path) -> Child {
         let config = folder.join("gateway.yaml");
-        let data = folder.join("data");
+        let data = self.data_in(folder);
         std::fs::create_dir_all(&data).expect("a data folder");
         std::fs::write(&config, &self.config).expect("a config file");
         Command::new(env!("CARGO_BIN_EXE_pointsman"))
@@ -223,7 +259,48 @@ impl Gateway {
     }
 
     pub fn data_dir(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.setup.data_in(self.folder.path())
+    }
+
+    /// Where the books are: PostgreSQL when the gateway was started with it, else its SQLite file.
+    pub fn database_url(&self) -> DatabaseUrl {
+        match &self.schema {
+            Some(schema) => DatabaseUrl::Postgres(schema.url().as_str().into()),
+            None => DatabaseUrl::Sqlite(self.data_dir().join("pointsman.db")),
+        }
+    }
+
+    /// Whether the books are in PostgreSQL.
+    pub fn is_on_postgres(&self) -> bool {
+        self.schema.is_some()
+    }
+
+    /// `pointsman ledger verify` on this gateway's books, whether it runs or not: its status and what it printed.
+    pub fn verify(&self, arguments: &[&str]) -> (ExitStatus, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pointsman"));
+        command
+            .env_clear()
+            .args(["ledger", "verify", "--data-dir"])
+            .arg(self.data_dir());
+        if let Some(schema) = &self.schema {
+            command.args(["--database-url", &schema.url()]);
+        }
+        let output = command
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .expect("the binary");
+        let said =
+            String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        (output.status, said.into_owned())
+    }
+
+    /// Fails unless `pointsman ledger verify` says that all is well; what it says, as JSON.
+    #[track_caller]
+    pub fn verified(&self) -> Value {
+        let (status, said) = self.verify(&["--json"]);
+        assert!(status.success(), "{status}: {said}");
+        serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"))
     }
 
     // --- callers ---
@@ -365,6 +442,14 @@ impl Gateway {
         let log = self.log();
         let mut found = secrets::search("the log", log.as_bytes(), secrets.clone());
         found.extend(secrets::search_files(&self.data_dir(), &secrets));
+        if let Some(schema) = &self.schema {
+            let rows = schema.dump();
+            found.extend(secrets::search(
+                "PostgreSQL",
+                rows.as_bytes(),
+                secrets.clone(),
+            ));
+        }
         if let Some(metrics) = self.last_metrics() {
             found.extend(secrets::search("/metrics", &metrics.body, secrets));
         }

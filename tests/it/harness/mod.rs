@@ -1,4 +1,4 @@
-//! What every test stands on: the real binary with a real SQLite file, a client that hides no byte, and patience.
+//! What every test stands on: the real binary with a real SQLite file (or PostgreSQL, see [`postgres`]), a client that hides no byte, and patience.
 //!
 //! A test describes a [`Config`] over a simulator, starts a [`Gateway`] from it and speaks HTTP. Rows that have no route yet
 //! (users, teams) are written through the store's own queries. When a gateway is dropped its log, its `/metrics` and its files
@@ -10,6 +10,7 @@ mod client;
 mod config;
 mod connection;
 mod gateway;
+pub mod postgres;
 mod reply;
 mod secrets;
 mod wait;
