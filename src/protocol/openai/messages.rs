@@ -2,19 +2,19 @@
 
 use memchr::memmem;
 
-use crate::protocol::json::{plain_str, scan_array, scan_object};
+use crate::protocol::json::{self, plain_str, scan_array, scan_object};
 use crate::protocol::json_edit::{self, Part};
 use crate::providers::MessageRules;
 
-const CACHE_CONTROL: &[u8] = b"\"cache_control\"";
+const CACHE_CONTROL: &[u8] = b"cache_control";
 
 /// The `messages` array by these rules; `None` when it is right as it is.
 pub fn by_rules(messages: &[u8], rules: &MessageRules) -> Option<Vec<u8>> {
-    let holds = |text: &[u8]| memmem::find(messages, text).is_some();
-    let developer = !rules.knows_developer && holds(b"\"developer\"");
+    let holds = |text: &[u8]| json::holds_string(messages, text);
+    let developer = !rules.knows_developer && holds(b"developer");
     let marks = !rules.takes_cache_control && holds(CACHE_CONTROL);
-    let names = rules.names_tools_only && holds(b"\"name\"");
-    let nulls = rules.refuses_null && holds(b"null");
+    let names = rules.names_tools_only && holds(b"name");
+    let nulls = rules.refuses_null && memmem::find(messages, b"null").is_some();
     if !(developer || marks || names || nulls || rules.wants_text) {
         return None;
     }
@@ -41,7 +41,7 @@ pub fn by_rules(messages: &[u8], rules: &MessageRules) -> Option<Vec<u8>> {
 
 /// Tools without marks for a prompt cache; `None` when they have none.
 pub fn unmarked_tools(tools: &[u8], rules: &MessageRules) -> Option<Vec<u8>> {
-    if rules.takes_cache_control || memmem::find(tools, CACHE_CONTROL).is_none() {
+    if rules.takes_cache_control || !json::holds_string(tools, CACHE_CONTROL) {
         return None;
     }
     json_edit::array(tools, |_, tool| {
