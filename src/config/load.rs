@@ -12,6 +12,7 @@ use super::general_settings::{self, GeneralSettings};
 use super::include;
 use super::litellm_settings::{self, LitellmSettings};
 use super::model::{self, ModelEntry};
+use super::network::{self, NetworkSettings};
 use super::price_file;
 use super::read::Section;
 use super::resolve::resolve;
@@ -29,6 +30,8 @@ pub struct Config {
     pub router_settings: RouterSettings,
     pub litellm_settings: LitellmSettings,
     pub general_settings: GeneralSettings,
+    /// How providers are reached.
+    pub network: NetworkSettings,
     /// To be added to the process environment, in the order written. Already taken into account here.
     pub environment_variables: Vec<(String, Secret)>,
 }
@@ -146,6 +149,7 @@ fn read(root: &Node, env: &dyn Fn(&str) -> Option<String>, sink: &Sink) -> Confi
             .map(|n| litellm_settings::read(n, sink))
             .unwrap_or_default(),
         general_settings: general_settings::read(top.value("general_settings"), &exported, sink),
+        network: network::read(top.value("litellm_settings"), &exported, sink),
         environment_variables,
     };
     let alias_node = top

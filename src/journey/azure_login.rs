@@ -93,7 +93,7 @@ impl Login {
         let form = "application/x-www-form-urlencoded";
         let headers = [("content-type".to_owned(), Secret::new(form))];
         Ok(Self {
-            endpoint: client.endpoint(&application.token_url, &headers)?,
+            endpoint: client.endpoint(&application.token_url, &headers, None)?,
             application: application.clone(),
             client: client.clone(),
             held: RefCell::default(),

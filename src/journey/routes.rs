@@ -87,7 +87,7 @@ impl Prepared {
             let deployment = &self.deployment;
             let url = deployment.urls[operation.index()].as_deref()?;
             client
-                .endpoint(url, &deployment.headers)
+                .endpoint(url, &deployment.headers, deployment.tls.as_ref())
                 .inspect_err(|error| {
                     log::error!("deployment {} cannot be called: {error}", deployment.id)
                 })
@@ -175,8 +175,15 @@ impl Current {
         let version = in_force.version();
         if self.version.get() != version {
             let routes = {
-                let before = self.routes.borrow();
-                Routes::new(in_force.load(), &before.prepared, client)
+                let (snapshot, before) = (in_force.load(), self.routes.borrow());
+                // Another way to providers: nothing that was prepared for the former one is of use.
+                let is_other_way = client.adopt(&snapshot.settings.network);
+                let known = if is_other_way {
+                    &[]
+                } else {
+                    before.prepared.as_slice()
+                };
+                Routes::new(snapshot, known, client)
             };
             *self.routes.borrow_mut() = Rc::new(routes);
             self.version.set(version);

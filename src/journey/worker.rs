@@ -11,6 +11,7 @@ use super::asked::Rules;
 use super::buffers::Buffers;
 use super::routes::{Current, InForce, Routes};
 use crate::auth::{Caller, Changes, Directory};
+use crate::config::NetworkSettings;
 use crate::limits::{Enroll, EntityIx};
 use crate::metrics::Metrics;
 use crate::policy::access;
@@ -36,6 +37,8 @@ pub struct Settings {
     pub call_id_in_errors: bool,
     /// `general_settings.always_include_stream_usage`.
     pub always_stream_usage: bool,
+    /// How providers are reached.
+    pub network: Arc<NetworkSettings>,
     /// What requests may ask for.
     pub asking: Rules,
 }
@@ -70,7 +73,7 @@ pub struct Worker {
 
 impl Worker {
     pub fn new(shared: Arc<Shared>, directory: Directory, desk: Desk, port: Port) -> Rc<Self> {
-        let client = Client::new();
+        let client = Client::new(shared.in_force.load().settings.network.clone());
         Rc::new(Self {
             current: Current::new(&shared.in_force, &client),
             client,
@@ -99,11 +102,13 @@ impl Worker {
     ) -> Option<(&Client, Endpoint)> {
         let client = match reach {
             Reach::Named => &self.client,
-            Reach::Public => self.public_client.get_or_init(Client::public_only),
+            Reach::Public => self
+                .public_client
+                .get_or_init(|| Client::public_only(&self.routes().settings().network)),
         };
         let url = deployment.urls[operation.index()].as_deref()?;
         let endpoint = client
-            .endpoint(url, &deployment.headers)
+            .endpoint(url, &deployment.headers, deployment.tls.as_ref())
             .inspect_err(|error| log::debug!("a caller's access cannot be used: {error}"))
             .ok()?;
         Some((client, endpoint))

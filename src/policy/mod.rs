@@ -9,6 +9,7 @@ pub mod cooldown;
 pub mod cost;
 pub mod duration;
 pub mod output_estimate;
+pub mod proxies;
 pub mod retry;
 pub mod strategies;
 pub mod token_count;

@@ -13,7 +13,7 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use crate::catalog::{self, ModelEntry as CatalogEntry, Prices, ServiceTier};
-use crate::config::{ClientsideParam, Config, ModelEntry, PriceField};
+use crate::config::{ClientsideParam, Config, ModelEntry, PriceField, TlsChoice};
 use crate::policy::client_access::{AccessRule, ClientAccess};
 use crate::policy::cost::{Adjustments, Expected, OffPeak, Residency, Tariff};
 use crate::policy::strategies::{Member, StrategyName};
@@ -63,6 +63,8 @@ pub struct Deployment {
     pub headers: Vec<(String, Secret)>,
     /// The same without the key.
     pub own_headers: Vec<(String, Secret)>,
+    /// How TLS to it differs from the common choice.
+    pub tls: Option<TlsChoice>,
     /// For a whole answer.
     pub timeout: Duration,
     /// For the head of a stream, and between its pieces; `timeout` unless it is set.
@@ -161,6 +163,7 @@ impl Deployment {
             deployment.api_key = None;
             deployment.entra = None;
             deployment.own_headers.clear();
+            deployment.tls = None;
         }
         if let Some(key) = &access.api_key {
             deployment.api_key = Some(key.clone());
@@ -641,6 +644,7 @@ fn deployment(config: &Config, entry: &ModelEntry, tariff: Arc<Tariff>, plan: Pl
         plan,
         headers: auth.into_iter().chain(own_headers.clone()).collect(),
         own_headers,
+        tls: params.tls.over(&config.network.tls),
         timeout,
         stream_timeout: params.stream_timeout.or(router.stream_timeout),
         num_retries: params

@@ -35,6 +35,8 @@ pub enum RunError {
     BadKeyFile(PathBuf),
     #[error("{WINDOW_VARIABLE} must be a whole number of seconds from 1 to 86400")]
     Window,
+    #[error("TLS to providers: {0}")]
+    Tls(String),
     #[error("the data directory {} cannot be used: {error}", .path.display())]
     DataDir {
         path: PathBuf,

@@ -33,6 +33,7 @@ use crate::spend::{BudgetRenewals, Gauges, SpendLogger, WRITE_INTERVAL, recover}
 use crate::store::messages::ResetOverdue;
 use crate::store::{Pools, Store, ask};
 use crate::types::DatabaseUrl;
+use crate::upstream;
 
 use data_dir::DataDir;
 use greeting::Greeting;
@@ -85,6 +86,7 @@ pub fn run(options: &Options, without_effect: &[&'static Flag]) -> Result<(), Ru
     }
     // Fails only when a provider is installed already, and then there is one.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    upstream::check(&config).map_err(RunError::Tls)?;
     let data_dir = DataDir::open(&options.data_dir)?;
     let master_key = MasterKey::choose(
         &config.general_settings,
@@ -315,6 +317,7 @@ fn settings(config: &Config, strict_budgets: bool) -> Settings {
         strict_budgets,
         call_id_in_errors: general.include_call_id_in_error_body,
         always_stream_usage: general.always_include_stream_usage,
+        network: Arc::new(config.network.clone()),
         asking: AskingRules::of(config),
     }
 }

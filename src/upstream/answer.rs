@@ -5,13 +5,14 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use awc::ClientResponse;
+use awc::http::StatusCode;
 use awc::http::header::{self, HeaderMap};
-use awc::http::{StatusCode, Version};
 use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
 use futures_util::future::poll_fn;
 
 use super::decode::Decoder;
+use super::http2::Http2Body;
 
 /// Why a body ended before its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +42,10 @@ enum Source {
         /// The body comes compressed although we asked for it plain.
         decoder: Option<Box<Decoder>>,
     },
+    Http2 {
+        body: Box<Http2Body>,
+        decoder: Option<Box<Decoder>>,
+    },
     /// Made in this process: nobody was called.
     Made(std::vec::IntoIter<Bytes>),
 }
@@ -57,6 +62,22 @@ impl Answer {
             status: response.status(),
             headers,
             source: Source::Network { response, decoder },
+            ended: false,
+        }
+    }
+
+    pub(super) fn of_http2(
+        (status, headers, body): (StatusCode, http::HeaderMap, Http2Body),
+    ) -> Self {
+        let headers = HeaderMap::from(headers);
+        let decoder = encoding(&headers).and_then(Decoder::of).map(Box::new);
+        Self {
+            status,
+            headers,
+            source: Source::Http2 {
+                body: Box::new(body),
+                decoder,
+            },
             ended: false,
         }
     }
@@ -86,7 +107,7 @@ impl Answer {
 
     /// Headers that another server has sent: none for an answer of our own.
     pub fn foreign_headers(&self) -> Option<&HeaderMap> {
-        matches!(self.source, Source::Network { .. }).then_some(&self.headers)
+        (!matches!(self.source, Source::Made(_))).then_some(&self.headers)
     }
 
     /// Frees what the head took, some 10 KB: streams are open for long, and many at a time.
@@ -100,23 +121,13 @@ impl Answer {
 
     /// Why the body cannot be read, if it cannot.
     pub fn unreadable(&self) -> Option<String> {
-        let Source::Network { response, decoder } = &self.source else {
+        let (Source::Network { decoder, .. } | Source::Http2 { decoder, .. }) = &self.source else {
             return None;
         };
-        if decoder.is_none()
-            && let Some(encoding) = encoding(&self.headers)
-        {
-            return Some(format!(
-                "it is compressed with '{encoding}' though identity was asked for, and only gzip and deflate are decoded"
-            ));
-        }
-        // actix-http, like RFC 9112 for requests, takes such an answer to have no body.
-        let has = |name| self.headers().contains_key(name);
-        let is_framed = has(header::CONTENT_LENGTH) || has(header::TRANSFER_ENCODING);
-        (!is_framed && response.version() == Version::HTTP_11).then(|| {
-            "its HTTP/1.1 head has neither Content-Length nor Transfer-Encoding, so that only the end of the connection ends it"
-                .to_owned()
-        })
+        let encoding = encoding(&self.headers).filter(|_| decoder.is_none())?;
+        Some(format!(
+            "it is compressed with '{encoding}' though identity was asked for, and only gzip and deflate are decoded"
+        ))
     }
 
     pub fn is_event_stream(&self) -> bool {
@@ -154,7 +165,15 @@ impl Answer {
             Source::Network {
                 response,
                 decoder: Some(decoder),
-            } => ready!(poll_decoded(response, decoder, context)),
+            } => ready!(poll_decoded(decoder, || poll_raw(response, context))),
+            Source::Http2 {
+                body,
+                decoder: None,
+            } => ready!(poll_http2(body, context)),
+            Source::Http2 {
+                body,
+                decoder: Some(decoder),
+            } => ready!(poll_decoded(decoder, || poll_http2(body, context))),
         };
         self.ended = !matches!(read, Ok(Some(_)));
         Poll::Ready(read)
@@ -235,10 +254,21 @@ fn poll_raw(
     })
 }
 
-fn poll_decoded(
-    response: &mut ClientResponse,
-    decoder: &mut Decoder,
+fn poll_http2(
+    body: &mut Http2Body,
     context: &mut Context<'_>,
+) -> Poll<Result<Option<Bytes>, ReadError>> {
+    body.poll_data(context).map(|item| {
+        item.transpose().map_err(|error| {
+            log::debug!("upstream: body: {error}");
+            ReadError::Cut
+        })
+    })
+}
+
+fn poll_decoded(
+    decoder: &mut Decoder,
+    mut poll_raw: impl FnMut() -> Poll<Result<Option<Bytes>, ReadError>>,
 ) -> Poll<Result<Option<Bytes>, ReadError>> {
     loop {
         if let Some(piece) = decoder.piece()? {
@@ -247,7 +277,7 @@ fn poll_decoded(
         if decoder.has_ended() {
             return Poll::Ready(Ok(None));
         }
-        match ready!(poll_raw(response, context))? {
+        match ready!(poll_raw())? {
             Some(bytes) => decoder.feed(bytes),
             None => decoder.end(),
         }

@@ -1,38 +1,53 @@
 //! One worker's client and the endpoints it calls.
 
-use std::cell::Cell;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
-use actix_tls::connect::Resolver;
+use awc::FrozenClientRequest;
 use awc::error::{PayloadError, SendRequestError};
-use awc::http::{Version, header};
-use awc::{Connector, FrozenClientRequest};
+use awc::http::{Uri, header};
+use tokio::time::{Instant, timeout_at};
 
 use super::answer::Answer;
 use super::body::Body;
-use super::connector::NoDelay;
-use super::public_only::PublicOnly;
+use super::dial::{DialError, Dialer, Target};
+use super::http2::{Head, Origin, SendError, Spoken, exchange};
+use super::tls::TlsError;
+use super::transport::Transport;
+use crate::config::{NetworkSettings, TlsChoice};
 use crate::policy::upstream_error::ConnectProblem;
 use crate::types::{Pieces, Secret};
 
-/// Providers close idle connections after a minute or more; closing first avoids writing into a dead one.
-const KEEP_ALIVE: Duration = Duration::from_secs(55);
-/// Old connections are replaced so that DNS changes take effect.
-const LIFETIME: Duration = Duration::from_secs(15 * 60);
-/// LiteLLM's connect timeout.
-const CONNECT: Duration = Duration::from_secs(5);
+/// A request that nobody has looked at is sent anew so often.
+const MOST_UNTOUCHED: u32 = 3;
 
 /// One a worker thread; clones are the same one.
 #[derive(Clone)]
-pub struct Client {
-    client: awc::Client,
-    opened: Rc<Cell<u64>>,
+pub struct Client(Rc<RefCell<Way>>);
+
+/// The way out, as the configuration in force has it.
+struct Way {
+    dialer: Rc<Dialer>,
+    /// One for each choice of TLS.
+    transports: HashMap<TlsChoice, Rc<Transport>>,
 }
 
 /// A deployment's address with everything that its requests have in common, ready to be sent.
 pub struct Endpoint {
     request: FrozenClientRequest,
+    transport: Rc<Transport>,
+    http2: Option<Http2>,
+}
+
+/// How it is called where HTTP/2 may be spoken.
+struct Http2 {
+    origin: Rc<Origin>,
+    head: Head,
 }
 
 /// An address or a header that HTTP does not allow.
@@ -42,6 +57,8 @@ pub enum EndpointError {
     Url(String),
     #[error("header '{0}' has a name or a value that HTTP does not allow")]
     Header(String),
+    #[error("{0}")]
+    Tls(#[from] TlsError),
 }
 
 /// No response head came.
@@ -56,81 +73,126 @@ pub enum CallError {
 }
 
 impl Client {
-    pub fn new() -> Self {
-        Self::with(Resolver::default())
+    pub fn new(settings: Arc<NetworkSettings>) -> Self {
+        Self::with(Dialer::new(settings, false))
     }
 
-    /// A client that connects to public addresses only, for addresses that callers give.
-    pub fn public_only() -> Self {
-        Self::with(Resolver::custom(PublicOnly))
+    /// A client that connects to public addresses only, for addresses that callers give. Nobody there gets to see a
+    /// certificate of ours.
+    pub fn public_only(settings: &NetworkSettings) -> Self {
+        let mut settings = settings.clone();
+        settings.tls.client_certificate = None;
+        Self::with(Dialer::new(Arc::new(settings), true))
     }
 
-    fn with(resolver: Resolver) -> Self {
-        let opened = Rc::new(Cell::new(0));
-        let tcp = actix_tls::connect::Connector::new(resolver).service();
-        let connector = Connector::new()
-            .connector(NoDelay::new(tcp, opened.clone()))
-            // awc's limit is one semaphore for all hosts: slow streams to one provider would block every other. Deployments
-            // bound their own calls.
-            .limit(0)
-            .timeout(CONNECT)
-            .conn_keep_alive(KEEP_ALIVE)
-            .conn_lifetime(LIFETIME)
-            .max_http_version(Version::HTTP_11);
-        let client = awc::Client::builder()
-            .connector(connector)
-            .disable_timeout()
-            .disable_redirects()
-            .no_default_headers()
-            .finish();
-        Self { client, opened }
+    fn with(dialer: Dialer) -> Self {
+        Self(Rc::new(RefCell::new(Way {
+            dialer: Rc::new(dialer),
+            transports: HashMap::new(),
+        })))
     }
 
-    /// Prepares an address for JSON requests. Of two `headers` of the same name the later one counts.
+    /// Takes other settings for endpoints that are prepared from now on; those there are keep their connections. Answers
+    /// whether the settings are others.
+    pub fn adopt(&self, settings: &Arc<NetworkSettings>) -> bool {
+        let mut way = self.0.borrow_mut();
+        if way.dialer.settings == *settings {
+            return false;
+        }
+        way.dialer = Rc::new(Dialer::new(settings.clone(), way.dialer.public_only));
+        way.transports.clear();
+        true
+    }
+
+    /// Prepares an address for JSON requests. `tls` is how this deployment differs from the others. Of two `headers` of the
+    /// same name the later one counts.
     pub fn endpoint(
         &self,
         url: &str,
         headers: &[(String, Secret)],
+        tls: Option<&TlsChoice>,
     ) -> Result<Endpoint, EndpointError> {
         let unusable = || EndpointError::Url(url.to_owned());
-        let uri: awc::http::Uri = url.parse().map_err(|_| unusable())?;
+        let uri: Uri = url.parse().map_err(|_| unusable())?;
         let authority = uri.authority().ok_or_else(unusable)?;
-        // The host alone: user information in a URL is no part of it. Set here, because awc else builds a header map anew
-        // for each request.
-        let host = authority
-            .as_str()
-            .rsplit('@')
-            .next()
-            .unwrap_or_default()
-            .to_owned();
-        let mut request = self
-            .client
-            .post(uri.clone())
-            .insert_header((header::HOST, host))
-            .insert_header((header::ACCEPT, "*/*"))
-            .insert_header((header::ACCEPT_ENCODING, "identity"))
-            .insert_header((header::CONTENT_TYPE, "application/json"))
-            .insert_header((
-                header::USER_AGENT,
-                concat!("pointsman/", env!("CARGO_PKG_VERSION")),
-            ))
-            .no_decompress();
+        let is_tls = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") => false,
+            _ => return Err(unusable()),
+        };
+        // The host alone: user information in a URL is no part of it.
+        let host = authority.as_str().rsplit('@').next().unwrap_or_default();
+        let bare = authority
+            .host()
+            .trim_start_matches('[')
+            .trim_end_matches(']');
+        let target = Target {
+            is_tls,
+            host: bare,
+            port: authority
+                .port_u16()
+                .unwrap_or(if is_tls { 443 } else { 80 }),
+        };
+        let transport = self.transport(tls)?;
+        // `Host` is set here, because awc else builds a header map anew for each request.
+        let mut own = header::HeaderMap::new();
+        let mut set = |name, value: &str| {
+            let value = header::HeaderValue::from_str(value).map_err(|_| unusable())?;
+            own.insert(name, value);
+            Ok::<_, EndpointError>(())
+        };
+        set(header::HOST, host)?;
+        set(header::ACCEPT, "*/*")?;
+        set(header::ACCEPT_ENCODING, "identity")?;
+        set(header::CONTENT_TYPE, "application/json")?;
+        set(
+            header::USER_AGENT,
+            concat!("pointsman/", env!("CARGO_PKG_VERSION")),
+        )?;
         for (name, value) in headers {
             let wrong = || EndpointError::Header(name.clone());
             let header: header::HeaderName = name.parse().map_err(|_| wrong())?;
             let mut value = header::HeaderValue::from_str(value.expose()).map_err(|_| wrong())?;
             value.set_sensitive(true);
-            request = request.insert_header((header, value));
+            own.insert(header, value);
         }
+        let http2 = (is_tls && transport.dialer.settings.http2).then(|| Http2 {
+            origin: transport.origin(target.host, target.port),
+            head: Head {
+                uri: uri.clone(),
+                headers: of_http2(&own),
+            },
+        });
+        let (line, authorization) =
+            request_line(&transport.dialer, &uri, target).ok_or_else(unusable)?;
+        let mut request = transport.http1(is_tls).post(line).no_decompress();
+        if let Some(authorization) = authorization {
+            own.insert(header::PROXY_AUTHORIZATION, authorization);
+        }
+        *request.headers_mut() = own;
         Ok(Endpoint {
             request: request.freeze().map_err(|_| unusable())?,
+            transport,
+            http2,
         })
+    }
+
+    fn transport(&self, tls: Option<&TlsChoice>) -> Result<Rc<Transport>, TlsError> {
+        let way = &mut *self.0.borrow_mut();
+        let choice = tls.unwrap_or(&way.dialer.settings.tls);
+        if let Some(known) = way.transports.get(choice) {
+            return Ok(known.clone());
+        }
+        let made = Transport::new(way.dialer.clone(), choice)?;
+        way.transports.insert(choice.clone(), made.clone());
+        Ok(made)
     }
 
     /// Sends a request and waits for the head of its answer, `head_timeout` at most. `authorization` is of this call alone.
     ///
     /// A connection that was kept from an earlier request may have been closed by the other side meanwhile. When it dies
-    /// before the first byte of an answer, and no new connection was made, the request is sent once more, silently.
+    /// before the first byte of an answer, the request is sent once more, silently; so is one that the other side says it has
+    /// not looked at.
     pub async fn call(
         &self,
         endpoint: &Endpoint,
@@ -138,27 +200,106 @@ impl Client {
         authorization: Option<&header::HeaderValue>,
         head_timeout: Duration,
     ) -> Result<Answer, CallError> {
-        let deadline = tokio::time::Instant::now() + head_timeout;
+        let deadline = Instant::now() + head_timeout;
+        let called = async {
+            if let Some(http2) = &endpoint.http2
+                && let Some(outcome) = endpoint.by_http2(http2, body, authorization).await
+            {
+                return outcome;
+            }
+            endpoint.by_http1(body, authorization).await
+        };
+        timeout_at(deadline, called)
+            .await
+            .unwrap_or(Err(CallError::HeadTimeout))
+    }
+}
+
+/// The URL that awc is given, and what a proxy wants to see with the request: TLS is ours, so the scheme is always `http`; a
+/// proxy of plain HTTP is told the whole address (RFC 9112, 3.2.2).
+fn request_line(
+    dialer: &Dialer,
+    uri: &Uri,
+    target: Target<'_>,
+) -> Option<(Uri, Option<header::HeaderValue>)> {
+    let host = uri.host()?;
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    let proxy = dialer
+        .proxy(target)
+        .filter(|_| !target.is_tls && !dialer.public_only);
+    let path = match proxy {
+        Some(_) => format!("http://{host}:{}{path}", target.port),
+        None => path.to_owned(),
+    };
+    let line = Uri::builder()
+        .scheme("http")
+        .authority(format!("{host}:{}", target.port))
+        .path_and_query(path)
+        .build()
+        .ok()?;
+    let authorization = proxy.and_then(|proxy| proxy.authorization.as_ref());
+    let authorization = authorization.and_then(|value| {
+        let mut value = header::HeaderValue::from_str(value.expose()).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    });
+    Some((line, authorization))
+}
+
+impl Endpoint {
+    /// `None`: HTTP/1.1 is spoken there.
+    async fn by_http2(
+        &self,
+        Http2 { origin, head }: &Http2,
+        body: &Pieces,
+        authorization: Option<&header::HeaderValue>,
+    ) -> Option<Result<Answer, CallError>> {
+        let (mut resend, mut untouched) = (true, 0);
+        loop {
+            let slot = match origin.way(&self.transport).await {
+                Ok(Spoken::Http1) => return None,
+                Ok(Spoken::Http2(slot)) => slot,
+                Err(error) => return Some(Err(CallError::not_connected(&error))),
+            };
+            let is_reused = slot.is_reused;
+            let error = match exchange(slot, head, authorization, body.clone()).await {
+                Ok(answer) => return Some(Ok(Answer::of_http2(answer))),
+                Err(error) => error,
+            };
+            log::debug!("upstream: no answer: {error}");
+            match error {
+                SendError::WantsHttp1 => {
+                    origin.speak_http1();
+                    return None;
+                }
+                SendError::Untouched if untouched < MOST_UNTOUCHED => untouched += 1,
+                SendError::Died(_) if is_reused && resend => resend = false,
+                _ => return Some(Err(CallError::Cut)),
+            }
+        }
+    }
+
+    async fn by_http1(
+        &self,
+        body: &Pieces,
+        authorization: Option<&header::HeaderValue>,
+    ) -> Result<Answer, CallError> {
         let mut resend = true;
         loop {
-            let opened = self.opened.get();
             let body = Body::from(body.clone());
             let sending = match authorization {
-                None => endpoint.request.send_body(body),
-                Some(value) => endpoint
+                None => self.request.send_body(body),
+                Some(value) => self
                     .request
                     .extra_header((header::AUTHORIZATION, value.clone()))
                     .send_body(body),
             };
-            let outcome = tokio::time::timeout_at(deadline, sending)
-                .await
-                .map_err(|_| CallError::HeadTimeout)?;
+            let (outcome, has_dialed) = self.watched(sending).await;
             let error = match outcome {
                 Ok(response) => return Ok(Answer::new(response)),
                 Err(error) => error,
             };
-            let kept = self.opened.get() == opened;
-            if kept && resend && is_death(&error) {
+            if !has_dialed && resend && is_death(&error) {
                 resend = false;
                 continue;
             }
@@ -166,12 +307,40 @@ impl Client {
             return Err(CallError::of(&error));
         }
     }
+
+    /// Also tells whether a connection was made for this very request: awc asks for one while the request is polled.
+    async fn watched<F: Future>(&self, sending: F) -> (F::Output, bool) {
+        let mut sending = pin!(sending);
+        let has_dialed = &self.transport.has_dialed;
+        let mut dialed = false;
+        let outcome = poll_fn(|context| {
+            has_dialed.set(false);
+            let polled = sending.as_mut().poll(context);
+            dialed |= has_dialed.get();
+            polled
+        })
+        .await;
+        (outcome, dialed)
+    }
 }
 
-impl Default for Client {
-    fn default() -> Self {
-        Self::new()
-    }
+/// The same headers without those that HTTP/2 says otherwise.
+fn of_http2(headers: &header::HeaderMap) -> http::HeaderMap {
+    let own = |name: &header::HeaderName| {
+        ![
+            header::HOST,
+            header::CONNECTION,
+            header::TRANSFER_ENCODING,
+            header::CONTENT_LENGTH,
+            header::UPGRADE,
+        ]
+        .contains(name)
+    };
+    headers
+        .iter()
+        .filter(|(name, _)| own(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }
 
 /// The connection ended while sending or before anything came back.
@@ -190,21 +359,9 @@ impl CallError {
         use awc::error::ConnectError as Awc;
         match error {
             SendRequestError::Connect(Awc::Timeout) => Self::ConnectTimeout,
-            SendRequestError::Connect(Awc::Resolver(_) | Awc::NoRecords | Awc::Unresolved) => {
-                Self::Connect(ConnectProblem::Dns)
-            }
-            SendRequestError::Connect(Awc::SslIsNotSupported) => Self::Connect(ConnectProblem::Tls),
-            // rustls reports through the socket's error type.
-            SendRequestError::Connect(Awc::Io(error))
-                if error.kind() == std::io::ErrorKind::InvalidData =>
-            {
-                Self::Connect(ConnectProblem::Tls)
-            }
-            SendRequestError::Connect(Awc::Io(error))
-                if error.kind() == std::io::ErrorKind::ConnectionRefused =>
-            {
-                Self::Connect(ConnectProblem::Refused)
-            }
+            SendRequestError::Connect(Awc::Resolver(error)) => error
+                .downcast_ref()
+                .map_or(Self::Connect(ConnectProblem::Other), Self::not_connected),
             SendRequestError::Connect(Awc::Disconnected) => Self::Cut,
             SendRequestError::Connect(_) | SendRequestError::Url(_) => {
                 Self::Connect(ConnectProblem::Other)
@@ -212,5 +369,20 @@ impl CallError {
             SendRequestError::Timeout => Self::HeadTimeout,
             _ => Self::Cut,
         }
+    }
+
+    fn not_connected(error: &DialError) -> Self {
+        Self::Connect(match error {
+            DialError::Late => return Self::ConnectTimeout,
+            DialError::Name(_) | DialError::NotPublic(_) | DialError::NoIpv4(_) => {
+                ConnectProblem::Dns
+            }
+            DialError::Tls(_) => ConnectProblem::Tls,
+            DialError::Proxy { .. } => ConnectProblem::Proxy,
+            DialError::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+                ConnectProblem::Refused
+            }
+            DialError::Io(_) => ConnectProblem::Other,
+        })
     }
 }

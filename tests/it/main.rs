@@ -2,6 +2,7 @@
 //!
 //! One module a promise. Each test starts a gateway of its own, so that they run side by side and none sees another's state.
 
+mod fronts;
 mod harness;
 #[path = "../simulator/mod.rs"]
 mod simulator;
@@ -41,6 +42,7 @@ mod mocks;
 mod model_access;
 mod model_info;
 mod mutations;
+mod network;
 mod obeyed;
 mod openai_client;
 mod openapi;

@@ -108,6 +108,37 @@ const PROOFS: &[(&str, &[&str], &str)] = &[
     ),
     (
         "litellm_params",
+        &["ssl_verify"],
+        "network::each_deployment_checks_for_itself",
+    ),
+    (
+        "litellm_params",
+        &["ssl_certificate"],
+        "network::a_certificate_of_ours",
+    ),
+    (
+        "litellm_settings",
+        &["ssl_verify"],
+        "network::an_authority_of_ones_own",
+    ),
+    (
+        "litellm_settings",
+        &["ssl_certificate"],
+        "network::a_certificate_of_ours",
+    ),
+    (
+        "litellm_settings",
+        &["ssl_ecdh_curve"],
+        "network::the_curve",
+    ),
+    (
+        "litellm_settings",
+        &["http2"],
+        "network::http2_can_be_switched_off",
+    ),
+    ("litellm_settings", &["force_ipv4"], "network::ipv4_alone"),
+    (
+        "litellm_params",
         &["rpm"],
         "balancing::simple_shuffle_follows_rpm",
     ),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value as Json;
 
 use crate::config::fields::{self, Place, Status};
+use crate::config::network::OwnTls;
 use crate::config::read::Section;
 use crate::policy::cost::OffPeak;
 use crate::protocol::mock::Mock;
@@ -63,6 +64,8 @@ pub struct LitellmParams {
     pub headers: Vec<(String, Secret)>,
     /// What callers may send in the place of this deployment's own access: a field, and for addresses a pattern.
     pub configurable_clientside_auth_params: Vec<ClientsideParam>,
+    /// How TLS to it differs from the other deployments'.
+    pub tls: OwnTls,
     /// `mock_response` and its companions: the gateway answers itself and calls nobody.
     pub mock: Option<Mock>,
     /// Request parameters of the deployment (`temperature`, provider-specific ones), in the order written: defaults that
@@ -98,6 +101,7 @@ pub fn read(section: &Section<'_>) -> (LitellmParams, Vec<String>) {
         extra_headers: section.headers("extra_headers"),
         headers: section.headers("headers"),
         configurable_clientside_auth_params: clientside::read(section),
+        tls: OwnTls::read(section),
         mock: mock(section),
         other: Vec::new(),
     };

@@ -15,6 +15,10 @@ fn all_set(name: &str) -> Option<String> {
             "https://example.com/v1".into()
         }
         name if name.contains("DANGEROUSLY") => return None,
+        name if name.to_ascii_uppercase().ends_with("_PROXY") || name.starts_with("SSL_") => {
+            return None;
+        }
+        "REQUESTS_CA_BUNDLE" | "AIOHTTP_TTL_DNS_CACHE" => return None,
         // The addresses of providers are their own unless an example says otherwise.
         name if name.ends_with("_URL") || name.ends_with("_BASE") => return None,
         _ => "sk-example".into(),

@@ -141,6 +141,7 @@ environment_variables: {FOO: 1, BAR: os.environ/SHOUT}
         litellm_settings,
         general_settings,
         environment_variables,
+        network: _,
     } = loaded.config;
     let [entry] = model_list.as_slice() else {
         panic!("one entry")

@@ -65,6 +65,8 @@ pub enum ConnectProblem {
     Dns,
     Refused,
     Tls,
+    /// The proxy in between did not let us through.
+    Proxy,
     Other,
 }
 
@@ -197,6 +199,9 @@ pub fn classify(provider: &str, upstream: &Upstream<'_>, now: i64) -> Failure {
                 ConnectProblem::Refused => "Connection error. The upstream refused the connection.",
                 ConnectProblem::Tls => {
                     "Connection error. No TLS connection to the upstream could be made."
+                }
+                ConnectProblem::Proxy => {
+                    "Connection error. The proxy to the upstream did not let the call through."
                 }
                 ConnectProblem::Other => "Connection error.",
             },
