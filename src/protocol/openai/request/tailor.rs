@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::{Edit, Request};
+use super::Request;
+use super::upstream_body::Edit;
 use crate::protocol::json::{self, Field, scan_object};
 use crate::protocol::json_edit;
 use crate::protocol::openai::messages;

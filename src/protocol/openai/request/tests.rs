@@ -1,6 +1,6 @@
 //! What is read of bodies, and what goes upstream.
 
-use super::fields::REFUSED;
+use super::fields::{GATEWAY_ONLY, REFUSED};
 use super::*;
 use crate::protocol::{openai_chat, openai_completions, openai_embeddings};
 use crate::providers::parameters::{Model, Plan, Settings};
