@@ -18,6 +18,8 @@ pub struct LitellmSettings {
     pub request_timeout: Option<Duration>,
     /// `router_settings.num_retries` wins.
     pub num_retries: Option<u32>,
+    /// `router_settings.allowed_fails` wins.
+    pub allowed_fails: Option<u32>,
     /// HTTP status of a refusal for want of budget, 400 to 599; 422 unless set, as in LiteLLM 1.106.2.
     pub budget_exceeded_status_code: u16,
     /// Leave out parameters a provider does not know instead of refusing the call.
@@ -46,6 +48,7 @@ impl Default for LitellmSettings {
         Self {
             request_timeout: None,
             num_retries: None,
+            allowed_fails: None,
             budget_exceeded_status_code: 422,
             drop_params: false,
             cost_adjustments: Adjustments::default(),
@@ -69,6 +72,9 @@ pub fn read(node: &Node, sink: &Sink) -> LitellmSettings {
     LitellmSettings {
         request_timeout: section.timeout("request_timeout"),
         num_retries: section.small("num_retries", MAX_RETRIES),
+        allowed_fails: section
+            .count("allowed_fails")
+            .map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
         budget_exceeded_status_code: status_code(&section)
             .unwrap_or(default.budget_exceeded_status_code),
         drop_params: section.flag("drop_params").unwrap_or(default.drop_params),

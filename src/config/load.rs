@@ -135,6 +135,10 @@ fn read(root: &Node, env: &dyn Fn(&str) -> Option<String>, sink: &Sink) -> Confi
         .value("credential_list")
         .map(|node| Credentials::read(node, sink))
         .unwrap_or_default();
+    let litellm_settings = top
+        .value("litellm_settings")
+        .map(|n| litellm_settings::read(n, sink))
+        .unwrap_or_default();
     let config = Config {
         model_list: top
             .value("model_list")
@@ -143,11 +147,9 @@ fn read(root: &Node, env: &dyn Fn(&str) -> Option<String>, sink: &Sink) -> Confi
         router_settings: top
             .value("router_settings")
             .map(|n| router_settings::read(n, sink))
-            .unwrap_or_default(),
-        litellm_settings: top
-            .value("litellm_settings")
-            .map(|n| litellm_settings::read(n, sink))
-            .unwrap_or_default(),
+            .unwrap_or_default()
+            .completed(litellm_settings.allowed_fails, env, sink),
+        litellm_settings,
         general_settings: general_settings::read(top.value("general_settings"), &exported, sink),
         network: network::read(top.value("litellm_settings"), &exported, sink),
         environment_variables,

@@ -7,6 +7,7 @@
 //! This room reads the file and those it includes, and asks the environment only through the function it is given. It opens
 //! no connection, logs nothing, and no message of it ever contains a secret.
 
+mod cooldown;
 mod cost_adjustments;
 mod credentials;
 mod crosscheck;

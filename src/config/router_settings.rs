@@ -3,6 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::policy::cooldown::{Limits, Shares};
+
+use super::cooldown;
 use super::diagnostic::{Severity, Sink};
 use super::fields::Place;
 use super::model::MAX_RETRIES;
@@ -63,8 +66,11 @@ pub struct RouterSettings {
     pub num_retries: Option<u32>,
     pub timeout: Option<Duration>,
     pub stream_timeout: Option<Duration>,
-    /// How long a failing deployment is left out.
-    pub cooldown_time: Option<Duration>,
+    /// When a failing deployment is left out, and for how long.
+    pub cooldown: Limits,
+    /// The thresholds where `allowed_fails` says nothing.
+    pub cooldown_shares: Shares,
+    pub disable_cooldowns: bool,
     /// In the order written.
     pub model_group_alias: Vec<GroupAlias>,
     pub default_max_parallel_requests: Option<u64>,
@@ -96,9 +102,28 @@ pub fn read(node: &Node, sink: &Sink) -> RouterSettings {
         num_retries: section.small("num_retries", MAX_RETRIES),
         timeout: section.timeout("timeout"),
         stream_timeout: section.timeout("stream_timeout"),
-        cooldown_time: section.seconds("cooldown_time"),
+        cooldown: cooldown::read(&section),
+        cooldown_shares: Shares::default(),
+        disable_cooldowns: section.flag("disable_cooldowns").unwrap_or(false),
         model_group_alias: aliases(&section),
         default_max_parallel_requests: section.count("default_max_parallel_requests"),
+    }
+}
+
+impl RouterSettings {
+    /// Adds what the file leaves open and the environment or `litellm_settings` say.
+    pub(super) fn completed(
+        mut self,
+        allowed_fails: Option<u32>,
+        env: &dyn Fn(&str) -> Option<String>,
+        sink: &Sink,
+    ) -> Self {
+        let (time, shares) = cooldown::of_environment(env, sink);
+        let limits = &mut self.cooldown;
+        limits.time_ms = limits.time_ms.or(time);
+        limits.allowed.any = limits.allowed.any.or(allowed_fails);
+        self.cooldown_shares = shares;
+        self
     }
 }
 

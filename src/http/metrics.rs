@@ -9,6 +9,8 @@ use super::error::ApiError;
 use super::route::{Call, Route, guarded};
 use crate::auth::Permission;
 use crate::limits::Report;
+use crate::policy::cooldown::State;
+use crate::router::clock;
 
 const METRICS: Route = Route::get("/metrics", Permission::Information, |permission| {
     guarded(permission, show)
@@ -34,7 +36,7 @@ async fn show(call: Call) -> Result<HttpResponse, ApiError> {
     let (ledger, journal) = (&shared.ledger, shared.journal.health());
     let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed) as f64;
     let dollars = |nano: i64| crate::types::NanoUsd(nano).to_f64();
-    let text = shared.metrics.render(&[
+    let gauges = [
         (
             "pointsman_in_flight_requests",
             "Upstream calls under way",
@@ -90,7 +92,18 @@ async fn show(call: Call) -> Result<HttpResponse, ApiError> {
             "Transactions that failed and were tried again",
             count(&ledger.failures),
         ),
-    ]);
+    ];
+    let now = clock::now();
+    let routes = call.worker.routes();
+    let states = routes.table().deployments().map(|(_, deployment)| {
+        let state = match deployment.gauges.state(now) {
+            State::Healthy => 0,
+            State::Failing => 1,
+            State::Cooling => 2,
+        };
+        (deployment.health_labels(), state)
+    });
+    let text = shared.metrics.render(&gauges, states);
     Ok(HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4; charset=utf-8")
         .body(text))

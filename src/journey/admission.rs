@@ -16,7 +16,8 @@ use crate::limits::{Limited, Refusal};
 use crate::policy::client_access::{AccessDenied, ClientAccess};
 use crate::policy::{access, token_count};
 use crate::protocol::openai::request::{Request, RequestError};
-use crate::router::{Begin, Denied, Estimate, Group, Ticket};
+use crate::router::{Begin, Denied, Estimate, Group, Ticket, clock};
+use crate::types::DeploymentId;
 
 /// An admitted call.
 pub struct Admitted {
@@ -151,9 +152,8 @@ async fn count(
 
 /// The control thread's refusal in this room's words.
 pub fn failure(routes: &Routes, group: u32, denied: Denied) -> Failure {
-    let group = routes
-        .group(group)
-        .map_or_else(|| "".into(), |group| group.name.clone());
+    let found = routes.group(group);
+    let group = found.map_or_else(|| "".into(), |group| group.name.clone());
     match denied {
         Denied::Refused(refusal) => Failure::Limited(refusal),
         Denied::Crowded { limit } => Failure::Crowded { limit },
@@ -171,8 +171,20 @@ pub fn failure(routes: &Routes, group: u32, denied: Denied) -> Failure {
         Denied::Cooling { returns_in_ms } => Failure::Cooling {
             group,
             returns_in: Duration::from_millis(returns_in_ms),
+            deployments: found.map_or_else(Vec::new, |group| cooling(routes, group)),
         },
         Denied::Exhausted => Failure::NoDeployment { group },
         Denied::Failed => Failure::ControlFailed,
     }
+}
+
+/// Those of a group that take no calls after failures.
+fn cooling(routes: &Routes, group: &Group) -> Vec<DeploymentId> {
+    let now = clock::now();
+    let members = group.members.iter();
+    let deployments = members.filter_map(|member| routes.table().deployment(member.deployment));
+    deployments
+        .filter(|deployment| deployment.gauges.cooling_for(now).is_some())
+        .map(|deployment| deployment.id.clone())
+        .collect()
 }

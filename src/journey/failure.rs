@@ -9,7 +9,7 @@ use crate::limits::Refusal;
 use crate::policy::access::DeniedBy;
 use crate::policy::upstream_error;
 use crate::protocol::openai::request::RequestError;
-use crate::types::NanoUsd;
+use crate::types::{DeploymentId, NanoUsd};
 
 /// Why.
 #[derive(Debug)]
@@ -36,6 +36,8 @@ pub enum Failure {
     Cooling {
         group: Arc<str>,
         returns_in: Duration,
+        /// Their ids.
+        deployments: Vec<DeploymentId>,
     },
     /// The group has no deployment to call.
     NoDeployment { group: Arc<str> },

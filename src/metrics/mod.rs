@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use prometheus::{
     Counter, CounterVec, Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter,
-    IntCounterVec, Opts, Registry, TextEncoder,
+    IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
 
 /// Seconds; LiteLLM's ends, fewer steps.
@@ -35,6 +35,25 @@ pub struct Metrics {
     output_tokens: IntCounterVec,
     refused: IntCounterVec,
     unpriced: IntCounterVec,
+    cooldowns: Cooldowns,
+}
+
+/// A deployment in series of its health: model, id, address, provider.
+pub type DeploymentLabels<'a> = [&'a str; 4];
+
+const HEALTH_LABELS: [&str; 4] = ["litellm_model_name", "model_id", "api_base", "api_provider"];
+
+/// Cooldowns by deployment and cause.
+#[derive(Clone)]
+pub struct Cooldowns(IntCounterVec);
+
+impl Cooldowns {
+    /// Counts one of a deployment that failed with `status`.
+    pub fn begun(&self, [model, id, api_base, provider]: DeploymentLabels<'_>, status: u16) {
+        let status = status.to_string();
+        let labels = [model, id, api_base, provider, &status];
+        self.0.with_label_values(&labels).inc();
+    }
 }
 
 /// The resolved series of one deployment.
@@ -73,6 +92,10 @@ impl Metrics {
             .iter()
             .copied()
             .chain(["exception_status", "exception_class"])
+            .collect();
+        let with_cause: Vec<&str> = HEALTH_LABELS
+            .into_iter()
+            .chain(["exception_status"])
             .collect();
         let spend = CounterVec::new(
             Opts::new("litellm_spend_metric_total", "US dollars spent"),
@@ -126,6 +149,11 @@ impl Metrics {
                 "Requests booked at 0 because nobody knows their model's price",
                 LABELS,
             )?,
+            cooldowns: Cooldowns(counter(
+                "litellm_deployment_cooled_down_total",
+                "Times that a deployment was left out after failures, by the status it failed with",
+                &with_cause,
+            )?),
             spend,
             registry,
         })
@@ -168,15 +196,27 @@ impl Metrics {
         self.unpriced.with_label_values(&labels).inc();
     }
 
+    /// Where cooldowns are counted.
+    pub fn cooldowns(&self) -> Cooldowns {
+        self.cooldowns.clone()
+    }
+
     /// Counts a request that was refused here.
     pub fn refused(&self, kind: &str) {
         self.refused.with_label_values(&[kind]).inc();
     }
 
-    /// The text format of Prometheus, `gauges` (name, help, value) included.
-    pub fn render(&self, gauges: &[(&str, &str, f64)]) -> String {
+    /// The text format of Prometheus, `gauges` (name, help, value) and the deployments' states included: 0 healthy, 1 the last
+    /// call failed, 2 left out.
+    pub fn render<'a>(
+        &self,
+        gauges: &[(&str, &str, f64)],
+        states: impl IntoIterator<Item = (DeploymentLabels<'a>, i64)>,
+    ) -> String {
         let mut out = Vec::new();
-        if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut out) {
+        let mut families = self.registry.gather();
+        families.extend(of_states(states));
+        if let Err(error) = TextEncoder::new().encode(&families, &mut out) {
             log::error!("metrics: {error}");
         }
         let mut text = String::from_utf8(out).unwrap_or_default();
@@ -187,4 +227,25 @@ impl Metrics {
         }
         text
     }
+}
+
+/// Made anew each time, so that deployments that are gone leave no series behind.
+fn of_states<'a>(
+    states: impl IntoIterator<Item = (DeploymentLabels<'a>, i64)>,
+) -> Vec<prometheus::proto::MetricFamily> {
+    let opts = Opts::new(
+        "litellm_deployment_state",
+        "0: healthy, 1: its last call failed, 2: left out after failures",
+    );
+    let made = IntGaugeVec::new(opts, &HEALTH_LABELS);
+    let made = made.inspect_err(|error| log::error!("metrics: {error}"));
+    made.map_or_else(
+        |_| Vec::new(),
+        |vec| {
+            for (labels, state) in states {
+                vec.with_label_values(&labels).set(state);
+            }
+            vec.collect()
+        },
+    )
 }

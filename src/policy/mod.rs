@@ -4,6 +4,7 @@
 //! what makes every rule testable by table and by property.
 
 pub mod access;
+pub mod by_class;
 pub mod client_access;
 pub mod cooldown;
 pub mod cost;

@@ -3,13 +3,16 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
-use actix::{Actor, Addr, Context, Handler, Message, MessageResult};
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, MessageResult};
 
+use super::clock;
 use super::control::Control;
 use super::deployment::{DeploymentState, LastError};
 use super::table::RoutingTable;
 use super::turn::Turn;
+use crate::policy::cooldown::State;
 
 /// Messages a mailbox holds before senders wait. Workers send one turn at a time, so this is never reached by them.
 const MAILBOX: usize = 4096;
@@ -19,6 +22,8 @@ pub struct RouterActor {
     state: Rc<RefCell<Control>>,
     /// By number.
     deployments: Vec<Option<Addr<DeploymentActor>>>,
+    /// Somebody cools down, and his return will be told.
+    watches: bool,
 }
 
 impl RouterActor {
@@ -26,6 +31,7 @@ impl RouterActor {
         Self {
             state,
             deployments: Vec::new(),
+            watches: false,
         }
     }
 }
@@ -42,8 +48,24 @@ impl Actor for RouterActor {
 impl Handler<Arc<Turn>> for RouterActor {
     type Result = MessageResult<Arc<Turn>>;
 
-    fn handle(&mut self, turn: Arc<Turn>, _: &mut Self::Context) -> Self::Result {
-        MessageResult(self.state.borrow_mut().turn(&turn))
+    fn handle(&mut self, turn: Arc<Turn>, context: &mut Self::Context) -> Self::Result {
+        let answer = self.state.borrow_mut().turn(&turn);
+        if !self.watches && self.state.borrow().is_any_cooling() {
+            self.watch(context);
+        }
+        MessageResult(answer)
+    }
+}
+
+impl RouterActor {
+    /// Tells of cooldowns that are over, now and for as long as there are any.
+    fn watch(&mut self, context: &mut Context<Self>) {
+        let soonest = self.state.borrow_mut().tell_returns(clock::now());
+        self.watches = soonest.is_some();
+        if let Some(wait) = soonest {
+            let wait = Duration::from_millis(wait);
+            context.run_later(wait, |router, context| router.watch(context));
+        }
     }
 }
 
@@ -97,13 +119,16 @@ pub struct DeploymentReport {
     pub latency_ms: Option<f32>,
     pub first_token_ms: Option<f32>,
     pub last_error: Option<LastError>,
+    pub state: State,
+    /// Milliseconds until it takes calls again.
+    pub cooling_for: Option<u64>,
 }
 
 impl Handler<Describe> for DeploymentActor {
     type Result = MessageResult<Describe>;
 
     fn handle(&mut self, _: Describe, _: &mut Self::Context) -> Self::Result {
-        let state = self.state.borrow();
+        let (state, now) = (self.state.borrow(), clock::now());
         MessageResult(DeploymentReport {
             in_flight: state.in_flight(),
             slots: state.slots(),
@@ -112,6 +137,8 @@ impl Handler<Describe> for DeploymentActor {
             latency_ms: state.latency_ms,
             first_token_ms: state.first_token_ms,
             last_error: state.last_error,
+            state: state.state(now),
+            cooling_for: state.cooling(now).map(|cooling| cooling.until - now),
         })
     }
 }

@@ -9,14 +9,17 @@ use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::clock;
 use super::deployment::DeploymentState;
 use super::table::{Group, RoutingTable};
 use super::turn::{
     Answer, Begin, Denied, End, Estimate, Lease, Next, Outcome, Ticket, Turn, TurnAnswer,
 };
 use crate::limits::{Ask, Gatekeeper, HoldId};
+use crate::metrics::Cooldowns;
+use crate::policy::cooldown::Cooling;
 use crate::policy::cost::Expected;
 use crate::policy::output_estimate::OutputEstimate;
 use crate::policy::strategies::{Candidates, Strategy};
@@ -45,8 +48,10 @@ pub struct Control {
     generations: Vec<u32>,
     /// By number.
     groups: Vec<Option<GroupState>>,
+    /// Deployments whose return is to be told.
+    cooling: Vec<u32>,
+    cooldowns: Option<Cooldowns>,
     random: fastrand::Rng,
-    clock: Instant,
 }
 
 impl Control {
@@ -58,11 +63,20 @@ impl Control {
             groups: Vec::new(),
             gatekeeper,
             table: table.clone(),
+            cooling: Vec::new(),
+            cooldowns: None,
             random: fastrand::Rng::new(),
-            clock: Instant::now(),
         };
         control.take_up(&table);
         control
+    }
+
+    /// Counts cooldowns there.
+    pub fn counting(self, cooldowns: Cooldowns) -> Self {
+        Self {
+            cooldowns: Some(cooldowns),
+            ..self
+        }
     }
 
     pub fn table(&self) -> &Arc<RoutingTable> {
@@ -81,15 +95,14 @@ impl Control {
         self.groups.get_mut(number as usize)?.as_mut()
     }
 
-    /// Milliseconds since the control thread began.
-    pub fn now(&self) -> u64 {
-        self.clock.elapsed().as_millis() as u64
-    }
-
     /// Answers a turn: endings first, then the rest in order.
     pub fn turn(&mut self, turn: &Turn) -> TurnAnswer {
-        let now = self.now();
         self.begin_budgets_anew();
+        self.turn_at(turn, clock::now())
+    }
+
+    /// The same at a given moment of a monotonic clock, in milliseconds.
+    pub fn turn_at(&mut self, turn: &Turn, now: u64) -> TurnAnswer {
         for end in &turn.ends {
             self.contained(|control| control.end(end, now));
         }
@@ -154,7 +167,7 @@ impl Control {
             .borrow_mut()
             .admit(&ask, now)
             .map_err(Denied::Refused)?;
-        let dispatched = catch_unwind(AssertUnwindSafe(|| self.dispatch(begin.group, &[])));
+        let dispatched = catch_unwind(AssertUnwindSafe(|| self.dispatch(begin.group, &[], now)));
         match dispatched.unwrap_or(Err(Denied::Failed)) {
             Ok(lease) => {
                 let used = self.use_group(begin.group, now);
@@ -216,7 +229,7 @@ impl Control {
         (group.hold(&expected, is_strict), group.is_free)
     }
 
-    fn dispatch(&mut self, group_index: u32, tried: &[u32]) -> Result<Lease, Denied> {
+    fn dispatch(&mut self, group_index: u32, tried: &[u32], now: u64) -> Result<Lease, Denied> {
         let (Some(group), Some(state)) = (
             self.table.group(group_index),
             self.groups
@@ -226,11 +239,14 @@ impl Control {
             return Err(Denied::Exhausted);
         };
         let fleet = &self.fleet;
-        let is_full = |index: u32| {
+        let takes_calls = |index: u32| {
             let deployment = fleet.get(index as usize).and_then(Option::as_ref);
-            deployment.is_none_or(|deployment| deployment.borrow().is_full())
+            deployment.is_some_and(|deployment| {
+                let deployment = deployment.borrow();
+                !deployment.is_full() && deployment.cooling(now).is_none()
+            })
         };
-        let eligible = |index: u32| !tried.contains(&index) && !is_full(index);
+        let eligible = |index: u32| !tried.contains(&index) && takes_calls(index);
         let candidates = Candidates {
             members: &group.members,
             in_flight: &self.assigned,
@@ -238,11 +254,7 @@ impl Control {
         };
         let picked = state.strategy.pick(&candidates, self.random.f64());
         let Some(member) = picked.and_then(|position| group.members.get(position)) else {
-            let full = group
-                .members
-                .iter()
-                .find(|member| !tried.contains(&member.deployment));
-            return Err(full.map_or(Denied::Exhausted, |member| self.busy(member.deployment)));
+            return Err(self.why_none(group, tried, now));
         };
         let index = member.deployment;
         let lease = self
@@ -255,6 +267,26 @@ impl Control {
             *count += 1;
         }
         Ok(lease)
+    }
+
+    /// Why no deployment of a group takes a call.
+    fn why_none(&self, group: &Group, tried: &[u32], now: u64) -> Denied {
+        let untried = || {
+            let members = group.members.iter().map(|member| member.deployment);
+            members.filter(|index| !tried.contains(index))
+        };
+        let cooling_for = |index: &u32| {
+            let state = self.deployment(*index)?.borrow();
+            Some(state.cooling(now)?.until - now)
+        };
+        // What is only full may have room any moment.
+        if let Some(full) = untried().find(|index| cooling_for(index).is_none()) {
+            return self.busy(full);
+        }
+        let soonest = untried().filter_map(|index| cooling_for(&index)).min();
+        soonest.map_or(Denied::Exhausted, |returns_in_ms| Denied::Cooling {
+            returns_in_ms,
+        })
     }
 
     fn busy(&self, index: u32) -> Denied {
@@ -276,7 +308,7 @@ impl Control {
             standings: [None; 3],
         };
         if next.group == next.from {
-            let lease = self.dispatch(next.group, &next.tried)?;
+            let lease = self.dispatch(next.group, &next.tried, now)?;
             return Ok(ticket(lease, NanoUsd(0), None));
         }
         let Some(group) = self.table.group(next.group) else {
@@ -290,7 +322,7 @@ impl Control {
                 .raise(next.hold, hold, now)
                 .map_err(Denied::Refused)?;
         }
-        let lease = self.dispatch(next.group, &next.tried)?;
+        let lease = self.dispatch(next.group, &next.tried, now)?;
         let used = self.use_group(next.group, now);
         Ok(ticket(lease, hold, used))
     }
@@ -318,11 +350,60 @@ impl Control {
         let Some(deployment) = self.deployment(lease.deployment) else {
             return;
         };
-        if deployment.borrow_mut().report(lease, outcome, now)
-            && let Some(count) = self.assigned.get_mut(lease.deployment as usize)
-        {
+        let Some(reported) = deployment.borrow_mut().report(lease, outcome, now) else {
+            return;
+        };
+        if let Some(count) = self.assigned.get_mut(lease.deployment as usize) {
             *count = count.saturating_sub(1);
         }
+        if let Some(cooling) = reported.cooldown {
+            self.cools(lease.deployment, &cooling, now);
+        }
+    }
+
+    fn cools(&mut self, index: u32, cooling: &Cooling, now: u64) {
+        if !self.cooling.contains(&index) {
+            self.cooling.push(index);
+        }
+        let Some(deployment) = self.table.deployment(index) else {
+            return;
+        };
+        log::warn!(
+            "deployment {} of {} takes no calls for {:.1} s: it failed with {} ({})",
+            deployment.id,
+            deployment.group,
+            (cooling.until - now) as f64 / 1e3,
+            cooling.fault.status,
+            cooling.fault.class.as_str(),
+        );
+        if let Some(cooldowns) = &self.cooldowns {
+            cooldowns.begun(deployment.health_labels(), cooling.fault.status);
+        }
+    }
+
+    /// Whether a return is to be told.
+    pub fn is_any_cooling(&self) -> bool {
+        !self.cooling.is_empty()
+    }
+
+    /// Tells of deployments whose cooldown is over; the milliseconds until the next one's is, if any is left.
+    pub fn tell_returns(&mut self, now: u64) -> Option<u64> {
+        let (fleet, table) = (&self.fleet, &self.table);
+        let mut soonest: Option<u64> = None;
+        self.cooling.retain(|index| {
+            let state = fleet.get(*index as usize).and_then(Option::as_ref);
+            if let Some(cooling) = state.and_then(|state| state.borrow().cooling(now)) {
+                let left = cooling.until - now;
+                soonest = Some(soonest.map_or(left, |soonest| soonest.min(left)));
+                return true;
+            }
+            if let Some(deployment) = table.deployment(*index) {
+                let (id, group) = (&deployment.id, &deployment.group);
+                log::info!("deployment {id} of {group} takes calls again");
+            }
+            false
+        });
+        soonest
     }
 }
 
@@ -336,7 +417,9 @@ fn wall_clock_ms() -> i64 {
 mod tests {
     use super::*;
     use crate::config::Config;
+    use crate::limits::ScopeKind;
     use crate::policy::cooldown::Fault;
+    use crate::types::{Limits, Scope};
 
     fn control(entry: &str, count: usize, strategy: &str) -> Control {
         let entries: String = (0..count)
@@ -422,8 +505,10 @@ mod tests {
     #[test]
     fn another_try_leaves_out_what_failed() {
         let mut control = control("", 2, "simple-shuffle");
-        for _ in 0..20 {
-            let ticket = control.turn(&begins(1)).begins.remove(0).unwrap();
+        for round in 0..20 {
+            // Each when the last cooldowns are over.
+            let now = round * 60_000;
+            let ticket = control.turn_at(&begins(1), now).begins.remove(0).unwrap();
             let mut tried = [u32::MAX; super::super::MAX_ATTEMPTS];
             tried[0] = ticket.lease.deployment;
             let report = End {
@@ -443,7 +528,7 @@ mod tests {
                 nexts: vec![next],
                 begins: Vec::new(),
             };
-            let second = control.turn(&turn).nexts.remove(0).unwrap();
+            let second = control.turn_at(&turn, now).nexts.remove(0).unwrap();
             assert_ne!(second.lease.deployment, ticket.lease.deployment);
             tried[1] = second.lease.deployment;
             let none = Turn {
@@ -451,13 +536,14 @@ mod tests {
                 ..Turn::default()
             };
             assert_eq!(
-                control.turn(&none).nexts.remove(0).unwrap_err(),
+                control.turn_at(&none, now).nexts.remove(0).unwrap_err(),
                 Denied::Exhausted
             );
-            control.turn(&Turn {
+            let over = Turn {
                 ends: vec![end(second)],
                 ..Turn::default()
-            });
+            };
+            control.turn_at(&over, now);
         }
         let in_flight: u32 = (0..2)
             .map(|n| control.deployment(n).unwrap().borrow().in_flight())
@@ -466,6 +552,116 @@ mod tests {
             (in_flight, control.gatekeeper.borrow().open_holds()),
             (0, 0)
         );
+    }
+
+    #[test]
+    fn a_fallback_counts_where_it_goes() {
+        let entry = |name: &str, price: &str| {
+            format!(
+                "  - model_name: {name}\n    litellm_params: {{model: openai/x, api_base: 'http://h/v1', api_key: k, rpm: 5, \
+                 input_cost_per_token: {price}, output_cost_per_token: {price}}}\n"
+            )
+        };
+        let text = format!(
+            "model_list:\n{}{}",
+            entry("cheap", "0.001"),
+            entry("dear", "0.01")
+        );
+        let loaded = Config::from_text("test.yaml", &text, &|_| None).unwrap();
+        let table = Arc::new(RoutingTable::compile(&loaded.config));
+        let keeper = Rc::new(RefCell::new(Gatekeeper::new(60_000, true)));
+        let limits = Limits {
+            max_budget: Some(NanoUsd(1_000_000_000_000)),
+            ..Limits::default()
+        };
+        let scope = Scope {
+            limits,
+            ..Scope::unlimited("k")
+        };
+        let key = keeper.borrow_mut().enroll(ScopeKind::Key, &scope);
+        let mut control = Control::new(table, keeper.clone());
+        let estimate = Estimate {
+            max_tokens: Some(9),
+            ..ESTIMATE
+        };
+        let turn = Turn {
+            begins: vec![Begin {
+                scopes: [Some(key), None, None],
+                estimate,
+                ..begin()
+            }],
+            ..Turn::default()
+        };
+        let ticket = control.turn(&turn).begins.remove(0).unwrap();
+        let held = || keeper.borrow().standing(key).held;
+        assert_eq!(
+            (ticket.group_used, held()),
+            (Some((1, 0)), NanoUsd(10_000_000))
+        );
+        let next = Next {
+            hold: ticket.hold,
+            group: 1,
+            from: 0,
+            estimate,
+            tried: [u32::MAX; super::super::MAX_ATTEMPTS],
+        };
+        let turn = Turn {
+            ends: vec![End {
+                hold: None,
+                ..end(ticket)
+            }],
+            nexts: vec![next],
+            begins: Vec::new(),
+        };
+        let fallen = control.turn(&turn).nexts.remove(0).unwrap();
+        assert_eq!((fallen.hold, fallen.lease.deployment), (ticket.hold, 1));
+        assert_eq!(
+            (fallen.group_used, held()),
+            (Some((1, 0)), NanoUsd(100_000_000))
+        );
+        control.turn(&Turn {
+            ends: vec![end(fallen)],
+            ..Turn::default()
+        });
+        assert_eq!(held(), NanoUsd(0));
+    }
+
+    #[test]
+    fn what_cools_down_gets_no_call_until_it_is_over() {
+        let mut control = control("", 2, "simple-shuffle");
+        let fail = |control: &mut Control, now| {
+            let ticket = control.turn_at(&begins(1), now).begins.remove(0).unwrap();
+            let failed = End {
+                lease: Some((ticket.lease, Outcome::Failure(Fault::of_status(429)))),
+                ..end(ticket)
+            };
+            let turn = Turn {
+                ends: vec![failed],
+                ..Turn::default()
+            };
+            control.turn_at(&turn, now);
+            ticket.lease.deployment
+        };
+        let first = fail(&mut control, 0);
+        let second = fail(&mut control, 1_000);
+        assert_ne!(first, second);
+        let refused =
+            |control: &mut Control, now| control.turn_at(&begins(1), now).begins.remove(0);
+        for (now, returns_in_ms) in [(1_000, 4_000), (4_999, 1)] {
+            assert_eq!(
+                refused(&mut control, now).unwrap_err(),
+                Denied::Cooling { returns_in_ms }
+            );
+        }
+        assert_eq!(control.gatekeeper.borrow().open_holds(), 0);
+        assert_eq!(control.tell_returns(4_999), Some(1));
+        assert_eq!(control.tell_returns(5_000), Some(1_000));
+        for now in [5_000, 5_999] {
+            let ticket = refused(&mut control, now).unwrap();
+            assert_eq!(ticket.lease.deployment, first);
+        }
+        assert_eq!(control.tell_returns(6_000), None);
+        assert!(!control.is_any_cooling());
     }
 
     #[test]

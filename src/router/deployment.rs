@@ -1,10 +1,11 @@
-//! The state of one deployment: slots, counts, latency, last error.
+//! The state of one deployment: slots, health, counts, latency, last error.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::table::Gauges;
 use super::turn::{Lease, Outcome};
+use crate::policy::cooldown::{Cooling, Health, Rules, State};
 
 /// Weight of the newest latency in the running mean.
 const NEWEST: f32 = 0.1;
@@ -18,6 +19,13 @@ pub struct LastError {
     pub at: u64,
 }
 
+/// What a report changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reported {
+    /// The cooldown that began with it.
+    pub cooldown: Option<Cooling>,
+}
+
 /// See the module. Lives on the control thread; its mailbox is the Deployment actor.
 #[derive(Debug)]
 pub struct DeploymentState {
@@ -25,6 +33,8 @@ pub struct DeploymentState {
     /// `max_parallel_requests`, if bounded.
     slots: Option<u32>,
     in_flight: u32,
+    rules: Rules,
+    health: Health,
     pub successes: u64,
     pub failures: u64,
     /// Running means, in milliseconds.
@@ -35,11 +45,13 @@ pub struct DeploymentState {
 }
 
 impl DeploymentState {
-    pub fn new(slots: Option<u32>, gauges: Arc<Gauges>) -> Self {
+    pub fn new(slots: Option<u32>, rules: Rules, gauges: Arc<Gauges>) -> Self {
         Self {
             generation: 0,
             slots,
             in_flight: 0,
+            rules,
+            health: Health::default(),
             successes: 0,
             failures: 0,
             latency_ms: None,
@@ -55,8 +67,9 @@ impl DeploymentState {
     }
 
     /// The configuration has changed what it says of this deployment. What is known of it stays.
-    pub fn reconfigure(&mut self, slots: Option<u32>, gauges: Arc<Gauges>) {
+    pub fn reconfigure(&mut self, slots: Option<u32>, rules: Rules, gauges: Arc<Gauges>) {
         self.slots = slots;
+        self.rules = rules;
         self.gauges = gauges;
         self.publish();
     }
@@ -64,6 +77,15 @@ impl DeploymentState {
     /// All slots in use.
     pub fn is_full(&self) -> bool {
         self.slots.is_some_and(|slots| self.in_flight >= slots)
+    }
+
+    /// Why it takes no calls now; `None`: it takes them.
+    pub fn cooling(&self, now: u64) -> Option<Cooling> {
+        self.health.cooling(now)
+    }
+
+    pub fn state(&self, now: u64) -> State {
+        self.health.state(now)
     }
 
     pub fn slots(&self) -> Option<u32> {
@@ -87,11 +109,12 @@ impl DeploymentState {
         })
     }
 
-    /// Gives a slot back and learns from the outcome. A lease of an earlier generation changes nothing.
-    pub fn report(&mut self, lease: Lease, outcome: Outcome, now: u64) -> bool {
+    /// Gives a slot back and learns from the outcome. A lease of an earlier generation changes nothing: `None`.
+    pub fn report(&mut self, lease: Lease, outcome: Outcome, now: u64) -> Option<Reported> {
         if lease.generation != self.generation {
-            return false;
+            return None;
         }
+        let mut reported = Reported::default();
         self.in_flight = self.in_flight.saturating_sub(1);
         match outcome {
             Outcome::Success {
@@ -99,6 +122,7 @@ impl DeploymentState {
                 first_token_ms,
             } => {
                 self.successes += 1;
+                self.health.succeeded(now);
                 mean(&mut self.latency_ms, latency_ms);
                 if let Some(first) = first_token_ms {
                     mean(&mut self.first_token_ms, first);
@@ -106,6 +130,9 @@ impl DeploymentState {
             }
             Outcome::Failure(fault) => {
                 self.failures += 1;
+                let was_cooling = self.health.cooling(now).is_some();
+                let cooling = self.health.failed(&fault, &self.rules, now);
+                reported.cooldown = cooling.filter(|_| !was_cooling);
                 self.last_error = Some(LastError {
                     status: fault.status,
                     at: now,
@@ -114,13 +141,15 @@ impl DeploymentState {
             Outcome::Neutral => {}
         }
         self.publish();
-        true
+        Some(reported)
     }
 
     fn publish(&self) {
-        self.gauges
-            .in_flight
-            .store(self.in_flight, Ordering::Relaxed);
+        let gauges = &self.gauges;
+        gauges.in_flight.store(self.in_flight, Ordering::Relaxed);
+        let (until, failing) = self.health.published();
+        gauges.cooling_until.store(until, Ordering::Relaxed);
+        gauges.failing.store(failing, Ordering::Relaxed);
     }
 }
 
@@ -135,17 +164,54 @@ mod tests {
 
     #[test]
     fn slots_are_given_and_taken_back_once() {
-        let mut state = DeploymentState::new(Some(1), Arc::default());
+        let mut state = DeploymentState::new(Some(1), Rules::default(), Arc::default());
         let lease = state.acquire(3).unwrap();
         assert_eq!(state.acquire(3), None);
         let stale = Lease {
             generation: 9,
             ..lease
         };
-        assert!(!state.report(stale, Outcome::Neutral, 0));
+        assert_eq!(state.report(stale, Outcome::Neutral, 0), None);
         assert!(state.is_full());
-        assert!(state.report(lease, Outcome::Failure(Fault::of_status(500)), 7));
+        let failed = Outcome::Failure(Fault::of_status(500));
+        assert_eq!(state.report(lease, failed, 7), Some(Reported::default()));
         assert_eq!(state.last_error, Some(LastError { status: 500, at: 7 }));
         assert!(!state.is_full());
+    }
+
+    #[test]
+    fn a_cooldown_begins_once_and_is_published() {
+        let gauges: Arc<Gauges> = Arc::default();
+        let mut state = DeploymentState::new(None, Rules::default(), gauges.clone());
+        let leases = [0; 3].map(|_| state.acquire(0).unwrap());
+        let failed = Outcome::Failure(Fault::of_status(429));
+        let begun = state.report(leases[0], failed, 10).unwrap();
+        assert_eq!(begun.cooldown.map(|cooling| cooling.until), Some(5_010));
+        // A call that was under way prolongs it, which is not another one.
+        assert_eq!(
+            state.report(leases[1], failed, 20),
+            Some(Reported::default())
+        );
+        assert_eq!(
+            state.cooling(5_019).map(|cooling| cooling.until),
+            Some(5_020)
+        );
+        assert_eq!(
+            (gauges.cooling_for(20), gauges.state(20)),
+            (Some(5_000), State::Cooling)
+        );
+        assert_eq!(
+            (gauges.cooling_for(5_020), gauges.state(5_020)),
+            (None, State::Failing)
+        );
+        let answered = Outcome::Success {
+            latency_ms: 1.0,
+            first_token_ms: None,
+        };
+        state.report(leases[2], answered, 5_020);
+        assert_eq!(gauges.state(5_020), State::Healthy);
+        let lease = state.acquire(0).unwrap();
+        let begun = state.report(lease, failed, 5_021).unwrap();
+        assert_eq!(begun.cooldown.map(|cooling| cooling.until), Some(10_021));
     }
 }

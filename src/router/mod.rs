@@ -6,6 +6,7 @@
 //! one event-loop turn into a single message. `reload` puts a new table in the place of the present one. No payload passes through here, only indexes and numbers.
 
 mod actor;
+pub mod clock;
 mod control;
 mod deployment;
 mod numbers;
@@ -18,7 +19,7 @@ mod turn;
 
 pub use actor::{DeploymentReport, DescribeDeployment, Ping, RouterActor};
 pub use control::Control;
-pub use deployment::{DeploymentState, LastError};
+pub use deployment::{DeploymentState, LastError, Reported};
 pub use port::Port;
 pub use price_list::Priced;
 pub use reload::{Reload, Tables};

@@ -12,6 +12,7 @@ use super::actor::RouterActor;
 use super::control::Control;
 use super::table::RoutingTable;
 use crate::limits::{Gatekeeper, GatekeeperActor};
+use crate::metrics::Cooldowns;
 
 thread_local! {
     /// The state outlives its mailboxes.
@@ -32,11 +33,13 @@ pub struct NotStarted;
 
 /// Starts the control thread with its Router, Gatekeeper and Deployment actors.
 ///
-/// `window` is the length of every limit window; `strict` is `budget_enforcement: strict`.
+/// `window` is the length of every limit window; `strict` is `budget_enforcement: strict`; what cools down is counted in
+/// `cooldowns`.
 pub fn start(
     table: Arc<RoutingTable>,
     window: Duration,
     strict: bool,
+    cooldowns: Cooldowns,
 ) -> Result<Arc<ControlHandle>, NotStarted> {
     let arbiter = Arbiter::new();
     let (tell, told) = mpsc::sync_channel(1);
@@ -45,7 +48,9 @@ pub fn start(
         let _ = rustix::thread::set_name(c"control");
         let keeper = Gatekeeper::new(window.as_millis().max(1) as u64, strict);
         let keeper = Rc::new(RefCell::new(keeper));
-        let control = Rc::new(RefCell::new(Control::new(table, keeper.clone())));
+        let control = Rc::new(RefCell::new(
+            Control::new(table, keeper.clone()).counting(cooldowns),
+        ));
         CONTROL.with_borrow_mut(|slot| *slot = Some(control.clone()));
         let _ = tell.send((
             RouterActor::attach(control),

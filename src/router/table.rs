@@ -5,16 +5,20 @@
 //!
 //! [`numbers`]: super::numbers
 
+mod gauges;
 mod plan;
+
+pub use gauges::Gauges;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use crate::catalog::{self, ModelEntry as CatalogEntry, Prices, ServiceTier};
 use crate::config::{ClientsideParam, Config, ModelEntry, PriceField, TlsChoice};
+use crate::metrics::DeploymentLabels;
 use crate::policy::client_access::{AccessRule, ClientAccess};
+use crate::policy::cooldown::Rules as CooldownRules;
 use crate::policy::cost::{Adjustments, Expected, OffPeak, Residency, Tariff};
 use crate::policy::strategies::{Member, StrategyName};
 use crate::protocol::json;
@@ -79,6 +83,8 @@ pub struct Deployment {
     pub client_access: AccessRule,
     /// The gateway answers itself and calls nobody.
     pub mock: Option<Mock>,
+    /// When failures keep it away, but for whether it is alone in its group: that changes without it.
+    pub cooldown: CooldownRules,
     /// Calls at the same time.
     pub slots: Option<u32>,
     pub gauges: Arc<Gauges>,
@@ -87,16 +93,15 @@ pub struct Deployment {
 }
 
 impl Deployment {
+    /// What it is called in series of its health.
+    pub fn health_labels(&self) -> DeploymentLabels<'_> {
+        [&self.model, &self.id, &self.api_base, &self.provider]
+    }
+
     /// The catalogue's row, when it has one.
     pub fn listed(&self) -> Option<CatalogEntry> {
         catalogue_row(&self.entry)
     }
-}
-
-/// What a deployment's state publishes, readable from any thread.
-#[derive(Debug, Default)]
-pub struct Gauges {
-    pub in_flight: AtomicU32,
 }
 
 /// All deployments of one `model_name`.
@@ -609,6 +614,21 @@ fn residency(entry: &ModelEntry) -> Residency {
     }
 }
 
+/// What is said of the entry's cooldowns, by itself and by the router. What stands for many models by a wildcard is never left
+/// out: one of them failing says nothing of the others (LiteLLM 1.106.2).
+fn cooldown(config: &Config, entry: &ModelEntry) -> CooldownRules {
+    let router = &config.router_settings;
+    let mut own = entry.model_info.cooldown;
+    own.time_ms = own.time_ms.or(entry.litellm_params.cooldown_time_ms);
+    CooldownRules {
+        never: router.disable_cooldowns || entry.model_name.contains('*'),
+        is_alone: false,
+        own,
+        router: router.cooldown,
+        shares: router.cooldown_shares,
+    }
+}
+
 fn deployment(config: &Config, entry: &ModelEntry, tariff: Arc<Tariff>, plan: Plan) -> Deployment {
     let params = &entry.litellm_params;
     let router = &config.router_settings;
@@ -663,6 +683,7 @@ fn deployment(config: &Config, entry: &ModelEntry, tariff: Arc<Tariff>, plan: Pl
             && own_off_peak(entry).is_none(),
         client_access: client_access(config, entry),
         mock,
+        cooldown: cooldown(config, entry),
         slots: slots(config, entry).map(|slots| u32::try_from(slots).unwrap_or(u32::MAX)),
         gauges: Arc::default(),
         entry: Arc::new(entry.clone()),

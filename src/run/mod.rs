@@ -181,7 +181,8 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
     }
     let strict = general.budget_enforcement == BudgetEnforcement::Strict;
     let table = Arc::new(RoutingTable::compile(config));
-    let control = router::start(table.clone(), window, strict)
+    let metrics = Metrics::new().map_err(|error| RunError::Other(error.to_string()))?;
+    let control = router::start(table.clone(), window, strict, metrics.cooldowns())
         .map_err(|error| RunError::Other(error.to_string()))?;
     // Slow work beside the requests: booking spend, and budgets that begin anew.
     let arbiter = Arbiter::new();
@@ -213,7 +214,7 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
             table: table.clone(),
             settings: settings(config, strict),
         }),
-        metrics: Metrics::new().map_err(|error| RunError::Other(error.to_string()))?,
+        metrics,
         store: store.clone(),
         control,
         changes: Arc::<Changes>::default(),

@@ -7,7 +7,11 @@ fn gateway(simulator: &Simulator) -> Gateway {
     let deployment = Deployment::of(simulator, "up")
         .group("m")
         .priced(0.000_001, 0.000_002);
-    Gateway::of(&Config::of([deployment]).router("num_retries", 0))
+    Gateway::of(
+        &Config::of([deployment])
+            .router("num_retries", 0)
+            .never_cooling(),
+    )
 }
 
 fn ask(gateway: &Gateway, more: Value) -> Reply {

@@ -19,6 +19,7 @@ mod budgets;
 mod check;
 mod client_access;
 mod completions;
+mod cooldown;
 mod cors;
 mod cost;
 mod credentials;

@@ -432,6 +432,41 @@ const PROOFS: &[(&str, &[&str], &str)] = &[
         "start::spend_is_written_at_its_interval",
     ),
     (
+        "router_settings",
+        &["cooldown_time"],
+        "cooldown::how_long_says_the_deployment_then_the_upstream_then_the_router",
+    ),
+    (
+        "litellm_params",
+        &["cooldown_time"],
+        "cooldown::how_long_says_the_deployment_then_the_upstream_then_the_router",
+    ),
+    (
+        "model_info",
+        &["cooldown_time"],
+        "cooldown::how_long_says_the_deployment_then_the_upstream_then_the_router",
+    ),
+    (
+        "router_settings",
+        &["allowed_fails", "allowed_fails_policy"],
+        "cooldown::failures_that_are_allowed",
+    ),
+    (
+        "litellm_settings",
+        &["allowed_fails"],
+        "cooldown::failures_that_are_allowed",
+    ),
+    (
+        "model_info",
+        &["allowed_fails", "allowed_fails_policy"],
+        "cooldown::a_deployment_allows_failures_of_its_own",
+    ),
+    (
+        "router_settings",
+        &["disable_cooldowns"],
+        "cooldown::cooldowns_can_be_switched_off",
+    ),
+    (
         "general_settings",
         &["user_api_key_cache_ttl"],
         "obeyed::how_long_a_key_is_believed",

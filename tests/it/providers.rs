@@ -26,7 +26,9 @@ fn deployment(simulator: &Simulator, row: &ProviderRow) -> Deployment {
 fn gateway(simulator: &Simulator) -> Gateway {
     simulator.be_every_provider();
     let deployments = provider_rows().iter().map(|row| deployment(simulator, row));
-    let config = Config::of(deployments).router("num_retries", 0);
+    let config = Config::of(deployments)
+        .router("num_retries", 0)
+        .never_cooling();
     let variables = providers::all().flat_map(|row| &row.key_variables);
     let setup = variables.fold(Setup::new(&config), |setup, name| {
         setup.env(name, &format!("foreign-{name}"))

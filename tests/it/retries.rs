@@ -15,7 +15,7 @@ fn pair(simulator: &Simulator, bad: Behaviour, retries: u32) -> Gateway {
             .group("m")
             .param("weight", 1),
     ]);
-    Gateway::of(&config.router("num_retries", retries))
+    Gateway::of(&config.router("num_retries", retries).never_cooling())
 }
 
 #[test]

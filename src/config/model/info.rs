@@ -2,7 +2,10 @@
 
 use serde_json::Value as Json;
 
+use crate::config::cooldown;
+use crate::config::diagnostic::Severity;
 use crate::config::read::Section;
+use crate::policy::cooldown::Limits;
 use crate::policy::cost::OffPeak;
 
 use super::price::{PriceField, read_all as read_prices};
@@ -24,6 +27,8 @@ pub struct ModelInfo {
     /// Hours with other prices.
     pub off_peak: Option<OffPeak>,
     pub access_groups: Vec<String>,
+    /// When failures keep it away, and for how long.
+    pub cooldown: Limits,
     /// Paused: no call is sent to it.
     pub blocked: bool,
     /// Everything else, in the order written; shown in model lists. Maps inside a value come in the order of `serde_json`.
@@ -42,6 +47,7 @@ pub fn read(section: &Section<'_>) -> ModelInfo {
         prices,
         off_peak,
         access_groups: section.texts("access_groups"),
+        cooldown: cooldowns(section),
         blocked: section.flag("blocked").unwrap_or(false),
         other: Vec::new(),
     };
@@ -52,4 +58,12 @@ pub fn read(section: &Section<'_>) -> ModelInfo {
         }
     }
     info
+}
+
+/// Read beside the section, so that they stay among what model lists show.
+fn cooldowns(section: &Section<'_>) -> Limits {
+    let path = section.path.clone();
+    Section::open(section.node, path, section.sink, Severity::Warning)
+        .map(|own| cooldown::read(&own))
+        .unwrap_or_default()
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
+use crate::config::cooldown;
 use crate::config::fields::{self, Place, Status};
 use crate::config::network::OwnTls;
 use crate::config::read::Section;
@@ -52,6 +53,8 @@ pub struct LitellmParams {
     pub weight: Option<f64>,
     pub max_parallel_requests: Option<u64>,
     pub num_retries: Option<u32>,
+    /// How long a failure keeps it away, in milliseconds; `model_info` wins.
+    pub cooldown_time_ms: Option<u64>,
     /// The catalogue's name of the model, for price and limits.
     pub base_model: Option<String>,
     /// Prices that replace the catalogue's, in the order written.
@@ -95,6 +98,7 @@ pub fn read(section: &Section<'_>) -> (LitellmParams, Vec<String>) {
         weight: section.amount("weight"),
         max_parallel_requests: section.count("max_parallel_requests"),
         num_retries: section.small("num_retries", MAX_RETRIES),
+        cooldown_time_ms: cooldown::time(section),
         base_model: section.text("base_model"),
         prices,
         off_peak,

@@ -131,10 +131,7 @@ general_settings:
 environment_variables: {FOO: 1, BAR: os.environ/SHOUT}
 ",
     );
-    assert_eq!(
-        shown(&loaded),
-        ["c.yaml:39:3: warning: router_settings.cooldown_time: not supported yet: it is ignored",]
-    );
+    assert_eq!(shown(&loaded), [""; 0]);
     let Config {
         model_list,
         router_settings,
@@ -213,8 +210,11 @@ environment_variables: {FOO: 1, BAR: os.environ/SHOUT}
     assert_eq!(info.other, [("owner".to_owned(), "me".into())]);
     assert_eq!(router_settings.routing_strategy, RoutingStrategy::LeastBusy);
     assert_eq!(
-        (router_settings.num_retries, router_settings.cooldown_time),
-        (Some(3), Some(Duration::ZERO))
+        (
+            router_settings.num_retries,
+            router_settings.cooldown.time_ms
+        ),
+        (Some(3), Some(0))
     );
     assert_eq!(router_settings.timeout, Some(Duration::from_secs(60)));
     let aliases: Vec<_> = router_settings

@@ -11,7 +11,8 @@ use crate::http::error::ApiError;
 use crate::http::route::Call;
 use crate::journey::{Probe, Routes, probe};
 use crate::policy::access;
-use crate::router::{Deployment, DeploymentReport, DescribeDeployment};
+use crate::policy::cooldown::State;
+use crate::router::{Deployment, DeploymentReport, DescribeDeployment, clock};
 use crate::types::Role;
 
 /// LiteLLM's header for what is left out.
@@ -137,5 +138,19 @@ fn shown(
             put("average_latency_ms", json!(report.latency_ms));
         }
     }
+    let now = clock::now();
+    put("state", json!(state(deployment.gauges.state(now))));
+    if let Some(left) = deployment.gauges.cooling_for(now) {
+        put("cooldown_seconds_left", json!(left as f64 / 1e3));
+    }
     Value::Object(fields)
+}
+
+/// By the calls of clients: whether the last one failed, and whether it takes any.
+fn state(state: State) -> &'static str {
+    match state {
+        State::Healthy => "healthy",
+        State::Failing => "failing",
+        State::Cooling => "cooling",
+    }
 }

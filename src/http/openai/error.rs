@@ -11,7 +11,10 @@ use crate::journey::{Failure, Refused, Seconds};
 use crate::limits::{Limited, Refusal, ScopeKind};
 use crate::policy::upstream_error::{self, type_of_status};
 use crate::protocol::openai::request::RequestError;
-use crate::types::Principal;
+use crate::types::{DeploymentId, Principal};
+
+/// Deployments that a message names at most.
+const MOST_LISTED: usize = 50;
 
 /// The error for a refused request. `route` is the operation's path without `/v1`, as LiteLLM's messages have it.
 pub fn refusal(
@@ -68,15 +71,11 @@ pub fn refusal(
             );
             ApiError::new(429, "throttling_error", text, None).header("retry-after", "1")
         }
-        Failure::Cooling { group, returns_in } => {
-            let seconds = returns_in.as_millis().div_ceil(1000).max(1);
-            let text = format!(
-                "No deployments available for selected model, Try again in {seconds} seconds. All deployments for selected \
-                 model are in cooldown. Passed model={group}."
-            );
-            ApiError::new(429, "all_deployments_in_cooldown", text, None)
-                .header("retry-after", seconds.to_string())
-        }
+        Failure::Cooling {
+            group,
+            returns_in,
+            deployments,
+        } => cooling(&group, returns_in, &deployments),
         Failure::NoDeployment { group } => {
             let text =
                 format!("No deployments available for selected model. Passed model={group}.");
@@ -105,6 +104,23 @@ pub fn refusal(
     error
         .header("x-litellm-call-id", &refused.call_id)
         .header("x-litellm-version", env!("CARGO_PKG_VERSION"))
+}
+
+/// LiteLLM's words, but the time is the one that is left, and the list has this group's deployments alone.
+fn cooling(group: &str, returns_in: Duration, deployments: &[DeploymentId]) -> ApiError {
+    let seconds = returns_in.as_millis().div_ceil(1000).max(1);
+    let listed: Vec<String> = deployments
+        .iter()
+        .take(MOST_LISTED)
+        .map(|id| format!("'{id}'"))
+        .collect();
+    let text = format!(
+        "No deployments available for selected model, Try again in {seconds} seconds. All deployments for selected model \
+         are in cooldown. Passed model={group}. pre-call-checks=False, cooldown_list=[{}]",
+        listed.join(", ")
+    );
+    ApiError::new(429, "all_deployments_in_cooldown", text, None)
+        .header("retry-after", seconds.to_string())
 }
 
 fn request(error: &RequestError, route: &str) -> ApiError {

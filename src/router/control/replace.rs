@@ -5,10 +5,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::{Control, GroupState};
+use crate::policy::cooldown::Rules;
 use crate::policy::output_estimate::OutputEstimate;
 use crate::policy::window::Window;
 use crate::router::deployment::DeploymentState;
-use crate::router::table::{Deployment, Group, RoutingTable};
+use crate::router::table::{Group, RoutingTable};
 
 impl Control {
     /// Decides by `table` from the next step on. What has kept its number keeps its state: slots in use, windows, latency,
@@ -43,13 +44,26 @@ impl Control {
         self.fleet.resize_with(places, || None);
         self.assigned.resize(places, 0);
         self.generations.resize(places, 0);
+        let mut is_alone = vec![false; places];
+        for (_, group) in table.groups() {
+            if let [member] = group.members.as_slice() {
+                is_alone[member.deployment as usize] = true;
+            }
+        }
         for (number, deployment) in table.deployments() {
             let number = number as usize;
+            let rules = Rules {
+                is_alone: is_alone[number],
+                ..deployment.cooldown
+            };
+            let (slots, gauges) = (deployment.slots, deployment.gauges.clone());
             match &self.fleet[number] {
-                Some(state) => state
-                    .borrow_mut()
-                    .reconfigure(deployment.slots, deployment.gauges.clone()),
-                None => self.fleet[number] = Some(new_state(deployment, self.generations[number])),
+                Some(state) => state.borrow_mut().reconfigure(slots, rules, gauges),
+                None => {
+                    let state = DeploymentState::new(slots, rules, gauges);
+                    let state = state.of_generation(self.generations[number]);
+                    self.fleet[number] = Some(Rc::new(RefCell::new(state)));
+                }
             }
         }
         let places = self.groups.len().max(table.group_places());
@@ -59,11 +73,6 @@ impl Control {
             self.groups[number as usize] = Some(group_state(table, group, kept));
         }
     }
-}
-
-fn new_state(deployment: &Deployment, generation: u32) -> Rc<RefCell<DeploymentState>> {
-    let state = DeploymentState::new(deployment.slots, deployment.gauges.clone());
-    Rc::new(RefCell::new(state.of_generation(generation)))
 }
 
 /// Strategies are prepared anew for the group's members; what was learnt stays.

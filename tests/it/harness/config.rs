@@ -69,9 +69,16 @@ impl Config {
         }))
     }
 
-    /// One group of one deployment that fails at once when its upstream does.
+    /// One group of one deployment that fails at once, and each time, when its upstream does.
     pub fn single(simulator: &Simulator, name: &str) -> Self {
-        Self::of([Deployment::of(simulator, name)]).router("num_retries", 0)
+        Self::of([Deployment::of(simulator, name)])
+            .router("num_retries", 0)
+            .never_cooling()
+    }
+
+    /// Deployments are called however often they fail.
+    pub fn never_cooling(self) -> Self {
+        self.router("disable_cooldowns", true)
     }
 
     pub fn general(self, name: &str, value: impl Into<Value>) -> Self {

@@ -1,0 +1,92 @@
+//! When failing deployments are left out: `cooldown_time`, `allowed_fails` and `allowed_fails_policy`, of the router and of one
+//! deployment, and LiteLLM's thresholds, which only the environment can change.
+
+use crate::policy::by_class::ByClass;
+use crate::policy::cooldown::{AllowedFails, Limits, Shares};
+
+use super::diagnostic::{Severity, Sink};
+use super::read::Section;
+use super::suggest::nearest;
+use super::yaml::Pos;
+
+/// More failures than this are a slip.
+const MOST_FAILS: u32 = 1_000_000;
+/// How fields of a policy end: `TimeoutErrorAllowedFails`.
+const ENDING: &str = "AllowedFails";
+/// A year, in seconds.
+const MOST_SECONDS: f64 = 31_536_000.0;
+
+/// What a section says of cooldowns.
+pub fn read(section: &Section<'_>) -> Limits {
+    Limits {
+        time_ms: time(section),
+        allowed: AllowedFails {
+            any: section.small("allowed_fails", MOST_FAILS),
+            by_class: by_class(section),
+        },
+    }
+}
+
+/// `cooldown_time`, in milliseconds.
+pub fn time(section: &Section<'_>) -> Option<u64> {
+    let time = section.seconds("cooldown_time")?;
+    Some(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+}
+
+fn by_class(section: &Section<'_>) -> ByClass {
+    const KEY: &str = "allowed_fails_policy";
+    let mut policy = ByClass::default();
+    let Some(node) = section.value(KEY) else {
+        return policy;
+    };
+    let path = section.path_of(KEY);
+    let Some(map) = Section::open(node, path, section.sink, Severity::Error) else {
+        return policy;
+    };
+    for entry in map.entries() {
+        let Some(allowed) = map.small(&entry.key, MOST_FAILS) else {
+            continue;
+        };
+        if !policy.set(&entry.key, ENDING, allowed) {
+            let names: Vec<String> = ByClass::fields(ENDING).collect();
+            let near = nearest(&entry.key, names.iter().map(String::as_str));
+            map.sink.push(
+                Severity::Warning,
+                entry.key_pos,
+                map.path_of(&entry.key),
+                "no class of errors has this name: it is ignored".to_owned(),
+                near.map(|near| format!("did you mean `{near}`?")),
+            );
+        }
+    }
+    policy
+}
+
+/// What the environment says: the default of `cooldown_time` in milliseconds, and the thresholds.
+pub fn of_environment(env: &dyn Fn(&str) -> Option<String>, sink: &Sink) -> (Option<u64>, Shares) {
+    let number = |name: &str, most: f64, what: &str| {
+        let text = env(name).filter(|text| !text.trim().is_empty())?;
+        let number = text.trim().parse::<f64>().ok();
+        let fits = number.filter(|number| (0.0..=most).contains(number));
+        if fits.is_none() {
+            let message =
+                format!("this variable of the environment should hold {what}; it is ignored");
+            sink.warning(Pos::START, name, message);
+        }
+        fits
+    };
+    let calls = |name| number(name, f64::from(MOST_FAILS), "a number of calls").map(|n| n as u32);
+    let default = Shares::default();
+    let seconds = number("DEFAULT_COOLDOWN_TIME_SECONDS", MOST_SECONDS, "seconds");
+    let shares = Shares {
+        share: number(
+            "DEFAULT_FAILURE_THRESHOLD_PERCENT",
+            1.0,
+            "a share from 0 to 1",
+        )
+        .unwrap_or(default.share),
+        minimum: calls("DEFAULT_FAILURE_THRESHOLD_MINIMUM_REQUESTS").unwrap_or(default.minimum),
+        alone: calls("SINGLE_DEPLOYMENT_TRAFFIC_FAILURE_THRESHOLD").unwrap_or(default.alone),
+    };
+    (seconds.map(|seconds| (seconds * 1e3) as u64), shares)
+}
