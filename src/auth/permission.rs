@@ -17,6 +17,8 @@ pub enum Permission {
     SeeKeys,
     /// Reads what concerns the whole proxy: administrators, and viewers of everything.
     Administration,
+    /// Changes what concerns the whole proxy: administrators alone.
+    Reconfiguration,
     /// Reads spend: administrators and viewers all of it, users their own.
     OwnSpend,
 }
@@ -35,11 +37,15 @@ impl Permission {
     pub const fn check(self, role: Role) -> Result<(), Refused> {
         match (self, role) {
             (Self::Public | Self::Information, _) | (_, Role::ProxyAdmin) => Ok(()),
-            (Self::Inference | Self::OwnKeys, Role::ProxyAdminViewer) => Err(Refused::Viewer),
+            (Self::Inference | Self::OwnKeys | Self::Reconfiguration, Role::ProxyAdminViewer) => {
+                Err(Refused::Viewer)
+            }
             (Self::Inference, _) => Ok(()),
             (Self::OwnKeys | Self::SeeKeys, Role::InternalUser)
             | (Self::SeeKeys | Self::Administration, Role::ProxyAdminViewer) => Ok(()),
-            (Self::OwnKeys | Self::SeeKeys | Self::Administration, _) => Err(Refused::AdminOnly),
+            (Self::OwnKeys | Self::SeeKeys | Self::Administration | Self::Reconfiguration, _) => {
+                Err(Refused::AdminOnly)
+            }
             (Self::OwnSpend, Role::Unknown) => Err(Refused::AdminOnly),
             (Self::OwnSpend, _) => Ok(()),
         }

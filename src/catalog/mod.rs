@@ -1,7 +1,7 @@
 //! The model catalogue: prices, windows and capabilities of the models providers offer.
 //!
 //! Routing, translation and cost look a model up here with [`find`]; a deployment's own figures are laid over a row's
-//! [`Prices`] with [`Prices::set`], a user's file of models over the rows with [`lay_over`]. The data is compiled in and stays text: a look-up is a binary search over the bytes and
+//! [`Prices`] with [`Prices::set`], a user's file of models over the rows with [`OwnModels::lay`]. The data is compiled in and stays text: a look-up is a binary search over the bytes and
 //! parses one row, so that a start costs nothing and a model nobody uses costs nothing. This room never guesses a price
 //! (a name it does not know is unknown, another provider's entry of the same name is not an answer) and does no I/O.
 //!
@@ -23,7 +23,7 @@ mod table;
 
 pub use entry::ModelEntry;
 pub use lookup::{find, find_key, same_provider};
-pub use own::{OwnModel, lay_over};
+pub use own::{OwnModel, OwnModels};
 pub use price_key::{Kind, PriceKey};
 pub use prices::{Prices, TierError};
 pub use service_tier::ServiceTier;

@@ -1,5 +1,6 @@
 //! Models that the user describes: rows laid over the embedded ones.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -29,25 +30,80 @@ pub struct OwnModel {
     pub extra: Map<String, Value>,
 }
 
-type Rows = HashMap<String, ModelEntry>;
+/// Models ready to be laid over the catalogue.
+#[derive(Clone, Debug, Default)]
+pub struct OwnModels(Option<Arc<Prepared>>);
 
-static ROWS: ArcSwapOption<Rows> = ArcSwapOption::const_empty();
+#[derive(Debug)]
+struct Prepared {
+    models: Vec<OwnModel>,
+    rows: HashMap<String, ModelEntry>,
+}
 
-/// Lays models over the catalogue for all look-ups from now on, in place of those laid before. Done when a configuration is
-/// loaded; the texts stay in memory for the life of the process.
-pub fn lay_over(models: &[OwnModel]) {
-    let rows: Rows = models
-        .iter()
-        .map(|model| (model.key.to_ascii_lowercase(), entry(model)))
-        .collect();
-    ROWS.store((!rows.is_empty()).then(|| Arc::new(rows)));
+/// What is laid over the catalogue, for the whole process.
+static LAID: ArcSwapOption<Prepared> = ArcSwapOption::const_empty();
+
+thread_local! {
+    /// What this thread looks names up in instead, for the time being.
+    static TRIED: RefCell<Option<OwnModels>> = const { RefCell::new(None) };
+}
+
+impl OwnModels {
+    /// Prepares rows. Their texts stay in memory for the life of the process, so what is equal to what is laid is that.
+    pub fn new(models: Vec<OwnModel>) -> Self {
+        if models.is_empty() {
+            return Self::default();
+        }
+        let laid = LAID.load_full();
+        if laid.as_ref().is_some_and(|laid| laid.models == models) {
+            return Self(laid);
+        }
+        let rows = models
+            .iter()
+            .map(|model| (model.key.to_ascii_lowercase(), entry(model)))
+            .collect();
+        Self(Some(Arc::new(Prepared { models, rows })))
+    }
+
+    /// Lays them over the catalogue for all look-ups from now on, in place of those laid before. True when that changes
+    /// anything.
+    pub fn lay(&self) -> bool {
+        let before = LAID.swap(self.0.clone());
+        before.as_ref().map(Arc::as_ptr) != self.0.as_ref().map(Arc::as_ptr)
+    }
+
+    /// Whether both are the same rows.
+    pub fn are(&self, other: &Self) -> bool {
+        self.0.as_ref().map(|own| &own.models) == other.0.as_ref().map(|own| &own.models)
+    }
+
+    /// Look-ups of this thread find them while `read` runs: a configuration that is only looked over changes nothing for
+    /// others.
+    pub fn during<T>(&self, read: impl FnOnce() -> T) -> T {
+        struct Restore(Option<OwnModels>);
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                TRIED.with_borrow_mut(|tried| *tried = self.0.take());
+            }
+        }
+        let _restore = Restore(TRIED.with_borrow_mut(|tried| tried.replace(self.clone())));
+        read()
+    }
+
+    fn find(&self, parts: &[&str]) -> Option<ModelEntry> {
+        let rows = &self.0.as_ref()?.rows;
+        rows.get(&parts.concat().to_ascii_lowercase()).cloned()
+    }
 }
 
 /// The user's row whose key is the parts put together, in any case.
 pub(super) fn find(parts: &[&str]) -> Option<ModelEntry> {
-    let rows = ROWS.load();
-    let rows = rows.as_ref()?;
-    rows.get(&parts.concat().to_ascii_lowercase()).cloned()
+    let tried = TRIED.with_borrow(|tried| tried.as_ref().map(|tried| tried.find(parts)));
+    tried.unwrap_or_else(|| {
+        let laid = LAID.load();
+        let rows = &laid.as_ref()?.rows;
+        rows.get(&parts.concat().to_ascii_lowercase()).cloned()
+    })
 }
 
 /// The row of a model: the user's figures, and the embedded row's where there are none.

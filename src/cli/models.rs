@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 pub const SOURCE: &str = "(command line)";
 
 /// `--model` and what goes with it.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct ModelOptions {
     /// Serve this model, `provider/model`; may be given several times. The provider's key is read from its variable.
     #[arg(short, long = "model", value_name = "PROVIDER/MODEL")]

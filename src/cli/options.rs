@@ -10,7 +10,7 @@ pub const DATA_DIR: &str = "pointsman-data";
 pub const DATA_DIR_VARIABLE: &str = "POINTSMAN_DATA_DIR";
 
 /// The options of the server.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Options {
     /// The configuration file, YAML as LiteLLM's. Without one a demo model answers.
     #[arg(short, long, env = "CONFIG_FILE_PATH", value_name = "FILE")]

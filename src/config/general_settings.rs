@@ -42,6 +42,8 @@ pub struct GeneralSettings {
     /// Largest request body, in MiB; fractions allowed.
     pub max_request_size_mb: Option<f64>,
     pub budget_enforcement: BudgetEnforcement,
+    /// Time between two looks at the files of the configuration, 2 s unless set; zero: they are read again when asked only.
+    pub config_watch_interval: Duration,
     pub include_call_id_in_error_body: bool,
     /// Start although the master key is unset or well known; also `LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY`.
     pub dangerously_permit_weak_or_unset_master_key: bool,
@@ -72,6 +74,7 @@ impl Default for GeneralSettings {
             global_max_parallel_requests: None,
             max_request_size_mb: None,
             budget_enforcement: BudgetEnforcement::Default,
+            config_watch_interval: Duration::from_secs(2),
             include_call_id_in_error_body: false,
             dangerously_permit_weak_or_unset_master_key: false,
             user_headers: Vec::new(),
@@ -119,6 +122,9 @@ pub fn read(
         global_max_parallel_requests: section.count("global_max_parallel_requests"),
         max_request_size_mb: section.amount("max_request_size_mb"),
         budget_enforcement: budget_enforcement(&section),
+        config_watch_interval: section
+            .seconds("config_watch_interval")
+            .unwrap_or(default.config_watch_interval),
         include_call_id_in_error_body: section
             .flag("include_call_id_in_error_body")
             .unwrap_or(false),

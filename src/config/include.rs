@@ -29,20 +29,22 @@ struct Wanted {
 }
 
 /// Adds to `root`, which was read from `file`, all it includes. What cannot be had is an error at the place that names it.
-/// What is from no file can include none.
-pub fn expand(root: &mut Node, file: Option<&Path>, sink: &Sink) {
+/// What is from no file can include none. Answers all files, the first one too.
+pub fn expand(root: &mut Node, file: Option<&Path>, sink: &Sink) -> Vec<PathBuf> {
     let Some(file) = file else {
         if let Some(entry) = root.get(KEY).filter(|entry| !entry.value.is_null()) {
             let message = "only a file can include others; this text is none";
             sink.error(entry.value.pos, KEY, message);
         }
-        return;
+        return Vec::new();
     };
+    let mut files = vec![file.to_owned()];
     let root_folder = file.parent().unwrap_or(Path::new(""));
     let mut wanted: VecDeque<Wanted> = named_by(root, root_folder, sink).into();
     let mut seen: HashSet<PathBuf> = file.canonicalize().into_iter().collect();
     let mut bytes = 0;
     while let Some(next) = wanted.pop_front() {
+        files.push(next.folder.join(&next.path));
         let Some(path) = locate(&next, root_folder, sink) else {
             continue;
         };
@@ -53,7 +55,7 @@ pub fn expand(root: &mut Node, file: Option<&Path>, sink: &Sink) {
             let message =
                 format!("too much is included: at most {MAX_FILES} files of 64 MiB together");
             sink.error(next.pos, next.place, message);
-            return;
+            return files;
         }
         let name = path.display().to_string();
         let tree = source::read(&path).and_then(|text| {
@@ -73,6 +75,7 @@ pub fn expand(root: &mut Node, file: Option<&Path>, sink: &Sink) {
             Err(error) => sink.error(next.pos, next.place, error.to_string()),
         }
     }
+    files
 }
 
 /// Lays `added` over `root`: lists are joined, maps too, other values replaced.

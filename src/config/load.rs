@@ -1,7 +1,8 @@
 //! The whole configuration.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use crate::catalog::OwnModels;
 use crate::types::Secret;
 
 use super::credentials::Credentials;
@@ -13,6 +14,7 @@ use super::include;
 use super::litellm_settings::{self, LitellmSettings};
 use super::model::{self, ModelEntry};
 use super::network::{self, NetworkSettings};
+use super::outline::Outline;
 use super::price_file;
 use super::read::Section;
 use super::resolve::resolve;
@@ -42,6 +44,11 @@ pub struct Loaded {
     pub config: Config,
     /// In the order of the file.
     pub diagnostics: Vec<Diagnostic>,
+    /// The models of the file of prices that the configuration names: to be laid over the catalogue where it is used.
+    pub own_models: OwnModels,
+    /// Every file that was read, or should have been: as named, so that a link is followed anew each time.
+    pub files: Vec<PathBuf>,
+    pub outline: Outline,
 }
 
 impl Loaded {
@@ -54,8 +61,7 @@ impl Loaded {
 }
 
 impl Config {
-    /// Reads the file at `path`, what it includes, and the file of prices it names, which is laid over the catalogue for the
-    /// whole process. `added`, a name and a text, is laid over it (the command line).
+    /// Reads the file at `path`, what it includes, and the file of prices it names. `added`, a name and a text, is laid over it (the command line).
     /// `env` answers what a variable of the environment holds.
     pub fn load(
         path: &Path,
@@ -94,7 +100,7 @@ impl Config {
     ) -> Result<Loaded, LoadError> {
         let sink = Sink::new(name);
         let mut root = source::parse(text, 0, &sink)?;
-        include::expand(&mut root, file, &sink);
+        let mut files = include::expand(&mut root, file, &sink);
         if let Some((name, text)) = added {
             let number = sink.add_file(name);
             include::lay_over(&mut root, source::parse(text, number, &sink)?);
@@ -102,13 +108,17 @@ impl Config {
         resolve(&mut root, "", env, &sink);
         // Before the models, which may be among those of the file.
         let folder = file.and_then(Path::parent).unwrap_or(Path::new(""));
-        let of_price_file = price_file::lay(&root, folder, env, &sink);
-        let config = read(&root, env, &sink);
+        let prices = price_file::read(&root, folder, env, &sink);
+        let config = prices.models.during(|| read(&root, env, &sink));
         let mut diagnostics = sink.into_diagnostics();
-        diagnostics.extend(of_price_file);
+        diagnostics.extend(prices.diagnostics);
+        files.extend(prices.path);
         Ok(Loaded {
             config,
             diagnostics,
+            own_models: prices.models,
+            files,
+            outline: Outline::of_settings(&root),
         })
     }
 }

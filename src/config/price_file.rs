@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use crate::catalog::{self, OwnModel, Prices};
+use crate::catalog::{OwnModel, OwnModels, Prices};
 
 use super::diagnostic::{Diagnostic, Severity, Sink};
 use super::model::read_prices;
@@ -21,33 +21,47 @@ const NO_MODELS: [&str; 2] = ["sample_spec", "fallback_generalizations"];
 /// Prose.
 const NOT_KEPT: [&str; 3] = ["comment", "metadata", "source"];
 
-/// Lays the file over the catalogue, if there is one, in place of what was laid before; returns what there is to say about
-/// it. A relative path in the configuration starts at `folder`.
-pub fn lay(
+/// What there is to lay over the catalogue.
+#[derive(Default)]
+pub struct PriceFile {
+    pub models: OwnModels,
+    /// What there is to say about it.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Where it was read.
+    pub path: Option<PathBuf>,
+}
+
+/// Reads the file, if there is one. A relative path in the configuration starts at `folder`.
+pub fn read(
     root: &Node,
     folder: &Path,
     env: &dyn Fn(&str) -> Option<String>,
     sink: &Sink,
-) -> Vec<Diagnostic> {
+) -> PriceFile {
     const KEY: &str = "model_cost_map_url";
     let setting = root
         .get("litellm_settings")
         .and_then(|settings| settings.value.get(KEY));
     let text = setting.and_then(|setting| scalar_text(&setting.value));
-    let (models, told) = match named(text, folder, env) {
-        Named::Nowhere => Default::default(),
+    match named(text, folder, env) {
+        Named::Nowhere => PriceFile::default(),
         Named::Remote(url) => {
             let pos = setting.map_or(Pos::START, |setting| setting.value.pos);
             let message = format!(
                 "prices are not downloaded, those of this version hold; save {url} and give the file's path"
             );
             sink.warning(pos, format!("litellm_settings.{KEY}"), message);
-            Default::default()
+            PriceFile::default()
         }
-        Named::At(path) => read(&path),
-    };
-    catalog::lay_over(&models);
-    told
+        Named::At(path) => {
+            let (models, diagnostics) = read_at(&path);
+            PriceFile {
+                models: OwnModels::new(models),
+                diagnostics,
+                path: Some(path),
+            }
+        }
+    }
 }
 
 /// Where the file is.
@@ -77,7 +91,7 @@ fn named(setting: Option<String>, folder: &Path, env: &dyn Fn(&str) -> Option<St
 }
 
 /// Reads the file. A model with an error is left out; an error keeps the gateway from starting, as in the configuration.
-fn read(path: &Path) -> (Vec<OwnModel>, Vec<Diagnostic>) {
+fn read_at(path: &Path) -> (Vec<OwnModel>, Vec<Diagnostic>) {
     let file = path.display().to_string();
     match source::read(path) {
         Ok(text) => from_text(&file, &text),

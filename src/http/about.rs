@@ -15,19 +15,21 @@ pub enum Tag {
     Models,
     Keys,
     Spend,
+    Config,
     Utils,
     Health,
     Docs,
 }
 
 impl Tag {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Chat,
         Self::Completions,
         Self::Embeddings,
         Self::Models,
         Self::Keys,
         Self::Spend,
+        Self::Config,
         Self::Utils,
         Self::Health,
         Self::Docs,
@@ -41,6 +43,7 @@ impl Tag {
             Self::Models => "models",
             Self::Keys => "keys",
             Self::Spend => "spend",
+            Self::Config => "configuration",
             Self::Utils => "utilities",
             Self::Health => "health and metrics",
             Self::Docs => "documentation",
@@ -55,6 +58,7 @@ impl Tag {
             Self::Models => "What may be called, and what it costs and can do.",
             Self::Keys => "Virtual keys: their models, limits and budgets.",
             Self::Spend => "What calls have cost.",
+            Self::Config => "What the gateway goes by.",
             Self::Utils => "Token counts and parameters of models.",
             Self::Health => "Probes for orchestrators, checks of deployments, Prometheus.",
             Self::Docs => "What this server can do.",

@@ -34,6 +34,7 @@ async fn show(call: Call) -> Result<HttpResponse, ApiError> {
         .unwrap_or_default();
     let in_flight = super::health::in_flight(&call);
     let (ledger, journal) = (&shared.ledger, shared.journal.health());
+    let reload = &shared.reload_status;
     let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed) as f64;
     let dollars = |nano: i64| crate::types::NanoUsd(nano).to_f64();
     let gauges = [
@@ -56,6 +57,35 @@ async fn show(call: Call) -> Result<HttpResponse, ApiError> {
             "pointsman_budget_overshoot_usd",
             "US dollars spent beyond budgets since the start",
             dollars(limits.overshoot),
+        ),
+        (
+            "pointsman_config_loaded_timestamp_seconds",
+            "When the configuration in force was read, in seconds since 1970",
+            reload.accepted_at() as f64,
+        ),
+        (
+            "pointsman_config_reload_failed",
+            "1 while the newest configuration has errors and an earlier one is in force, else 0",
+            if reload.complaints().is_empty() {
+                0.0
+            } else {
+                1.0
+            },
+        ),
+        (
+            "pointsman_config_reload_failed_timestamp_seconds",
+            "When a reload failed last, in seconds since 1970; 0: never",
+            reload.rejected_at() as f64,
+        ),
+        (
+            "pointsman_config_reloads",
+            "Reloads since the start that went well",
+            reload.accepted() as f64,
+        ),
+        (
+            "pointsman_config_reloads_failed",
+            "Reloads since the start that failed",
+            reload.rejected() as f64,
         ),
         (
             "pointsman_journal_bytes",

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::asked::Asked;
 use super::failure::Failure;
-use super::routes::Routes;
+use super::routes::{Prepared, Routes};
 use super::worker::Worker;
 use crate::auth::Caller;
 use crate::catalog::ServiceTier;
@@ -19,9 +19,17 @@ use crate::protocol::openai::request::{Request, RequestError};
 use crate::router::{Begin, Denied, Estimate, Group, Ticket, clock};
 use crate::types::DeploymentId;
 
+/// A ticket may name a deployment that two reloads, one right after the other, have brought and taken away again while it was
+/// under way; then it goes back and admission is asked for anew, so often at most.
+const ADMISSIONS: usize = 8;
+
 /// An admitted call.
 pub struct Admitted {
+    /// The configuration it was admitted under.
+    pub routes: Rc<Routes>,
     pub group: u32,
+    /// The deployment of the ticket.
+    pub prepared: Rc<Prepared>,
     pub ticket: Ticket,
     /// What was asked for with it: an upper bound where budgets are strict.
     pub estimate: Estimate,
@@ -32,11 +40,45 @@ pub struct Admitted {
 /// Looks up the model, checks the caller's lists, and asks the control thread.
 pub async fn admit(
     worker: &Rc<Worker>,
-    routes: &Rc<Routes>,
     caller: &Caller,
     request: &Request<'_>,
     asked: &Asked,
 ) -> Result<Admitted, Failure> {
+    for _ in 0..ADMISSIONS {
+        let routes = worker.routes();
+        let granted = ask(worker, &routes, caller, request, asked).await?;
+        let ticket = granted.ticket;
+        let Some(prepared) = worker.leased(&routes, ticket.lease) else {
+            worker.port.return_admission(ticket, granted.group);
+            continue;
+        };
+        return Ok(Admitted {
+            group: granted.group,
+            prepared,
+            ticket,
+            estimate: granted.estimate,
+            input_tokens: granted.input_tokens,
+            routes,
+        });
+    }
+    Err(Failure::ControlFailed)
+}
+
+/// What the control thread has granted.
+struct Granted {
+    group: u32,
+    ticket: Ticket,
+    estimate: Estimate,
+    input_tokens: u64,
+}
+
+async fn ask(
+    worker: &Rc<Worker>,
+    routes: &Routes,
+    caller: &Caller,
+    request: &Request<'_>,
+    asked: &Asked,
+) -> Result<Granted, Failure> {
     let Some(model) = request.model() else {
         return Err(Failure::UnknownModel(None));
     };
@@ -95,7 +137,7 @@ pub async fn admit(
         }
     }
     match answer {
-        Ok(ticket) => Ok(Admitted {
+        Ok(ticket) => Ok(Granted {
             group,
             ticket,
             estimate: begin.estimate,

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::admission::Admitted;
 use super::asked::Asked;
 use super::reply::Incoming;
 use super::routes::{Prepared, Routes};
@@ -16,9 +17,12 @@ use crate::policy::cooldown::Fault;
 use crate::policy::cost::{CallFacts, Cost, Units};
 use crate::policy::upstream_error::Failure;
 use crate::protocol::openai::usage::ParsedUsage;
-use crate::router::{Deployment, End, Estimate, Lease, Outcome, Ticket};
+use crate::router::{Denied, Deployment, End, Estimate, Lease, Next, Outcome};
 use crate::spend::journal::{Appended, Opened};
 use crate::types::{CallStatus, LedgerId, NanoUsd, Operation, RowCost, SpendRow, Usage};
+
+/// A lease of a deployment that reloads have brought and taken away again goes back; another is asked for, so often at most.
+const LEASES: usize = 8;
 
 /// What an upstream told of its answer.
 #[derive(Clone, Debug, Default)]
@@ -98,25 +102,24 @@ impl Bill {
 }
 
 impl Charge {
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "what a request brings along, each named at the one call"
-    )]
     pub fn new(
         worker: &Rc<Worker>,
         known: &Rc<Known>,
         incoming: &Incoming<'_>,
         asked: Asked,
-        routes: Rc<Routes>,
-        group: u32,
-        input_tokens: u64,
-        estimate: Estimate,
-        ticket: Ticket,
-    ) -> Option<Self> {
-        let prepared = found(worker, &routes, ticket.lease.deployment)?;
-        let deployment = as_asked(&prepared.deployment, &asked);
-        Some(Self {
+        admitted: Admitted,
+    ) -> Self {
+        let Admitted {
             routes,
+            group,
+            prepared,
+            ticket,
+            estimate,
+            input_tokens,
+        } = admitted;
+        Self {
+            routes,
+            deployment: as_asked(&prepared.deployment, &asked),
             worker: worker.clone(),
             known: known.clone(),
             operation: incoming.operation,
@@ -133,7 +136,6 @@ impl Charge {
             group_used: ticket.group_used,
             input_tokens,
             estimate,
-            deployment,
             deployment_index: ticket.lease.deployment,
             prepared,
             lease: Some(ticket.lease),
@@ -143,7 +145,7 @@ impl Charge {
             first_token: None,
             upstream_time: Duration::ZERO,
             settled: false,
-        })
+        }
     }
 
     pub fn hold(&self) -> HoldId {
@@ -168,15 +170,22 @@ impl Charge {
             .metrics(&self.worker.shared.metrics, self.operation)
     }
 
-    /// The same request goes to another deployment.
-    pub fn moved(&mut self, lease: Lease) {
-        if let Some(prepared) = found(&self.worker, &self.routes, lease.deployment) {
-            self.deployment = as_asked(&prepared.deployment, &self.asked);
-            self.prepared = prepared;
+    /// Asks for another deployment for the same request.
+    pub async fn go_on(&mut self, next: Next) -> Result<(), Denied> {
+        for _ in 0..LEASES {
+            let ticket = self.worker.port.next(next).await?;
+            let lease = ticket.lease;
+            if let Some(prepared) = self.worker.leased(&self.routes, lease) {
+                self.deployment = as_asked(&prepared.deployment, &self.asked);
+                self.prepared = prepared;
+                self.deployment_index = lease.deployment;
+                self.lease = Some(lease);
+                self.retries += 1;
+                return Ok(());
+            }
+            self.worker.port.return_lease(ticket, next.group);
         }
-        self.deployment_index = lease.deployment;
-        self.lease = Some(lease);
-        self.retries += 1;
+        Err(Denied::Failed)
     }
 
     /// Journals that a call goes upstream: once a request, before the first call.
@@ -466,15 +475,6 @@ impl Drop for Charge {
     fn drop(&mut self) {
         self.abandon(&Told::default());
     }
-}
-
-/// The deployment of a lease. The table it was given by is in force by now, or was when the request began.
-fn found(worker: &Worker, begun: &Routes, number: u32) -> Option<Rc<Prepared>> {
-    let present = worker.routes();
-    let found = present
-        .deployment(number)
-        .or_else(|| begun.deployment(number));
-    found.cloned()
 }
 
 /// The deployment with the caller's own access, if it sends one.

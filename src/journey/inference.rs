@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::admission::{Admitted, admit, failure as denial};
+use super::admission::{admit, failure as denial};
 use super::asked::Asked;
 use super::attempt::{Came, Failed, Whole, attempt};
 use super::charge::Charge;
@@ -38,27 +38,10 @@ pub async fn infer(
     let rules = &routes.settings().asking;
     let asked = Asked::read(rules, incoming.headers, &request, caller.principal())
         .map_err(|error| refused(Failure::Request(error), None))?;
-    let admitted = admit(worker, &routes, caller, &request, &asked)
+    let admitted = admit(worker, caller, &request, &asked)
         .await
         .map_err(|failure| refused(failure, None))?;
-    let Admitted {
-        group,
-        ticket,
-        estimate,
-        input_tokens,
-    } = admitted;
-    let charge = Charge::new(
-        worker,
-        &caller.known,
-        incoming,
-        asked,
-        routes,
-        group,
-        input_tokens,
-        estimate,
-        ticket,
-    );
-    let charge = charge.ok_or_else(|| refused(Failure::ControlFailed, None))?;
+    let charge = Charge::new(worker, &caller.known, incoming, asked, admitted);
     let key_spend = charge.standings[0].map(|key| key.spent);
     let limit = charge.asked.limit(charge.deployment(), request.stream);
     serve(charge, &request).await.map_err(|failure| Refused {
@@ -69,7 +52,6 @@ pub async fn infer(
 
 /// Calls deployments until one answers or the retry policy gives up.
 async fn serve(mut charge: Charge, request: &Request<'_>) -> Result<Reply, Failure> {
-    let worker = charge.worker.clone();
     let routes = charge.routes.clone();
     let Some(group) = routes.group(charge.group) else {
         return Err(Failure::ControlFailed);
@@ -125,15 +107,12 @@ async fn serve(mut charge: Charge, request: &Request<'_>) -> Result<Reply, Failu
             estimate: charge.estimate,
             tried: leave_out.deployments,
         };
-        match worker.port.next(next).await {
-            Ok(ticket) => charge.moved(ticket.lease),
-            Err(denied) => {
-                log::debug!(
-                    "no other deployment: {:?}",
-                    denial(&routes, charge.group, denied)
-                );
-                return Err(give_up(&mut charge, failed).await);
-            }
+        if let Err(denied) = charge.go_on(next).await {
+            log::debug!(
+                "no other deployment: {:?}",
+                denial(&routes, charge.group, denied)
+            );
+            return Err(give_up(&mut charge, failed).await);
         }
     }
 }

@@ -4,19 +4,20 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use actix::Addr;
+use actix::{Addr, Recipient};
 use tokio::sync::Semaphore;
 
 use super::asked::Rules;
 use super::buffers::Buffers;
-use super::routes::{Current, InForce, Routes};
+use super::reloading::{ReloadConfig, ReloadStatus};
+use super::routes::{Current, InForce, Prepared, Routes};
 use crate::auth::{Caller, Changes, Directory};
 use crate::config::NetworkSettings;
 use crate::limits::{Enroll, EntityIx};
 use crate::metrics::Metrics;
 use crate::policy::access;
 use crate::policy::client_access::Reach;
-use crate::router::{ControlHandle, Deployment, Port};
+use crate::router::{ControlHandle, Deployment, Lease, Port};
 use crate::spend::{self, BudgetRenewals, Desk};
 use crate::store::Store;
 use crate::types::{Operation, Principal};
@@ -46,7 +47,10 @@ pub struct Settings {
 /// What all threads share.
 pub struct Shared {
     /// The configuration, which a reload replaces.
-    pub in_force: InForce,
+    pub in_force: Arc<InForce>,
+    /// Reads it again.
+    pub reload: Recipient<ReloadConfig>,
+    pub reload_status: Arc<ReloadStatus>,
     pub metrics: Metrics,
     pub store: Store,
     pub control: Arc<ControlHandle>,
@@ -90,6 +94,18 @@ impl Worker {
     /// in what this returns after the answer.
     pub fn routes(&self) -> Rc<Routes> {
         self.current.get(&self.shared.in_force, &self.client)
+    }
+
+    /// The deployment of a lease that was just given to a request that began under `begun`. `None`: it has gone meanwhile.
+    ///
+    /// The table that a lease is given by is in force when its answer leaves the control thread, and the next one may follow
+    /// before the answer is read.
+    pub fn leased(&self, begun: &Routes, lease: Lease) -> Option<Rc<Prepared>> {
+        let present = self.routes();
+        let found = present.deployment(lease.deployment);
+        found
+            .or_else(|| begun.deployment(lease.deployment))
+            .cloned()
     }
 
     /// The address of a deployment that has a caller's access: made for one call. Where only public addresses may be reached,

@@ -123,6 +123,16 @@ impl Port {
         }
     }
 
+    /// Closes what was admitted and did not begin.
+    pub fn return_admission(&self, ticket: Ticket, group: u32) {
+        self.give_back(ticket, group, Opens::Hold);
+    }
+
+    /// Frees what was given to a request under way and is not used.
+    pub fn return_lease(&self, ticket: Ticket, group: u32) {
+        self.give_back(ticket, group, Opens::LeaseOnly);
+    }
+
     fn give_back(&self, ticket: Ticket, group: u32, opens: Opens) {
         self.end(End {
             hold: matches!(opens, Opens::Hold).then_some(ticket.hold),

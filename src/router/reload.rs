@@ -1,6 +1,7 @@
 //! Another configuration while calls are under way: the message that puts its table in the place of the present one, and the
 //! tables that are still held.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
 use actix::{Handler, Message};
@@ -27,9 +28,14 @@ impl Handler<Reload> for RouterActor {
     }
 }
 
+/// An answer that is under way names numbers of a table that nobody may hold any more; so the last few are held here.
+const RECENT: usize = 4;
+
 /// The tables that somebody still holds: the one in force, and those of calls that began under an earlier one.
 pub struct Tables {
     present: Arc<RoutingTable>,
+    /// Newest last.
+    recent: VecDeque<Arc<RoutingTable>>,
     before: Vec<Weak<RoutingTable>>,
 }
 
@@ -37,6 +43,7 @@ impl Tables {
     pub fn new(present: Arc<RoutingTable>) -> Self {
         Self {
             present,
+            recent: VecDeque::new(),
             before: Vec::new(),
         }
     }
@@ -55,5 +62,9 @@ impl Tables {
     pub fn advance(&mut self, next: Arc<RoutingTable>) {
         let before = std::mem::replace(&mut self.present, next);
         self.before.push(Arc::downgrade(&before));
+        self.recent.push_back(before);
+        if self.recent.len() > RECENT {
+            self.recent.pop_front();
+        }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! `main` calls [`run`], [`check`], [`verify_ledger`] or [`rotate_master_key`]. `data_dir` takes the data directory and keeps its secret files,
 //! `configuration` reads and reports, `master_key` and `salt_key` decide which keys count, `greeting` says what a first
-//! start says, `stop` ends, `check` looks a file over. What is decided about a request is decided elsewhere.
+//! start says, `reload` puts another configuration in force, `stop` ends, `check` looks a file over. What is decided about a request is decided elsewhere.
 
 mod check;
 mod configuration;
@@ -11,6 +11,7 @@ mod error;
 mod greeting;
 mod ledger;
 mod master_key;
+mod reload;
 mod salt_key;
 mod stop;
 
@@ -23,9 +24,9 @@ use tokio::sync::Semaphore;
 
 use crate::auth::Changes;
 use crate::cli::{self, Flag, Lack, Options};
-use crate::config::{BudgetEnforcement, Config, GeneralSettings};
+use crate::config::{BudgetEnforcement, Config, GeneralSettings, Loaded};
 use crate::http::{Cors, DocsSettings, RootPath, Running, serve};
-use crate::journey::{AskingRules, InForce, Settings, Shared, Snapshot};
+use crate::journey::{AskingRules, InForce, ReloadStatus, Settings, Shared, Snapshot};
 use crate::metrics::Metrics;
 use crate::router::{self, RoutingTable};
 use crate::spend::journal::{FOLDER, Syncer};
@@ -35,9 +36,11 @@ use crate::store::{Pools, Store, ask};
 use crate::types::DatabaseUrl;
 use crate::upstream;
 
+use configuration::Environment;
 use data_dir::DataDir;
 use greeting::Greeting;
 use master_key::MasterKey;
+use reload::{Reloader, Reloading, Seen};
 use stop::{finish, told_to_stop};
 
 pub use check::check;
@@ -71,10 +74,12 @@ pub fn run(options: &Options, without_effect: &[&'static Flag]) -> Result<(), Ru
             Lack::Refused(why) => return Err(RunError::Flag { name, why }),
         }
     }
-    let mut config = configuration::load(options)?;
-    config
-        .general_settings
-        .dangerously_permit_weak_or_unset_master_key |= options.permit_weak_master_key;
+    let environment = Environment::capture();
+    let mut seen = Seen::at(options.config.as_slice());
+    let loaded = configuration::load(options, &environment)?;
+    seen.follow(&loaded.files);
+    loaded.own_models.lay();
+    let config = loaded.config.clone();
     let window = window()?;
     cli::export(&config.environment_variables);
     let root_path = RootPath::new(&env("SERVER_ROOT_PATH").unwrap_or_default())?;
@@ -96,6 +101,9 @@ pub fn run(options: &Options, without_effect: &[&'static Flag]) -> Result<(), Ru
     let start = Start {
         options,
         config: &config,
+        loaded,
+        environment,
+        seen,
         window,
         docs: DocsSettings::from_env(root_path.as_str(), &env),
         root_path,
@@ -109,6 +117,10 @@ pub fn run(options: &Options, without_effect: &[&'static Flag]) -> Result<(), Ru
 struct Start<'a> {
     options: &'a Options,
     config: &'a Config,
+    /// What the configuration was read from, for comparing another with it.
+    loaded: Loaded,
+    environment: Environment,
+    seen: Seen,
     /// Length of limit windows.
     window: Duration,
     root_path: RootPath,
@@ -135,6 +147,9 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
     let Start {
         options,
         config,
+        loaded,
+        environment,
+        seen,
         window,
         root_path,
         docs,
@@ -209,11 +224,25 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
             SpendLogger::new(store, &dir, syncer, gauges, write_interval)
         })
     };
+    let in_force = Arc::new(InForce::new(Snapshot {
+        table: table.clone(),
+        settings: settings(config, strict),
+    }));
+    let reload_status = Arc::<ReloadStatus>::default();
+    let reloader = Reloader::new(Reloading {
+        options: Arc::new(options.clone()),
+        environment: Arc::new(environment),
+        loaded,
+        table: table.clone(),
+        control: control.clone(),
+        in_force: in_force.clone(),
+        status: reload_status.clone(),
+        seen,
+    });
     let shared = Arc::new(Shared {
-        in_force: InForce::new(Snapshot {
-            table: table.clone(),
-            settings: settings(config, strict),
-        }),
+        in_force,
+        reload: reloader.start().recipient(),
+        reload_status,
         metrics,
         store: store.clone(),
         control,
@@ -253,14 +282,13 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
     );
     if let (None, Some(address)) = (&options.config, addresses.first()) {
         greet(
-            &Start {
+            &Greet {
                 options,
                 config,
-                window,
-                root_path,
-                docs,
+                root_path: &root_path,
+                docs: &docs,
                 data_dir,
-                master_key,
+                master_key: &master_key,
             },
             *address,
         )?;
@@ -286,15 +314,25 @@ fn host(options: &Options, general: &GeneralSettings) -> String {
     options.host.clone().unwrap_or_else(|| usual.to_owned())
 }
 
+/// What a greeting is made of.
+struct Greet<'a> {
+    options: &'a Options,
+    config: &'a Config,
+    root_path: &'a RootPath,
+    docs: &'a DocsSettings,
+    data_dir: &'a DataDir,
+    master_key: &'a MasterKey,
+}
+
 /// Tells a person who started without a file what there is and what to try.
-fn greet(start: &Start<'_>, address: SocketAddr) -> Result<(), RunError> {
+fn greet(start: &Greet<'_>, address: SocketAddr) -> Result<(), RunError> {
     let salt_key = salt_key::ensure(start.data_dir, &env)?;
     let model = start.config.model_list.first();
     greeting::say(
         &Greeting {
             address,
             root_path: start.root_path.as_str(),
-            master_key: &start.master_key,
+            master_key: start.master_key,
             data_dir: start.data_dir.path(),
             salt_key: salt_key.as_deref(),
             model: model.map_or("gpt-4o", |model| &model.model_name),

@@ -55,6 +55,7 @@ mod prices;
 mod proofs;
 mod providers;
 mod readme;
+mod reload;
 mod retries;
 mod root_path;
 mod secrecy;

@@ -66,7 +66,7 @@ fn every_route_is_described() {
             is_public,
             "{what}"
         );
-        let reads_body = route.method == "POST";
+        let reads_body = route.method == "POST" && route.path != "/config/reload";
         assert_eq!(operation["requestBody"].is_object(), reads_body, "{what}");
         for name in path
             .split('{')

@@ -71,6 +71,7 @@ const MATRIX: &[(&str, &str, &str)] = &[
     ("POST", "/v2/key/info", "Y Y Y Y Y Y Y 1 1 1 1 1"),
     ("GET", "/key/list", "Y Y Y Y Y Y 3 1 1 1 1 1"),
     ("GET", "/key/aliases", "Y Y Y Y 1 Y 1 1 1 1 1 1"),
+    ("POST", "/config/reload", "Y Y 3 1 1 1 1 1 1 1 1 1"),
     ("POST", "/key/generate", "Y Y 3 Y 1 Y 1 1 1 1 1 1"),
     ("POST", "/key/update", "Y Y 3 Y 1 Y 1 1 1 1 1 1"),
     ("POST", "/key/delete", "Y Y 3 Y 1 Y 1 1 1 1 1 1"),

@@ -488,6 +488,11 @@ const PROOFS: &[(&str, &[&str], &str)] = &[
     ),
     (
         "general_settings",
+        &["config_watch_interval"],
+        "reload::the_watch_can_be_switched_off",
+    ),
+    (
+        "general_settings",
         &["include_call_id_in_error_body"],
         "headers::the_bodys_call_id_is_configured",
     ),

@@ -3,6 +3,7 @@
 use crate::config::credentials::Credentials;
 use crate::config::diagnostic::{Severity, Sink};
 use crate::config::fields::Place;
+use crate::config::outline::Outline;
 use crate::config::read::Section;
 use crate::config::review::review;
 use crate::config::yaml::{Node, Value};
@@ -37,6 +38,8 @@ pub struct ModelEntry {
     pub model_info: ModelInfo,
     /// Line of the entry in its file, from 1.
     pub line: u32,
+    /// The entry as written, for telling what a reload changes.
+    pub outline: Outline,
 }
 
 impl ModelEntry {
@@ -158,6 +161,7 @@ pub fn read(
         litellm_params,
         model_info,
         line,
+        outline: Outline::of_entry(entry.node),
     };
     if organizations.is_empty() {
         return vec![one];

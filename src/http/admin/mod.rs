@@ -1,5 +1,6 @@
-//! Management routes: keys, what is told about models, and spend.
+//! Management routes: keys, what is told about models, spend, and the configuration.
 
+mod config_reload;
 mod cost_estimate;
 mod json_body;
 mod keys;
@@ -62,6 +63,18 @@ pub const ROUTES: &[Route] = &[
     )
     .body::<cost_estimate::CostEstimateRequest>()
     .answers::<cost_estimate::CostEstimateResponse>(),
+    Route::post(
+        "/config/reload",
+        Permission::Reconfiguration,
+        |permission| guarded(permission, config_reload::reload),
+    )
+    .about(
+        Tag::Config,
+        "Reads the configuration file again and puts it in force while calls go on.",
+    )
+    .description("400 when it has errors: then the configuration in force stays.")
+    .answers::<config_reload::ConfigReloaded>()
+    .errors(&[400]),
     Route::post(
         "/utils/token_counter",
         Permission::Information,

@@ -28,6 +28,8 @@ pub struct Readiness {
     journal: &'static str,
     /// The thread that decides about limits and routes: `running` or `stalled`.
     control: &'static str,
+    /// `current`, or `outdated` while the newest file has errors; requests are served all the same.
+    config: &'static str,
 }
 
 impl Readiness {
@@ -55,6 +57,11 @@ impl Readiness {
             db,
             journal,
             control,
+            config: if shared.reload_status.complaints().is_empty() {
+                "current"
+            } else {
+                "outdated"
+            },
         }
     }
 
@@ -80,6 +87,10 @@ pub struct ReadinessDetails {
     /// The version under LiteLLM's name of the field.
     litellm_version: &'static str,
     log_level: &'static str,
+    /// When the configuration in force was read, in seconds since 1970.
+    config_loaded_at: u64,
+    /// What is wrong with the newest file; empty: it is in force.
+    config_complaints: Vec<String>,
     model_groups: usize,
     deployments: usize,
     in_flight_requests: u64,
@@ -106,6 +117,8 @@ pub async fn details(call: Call) -> Result<HttpResponse, ApiError> {
     let details = ReadinessDetails {
         litellm_version: env!("CARGO_PKG_VERSION"),
         log_level: log::max_level().as_str(),
+        config_loaded_at: shared.reload_status.accepted_at(),
+        config_complaints: shared.reload_status.complaints().to_vec(),
         model_groups: table.groups().count(),
         deployments: table.deployment_count(),
         in_flight_requests: super::backlog::in_flight(&call),

@@ -388,6 +388,27 @@ impl Gateway {
         values.fold(None, |sum, value| Some(sum.unwrap_or(0.0) + value))
     }
 
+    // --- its configuration ---
+
+    /// The file it was started with.
+    pub fn config_file(&self) -> PathBuf {
+        self.folder.path().join("gateway.yaml")
+    }
+
+    /// Writes another configuration into its file; the next start has it too.
+    pub fn change_config(&mut self, config: &Config) {
+        self.setup.config = config.text();
+        std::fs::write(self.config_file(), config.text()).expect("the config file");
+    }
+
+    /// Writes another configuration and has it put in force; what was answered.
+    #[track_caller]
+    pub fn reload(&mut self, config: &Config) -> Value {
+        self.change_config(config);
+        let reloaded = self.master().post("/config/reload", &Value::Null);
+        reloaded.with_status(200).json()
+    }
+
     // --- life and death ---
 
     /// `kill -9`.
@@ -400,9 +421,14 @@ impl Gateway {
 
     /// SIGTERM, without waiting.
     pub fn ask_to_stop(&self) {
+        self.signal(libc::SIGTERM);
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: libc::c_int) {
         let pid = libc::pid_t::try_from(self.pid()).expect("a pid");
         // SAFETY: a signal to a child that has not been waited for, so that the id is still its own.
-        assert_eq!(unsafe { libc::kill(pid, libc::SIGTERM) }, 0);
+        assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
     }
 
     /// The end of a process that was asked to stop.
