@@ -27,6 +27,7 @@ fn the_answer_says_what_has_changed() {
         Deployment::of(&simulator, "n"),
     ])
     .router("num_retries", 0)
+    .never_cooling()
     .router("timeout", 9)
     .general("max_request_size_mb", 1)
     .general("proxy_batch_write_at", 2);
