@@ -4,6 +4,8 @@
 //! changes nothing else.
 
 mod replace;
+#[cfg(test)]
+mod simulation;
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};

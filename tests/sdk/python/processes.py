@@ -164,6 +164,7 @@ model_list:
 
 router_settings:
   num_retries: 0
+  disable_cooldowns: true # a test that provokes errors must not take the model from the next one
   model_group_alias: {{default: gpt-4o}}
 
 general_settings:

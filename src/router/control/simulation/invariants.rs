@@ -1,0 +1,182 @@
+//! What must hold after every turn, seen from outside: by what callers have, and what the states say.
+
+use super::call::Call;
+use super::world::World;
+use crate::router::control::Control;
+use crate::router::turn::{Begin, Denied, Lease};
+use crate::types::NanoUsd;
+
+/// Longest cooldown there can be, in milliseconds.
+const HOUR: u64 = 3_600_000;
+
+/// `open` are the requests that are not over.
+pub fn check(world: &World, control: &Control, open: &[&Call], now: u64) {
+    let keeper = world.keeper.borrow();
+    let with_hold = open.iter().filter(|call| call.hold.is_some()).count();
+    assert_eq!(
+        keeper.open_holds(),
+        with_hold,
+        "holds that nobody has, or that are gone"
+    );
+    if let Some(limit) = world.global_parallel {
+        assert!(
+            with_hold as u64 <= limit,
+            "more calls than all together may make"
+        );
+    }
+    for (number, deployment) in world.table.deployments() {
+        let state = control.deployment(number).expect("a state").borrow();
+        let has_lease = |call: &&&Call| call.lease.is_some_and(|lease| lease.deployment == number);
+        let leases = open.iter().filter(has_lease).count() as u32;
+        assert_eq!(state.in_flight(), leases, "slots of {}", deployment.id);
+        assert_eq!(
+            control.assigned[number as usize], leases,
+            "assignments of {}",
+            deployment.id
+        );
+        if let Some(slots) = deployment.slots {
+            assert!(leases <= slots, "{} has {slots} slots", deployment.id);
+        }
+        let cooling = state.cooling(now);
+        if let Some(cooling) = cooling {
+            assert!(!world.disables_cooldowns, "cooldowns are switched off");
+            assert!(
+                state.failures > 0,
+                "{} cools down and has not failed",
+                deployment.id
+            );
+            assert!(
+                cooling.until <= now + HOUR,
+                "{} would stay away for ever",
+                deployment.id
+            );
+        }
+        assert_eq!(
+            deployment.gauges.cooling_for(now),
+            cooling.map(|cooling| cooling.until - now)
+        );
+    }
+    for place in &world.entities {
+        let standing = keeper.standing(*place);
+        let of = |call: &&&Call| call.hold.is_some() && call.scopes.contains(&Some(*place));
+        assert_eq!(
+            standing.in_flight,
+            open.iter().filter(of).count() as u64,
+            "calls of {place:?}"
+        );
+        let limits = standing.limits;
+        let within = |used: u64, limit: Option<u64>| limit.is_none_or(|limit| used <= limit);
+        assert!(
+            within(standing.in_flight, limits.max_parallel_requests),
+            "{standing:?}"
+        );
+        assert!(within(standing.requests, limits.rpm), "{standing:?}");
+        assert!(within(standing.tokens, limits.tpm), "{standing:?}");
+        assert!(standing.held >= NanoUsd::ZERO, "{standing:?}");
+    }
+}
+
+/// Strict budgets hold for whom they bind.
+pub fn check_budgets(world: &World, unbound_users_paid: bool) {
+    let keeper = world.keeper.borrow();
+    if !world.is_strict {
+        return;
+    }
+    for (n, place) in world.entities.iter().enumerate() {
+        // A user's budget does not bind the keys of a team, whose calls count in it all the same.
+        if n == 3 && unbound_users_paid {
+            continue;
+        }
+        let standing = keeper.standing(*place);
+        if let Some(budget) = standing.limits.max_budget {
+            assert!(
+                standing.spent.0 + standing.held.0 <= budget.0,
+                "{standing:?}"
+            );
+        }
+    }
+}
+
+/// A lease that was just granted.
+pub fn check_grant(world: &World, control: &Control, call: &Call, lease: Lease, now: u64) {
+    let group = world.table.group(call.group).expect("its group");
+    let is_member = |number| {
+        group
+            .members
+            .iter()
+            .any(|member| member.deployment == number)
+    };
+    assert!(is_member(lease.deployment), "a deployment of another group");
+    let state = control
+        .deployment(lease.deployment)
+        .expect("a state")
+        .borrow();
+    assert_eq!(
+        state.cooling(now),
+        None,
+        "a lease of a deployment that cools down"
+    );
+    assert!(
+        !call.left_out().contains(&lease.deployment),
+        "it was to be left out"
+    );
+}
+
+/// A refusal that blames the deployments, at the end of a turn that had nothing after it.
+pub fn check_denial(world: &World, control: &Control, call: &Call, denied: &Denied, now: u64) {
+    let group = world.table.group(call.group).expect("its group");
+    let members = group.members.iter().map(|member| member.deployment);
+    let untried: Vec<u32> = members
+        .filter(|number| !call.left_out().contains(number))
+        .collect();
+    let cooling_for = |number: &u32| {
+        let state = control.deployment(*number).expect("a state").borrow();
+        Some(state.cooling(now)?.until - now)
+    };
+    match denied {
+        Denied::Exhausted => assert!(untried.is_empty(), "one is left: {untried:?}"),
+        Denied::Cooling { returns_in_ms } => {
+            let waits: Option<Vec<u64>> = untried.iter().map(cooling_for).collect();
+            let soonest = waits.expect("one does not cool down").into_iter().min();
+            assert_eq!(soonest, Some(*returns_in_ms));
+        }
+        Denied::Busy { deployment, slots } => {
+            assert!(untried.contains(deployment));
+            for number in untried
+                .iter()
+                .filter(|number| cooling_for(number).is_none())
+            {
+                let state = control.deployment(*number).expect("a state").borrow();
+                assert!(state.is_full(), "deployment {number} has room");
+            }
+            assert!(*slots > 0);
+        }
+        Denied::Refused(_) | Denied::Crowded { .. } => {}
+        Denied::Failed => panic!("a step panicked"),
+    }
+}
+
+/// Everybody is gone, and everything is back.
+pub fn check_rest(world: &World, control: &Control, now: u64) {
+    check(world, control, &[], now);
+    assert_eq!(
+        world.keeper.borrow().held(),
+        NanoUsd::ZERO,
+        "money is still held"
+    );
+}
+
+/// A call without limits.
+pub fn probe(group: u32) -> Begin {
+    Begin {
+        scopes: [None; 3],
+        group,
+        estimate: crate::router::turn::Estimate {
+            input_tokens: 1,
+            max_tokens: None,
+            choices: 1,
+            tier: None,
+        },
+        user_budget_binds: false,
+    }
+}
