@@ -57,6 +57,8 @@ pub struct GeneralSettings {
     pub reject_clientside_metadata_tags: bool,
     /// Callers may make the gateway wait: `mock_timeout`, `mock_delay`.
     pub dangerously_allow_mock_testing_request_params: bool,
+    /// Fallbacks must be on the lists of models of who calls.
+    pub enforce_fallback_model_access: bool,
     /// Streams tell usage to callers who did not ask for it, too.
     pub always_include_stream_usage: bool,
 }
@@ -82,6 +84,7 @@ impl Default for GeneralSettings {
             configurable_clientside_auth_params: Vec::new(),
             reject_clientside_metadata_tags: false,
             dangerously_allow_mock_testing_request_params: false,
+            enforce_fallback_model_access: false,
             always_include_stream_usage: false,
         }
     }
@@ -138,6 +141,9 @@ pub fn read(
         configurable_clientside_auth_params: clientside_params(&section),
         reject_clientside_metadata_tags: section
             .flag("reject_clientside_metadata_tags")
+            .unwrap_or(false),
+        enforce_fallback_model_access: section
+            .flag("enforce_fallback_model_access")
             .unwrap_or(false),
         dangerously_allow_mock_testing_request_params: section
             .flag("dangerously_allow_mock_testing_request_params")

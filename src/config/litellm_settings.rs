@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use crate::policy::cost::Adjustments;
+use crate::policy::fallback::{Fallbacks, Targets};
 
 use super::cost_adjustments;
 use super::diagnostic::{Severity, Sink};
+use super::fallbacks;
 use super::fields::Place;
 use super::model::MAX_RETRIES;
 use super::read::Section;
@@ -39,6 +41,16 @@ pub struct LitellmSettings {
     /// Hosts that callers' addresses may name although they are not public: `user_url_allowed_hosts` and
     /// `provider_url_destination_allowed_hosts`, in small letters.
     pub user_url_allowed_hosts: Vec<String>,
+    /// Without `default_fallbacks`; each list counts where `router_settings` has none.
+    pub fallbacks: Fallbacks,
+    pub default_fallbacks: Option<Targets>,
+    pub max_fallbacks: Option<u32>,
+    /// Upstream calls of one request beyond its first, over all groups.
+    pub num_retries_per_request: Option<u32>,
+    /// Errors tell which groups were tried.
+    pub expose_router_debug_in_errors: bool,
+    /// Time between comments in a stream that says nothing.
+    pub sse_keepalive_ping_interval: Option<Duration>,
     /// Every deployment answers with a canned text and calls nobody, for measurements.
     pub network_mock: bool,
 }
@@ -58,6 +70,12 @@ impl Default for LitellmSettings {
             disable_end_user_cost_tracking: false,
             user_url_validation: true,
             user_url_allowed_hosts: Vec::new(),
+            fallbacks: Fallbacks::default(),
+            default_fallbacks: None,
+            max_fallbacks: None,
+            num_retries_per_request: None,
+            expose_router_debug_in_errors: true,
+            sse_keepalive_ping_interval: None,
             network_mock: false,
         }
     }
@@ -98,6 +116,14 @@ pub fn read(node: &Node, sink: &Sink) -> LitellmSettings {
         .flat_map(|key| section.texts(key))
         .map(|host| host.to_ascii_lowercase())
         .collect(),
+        fallbacks: fallbacks::read(&section),
+        default_fallbacks: fallbacks::read_default(&section),
+        max_fallbacks: section.small("max_fallbacks", 100),
+        num_retries_per_request: section.small("num_retries_per_request", MAX_RETRIES),
+        expose_router_debug_in_errors: section
+            .flag("expose_router_debug_in_errors")
+            .unwrap_or(true),
+        sse_keepalive_ping_interval: section.timeout("sse_keepalive_ping_interval_seconds"),
         network_mock: section.flag("network_mock").unwrap_or(false),
     }
 }

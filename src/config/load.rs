@@ -174,5 +174,10 @@ fn read(root: &Node, env: &dyn Fn(&str) -> Option<String>, sink: &Sink) -> Confi
         &config.model_list,
         sink,
     );
+    let aliases = &config.router_settings.model_group_alias;
+    let served = crosscheck::Served::new(&config.model_list, aliases);
+    for section in ["router_settings", "litellm_settings"] {
+        crosscheck::fallbacks(top.value(section), section, &served, sink);
+    }
     config
 }

@@ -6,10 +6,15 @@ use std::time::Duration;
 use crate::policy::cooldown::{Limits, Shares};
 
 use super::cooldown;
+use crate::policy::fallback::{Fallbacks, Targets};
+use crate::policy::retry::RetriesByClass;
+
 use super::diagnostic::{Severity, Sink};
+use super::fallbacks;
 use super::fields::Place;
 use super::model::MAX_RETRIES;
 use super::read::{Section, scalar_text};
+use super::retry_policy;
 use super::review::review;
 use super::suggest::nearest;
 use super::yaml::{Entry, Node, Value};
@@ -74,7 +79,28 @@ pub struct RouterSettings {
     /// In the order written.
     pub model_group_alias: Vec<GroupAlias>,
     pub default_max_parallel_requests: Option<u64>,
+    /// The shortest wait before a deployment is called again.
+    pub retry_after: Option<Duration>,
+    pub retry_policy: RetriesByClass,
+    /// In the order written.
+    pub model_group_retry_policy: Vec<(String, RetriesByClass)>,
+    /// Without `default_fallbacks`. Those of `litellm_settings` count where a list is missing.
+    pub fallbacks: Fallbacks,
+    pub default_fallbacks: Option<Targets>,
+    /// Groups tried after the one that was asked for.
+    pub max_fallbacks: Option<u32>,
+    /// Upstream calls of one request over all groups; Pointsman's own.
+    pub max_attempts: Option<u32>,
+    /// Time for all of them until an answer begins; Pointsman's own.
+    pub total_timeout: Option<Duration>,
+    /// How long a stream's head waits for the first content; Pointsman's own.
+    pub first_content_hold: Option<Duration>,
 }
+
+/// Upstream calls of one request that anybody may want.
+const MOST_ATTEMPTS: u32 = 1_000;
+/// More groups than this nobody waits for.
+const MOST_FALLBACKS: u32 = 100;
 
 /// Keys that LiteLLM's router takes from elsewhere; written here they stop its start.
 const ELSEWHERE: [(&str, &str); 3] = [
@@ -107,6 +133,17 @@ pub fn read(node: &Node, sink: &Sink) -> RouterSettings {
         disable_cooldowns: section.flag("disable_cooldowns").unwrap_or(false),
         model_group_alias: aliases(&section),
         default_max_parallel_requests: section.count("default_max_parallel_requests"),
+        retry_after: section.seconds("retry_after"),
+        retry_policy: retry_policy::read(&section),
+        model_group_retry_policy: retry_policy::read_by_group(&section),
+        fallbacks: fallbacks::read(&section),
+        default_fallbacks: fallbacks::read_default(&section),
+        max_fallbacks: section.small("max_fallbacks", MOST_FALLBACKS),
+        max_attempts: section
+            .small("max_attempts", MOST_ATTEMPTS)
+            .map(|most| most.max(1)),
+        total_timeout: section.timeout("total_timeout"),
+        first_content_hold: section.seconds("first_content_hold"),
     }
 }
 

@@ -3,6 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::auth::AuthError;
@@ -148,6 +149,23 @@ impl ApiError {
 
     pub fn response(self) -> HttpResponse {
         self.respond(None)
+    }
+
+    /// The error as the last event of a stream.
+    pub fn event(self) -> Bytes {
+        let code = self.status.to_string();
+        let error = match *self.body {
+            Body::Envelope {
+                message,
+                kind,
+                param,
+                ..
+            } => json!({"message": message, "type": kind, "param": param, "code": code}),
+            Body::Detail(detail) => {
+                json!({"message": detail, "type": null, "param": null, "code": code})
+            }
+        };
+        format!("data: {}\n\n", json!({"error": error})).into()
     }
 
     /// The response, with the call's id in the body when the configuration asks for it.

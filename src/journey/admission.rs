@@ -1,5 +1,6 @@
 //! May this call be made, and where does it go?
 
+use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::asked::Asked;
+use super::course::{Course, Traveller, own_lists};
 use super::failure::Failure;
 use super::routes::{Prepared, Routes};
 use super::worker::Worker;
@@ -14,7 +16,9 @@ use crate::auth::Caller;
 use crate::catalog::ServiceTier;
 use crate::limits::{Limited, Refusal};
 use crate::policy::client_access::{AccessDenied, ClientAccess};
+use crate::policy::upstream_error::ErrorClass;
 use crate::policy::{access, token_count};
+use crate::protocol;
 use crate::protocol::openai::request::{Request, RequestError};
 use crate::router::{Begin, Denied, Estimate, Group, Ticket, clock};
 use crate::types::DeploymentId;
@@ -37,13 +41,21 @@ pub struct Admitted {
     pub input_tokens: u64,
 }
 
+/// What an admitted call may come to beyond the group that takes it.
+pub struct Prospect {
+    /// Where the request may go on.
+    pub course: Course,
+    /// Why the group that was asked for could not take it, if a fallback does.
+    pub refused: Option<Failure>,
+}
+
 /// Looks up the model, checks the caller's lists, and asks the control thread.
 pub async fn admit(
     worker: &Rc<Worker>,
     caller: &Caller,
     request: &Request<'_>,
     asked: &Asked,
-) -> Result<Admitted, Failure> {
+) -> Result<(Admitted, Prospect), Failure> {
     for _ in 0..ADMISSIONS {
         let routes = worker.routes();
         let granted = ask(worker, &routes, caller, request, asked).await?;
@@ -52,14 +64,15 @@ pub async fn admit(
             worker.port.return_admission(ticket, granted.group);
             continue;
         };
-        return Ok(Admitted {
+        let admitted = Admitted {
             group: granted.group,
             prepared,
             ticket,
             estimate: granted.estimate,
             input_tokens: granted.input_tokens,
             routes,
-        });
+        };
+        return Ok((admitted, granted.prospect));
     }
     Err(Failure::ControlFailed)
 }
@@ -70,6 +83,7 @@ struct Granted {
     ticket: Ticket,
     estimate: Estimate,
     input_tokens: u64,
+    prospect: Prospect,
 }
 
 async fn ask(
@@ -100,26 +114,25 @@ async fn ask(
     if let Some(access) = &asked.access {
         permit(routes, group, access).map_err(Failure::Request)?;
     }
+    // A request's own fallbacks are asked for like its model.
+    for target in own_lists(asked).flat_map(|list| list.all()) {
+        let model = &*target.model;
+        access::check_with_groups(principal, model, |model| table.access_groups(model)).map_err(
+            |by| Failure::ModelDenied {
+                by,
+                model: model.to_owned(),
+            },
+        )?;
+    }
     if !worker.desk.is_open() {
         return Err(Failure::LedgerClosed);
     }
     let scopes = worker.places(caller).await.ok_or(Failure::ControlFailed)?;
-    // What a call is billed by when its provider tells no usage: never the upper bound of strict budgets.
-    let mut input_tokens = token_count::estimate(request.prompt_bytes, request.token_ids);
+    let (expected, mut input_tokens) = estimate(routes, request);
     let mut begin = Begin {
         scopes,
         group,
-        estimate: Estimate {
-            input_tokens: if routes.settings().strict_budgets {
-                // No text has more tokens than bytes: an upper bound, as strict budgets need.
-                request.bytes().len() as u64
-            } else {
-                input_tokens
-            },
-            max_tokens: request.max_tokens,
-            choices: request.choices,
-            tier: ServiceTier::named(request.service_tier()),
-        },
+        estimate: expected,
         user_budget_binds: principal.team.is_none(),
     };
     let mut answer = worker.port.begin(begin).await;
@@ -136,19 +149,91 @@ async fn ask(
             answer = worker.port.begin(begin).await;
         }
     }
-    match answer {
-        Ok(ticket) => Ok(Granted {
-            group,
-            ticket,
-            estimate: begin.estimate,
-            input_tokens,
-        }),
-        Err(denied) => Err(failure(routes, group, denied)),
+    let mut course = Course::new(model, group);
+    let by = Traveller {
+        routes,
+        principal,
+        asked,
+    };
+    let mut refused = None;
+    let ticket = loop {
+        let denied = match answer {
+            Ok(ticket) => break ticket,
+            Err(denied) => denied,
+        };
+        let next = if Denial(&denied).is_of_group() {
+            course.after(by, begin.group, ErrorClass::RateLimitError)
+        } else {
+            None
+        };
+        let why = refused.unwrap_or_else(|| failure(routes, group, denied));
+        let Some(next) = next else {
+            return Err(why);
+        };
+        refused = Some(why);
+        begin.group = next;
+        if let Some(target) = course.here().filter(|target| !target.overrides.is_empty()) {
+            let body = request.with_fields(&target.overrides);
+            if let Ok(other) = Request::read(protocol::shape(request.operation()), &body, None) {
+                (begin.estimate, input_tokens) = estimate(routes, &other);
+            }
+        }
+        answer = worker.port.begin(begin).await;
+    };
+    Ok(Granted {
+        group: begin.group,
+        ticket,
+        estimate: begin.estimate,
+        input_tokens,
+        prospect: Prospect { course, refused },
+    })
+}
+
+/// What a request is expected to use, and the input tokens that it is billed by when its provider tells no usage: never the
+/// upper bound of strict budgets.
+pub fn estimate(routes: &Routes, request: &Request<'_>) -> (Estimate, u64) {
+    let input_tokens = token_count::estimate(request.prompt_bytes, request.token_ids);
+    let estimate = Estimate {
+        input_tokens: if routes.settings().strict_budgets {
+            // No text has more tokens than bytes: an upper bound, as strict budgets need.
+            request.bytes().len() as u64
+        } else {
+            input_tokens
+        },
+        max_tokens: request.max_tokens,
+        choices: request.choices,
+        tier: ServiceTier::named(request.service_tier()),
+    };
+    (estimate, input_tokens)
+}
+
+/// A refusal of the control thread.
+pub struct Denial<'a>(pub &'a Denied);
+
+impl Denial<'_> {
+    /// The group cannot take the call, so that another one may; what the caller's limits refuse they refuse everywhere.
+    pub fn is_of_group(&self) -> bool {
+        match self.0 {
+            Denied::Busy { .. } | Denied::Cooling { .. } | Denied::Exhausted => true,
+            Denied::Refused(_) | Denied::Crowded { .. } | Denied::Failed => false,
+        }
+    }
+}
+
+impl fmt::Display for Denial<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Denied::Busy { .. } => "all slots of its deployments are in use",
+            Denied::Cooling { .. } => "all its deployments are in cooldown",
+            Denied::Exhausted => "it has no deployment to call",
+            Denied::Refused(_) | Denied::Crowded { .. } => "a limit or a budget does not allow it",
+            Denied::Failed => "it could not be asked",
+        })
     }
 }
 
 /// A caller's own access must be allowed by every deployment that may get the call.
-fn permit(routes: &Routes, group: u32, access: &ClientAccess) -> Result<(), RequestError> {
+pub fn permit(routes: &Routes, group: u32, access: &ClientAccess) -> Result<(), RequestError> {
     let members = routes.group(group).map_or(&[][..], |group| &group.members);
     for member in members {
         let Some(deployment) = routes.table().deployment(member.deployment) else {

@@ -5,12 +5,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use actix_web::http::header::HeaderMap;
 use bytes::{Bytes, BytesMut};
 
+use super::asked::Rehearsal;
 use super::azure_login::LoginError;
 use super::charge::{Charge, Told};
 use super::headers::to_server;
 use super::mocked;
-use crate::policy::upstream_error::{Failure, Headers, Stage, Upstream, classify};
-use crate::protocol::openai::answer::AnswerSpans;
+use crate::policy::upstream_error::{ErrorClass, Failure, Headers, Stage, Upstream, classify};
+use crate::protocol::openai::answer::{AnswerSpans, is_filtered};
 use crate::protocol::openai::reasoning;
 use crate::protocol::openai::request::Request;
 use crate::protocol::openai::stream::{StreamEditor, StreamFault, StreamForm};
@@ -27,8 +28,6 @@ use crate::upstream::{Answer, CallError, ReadError};
 const MOST_ERROR_BYTES: usize = 64 * 1024;
 /// An error body is waited for no longer.
 const ERROR_TIME: Duration = Duration::from_secs(10);
-/// A stream's head is held back this long for its first content; then the client gets what there is.
-const FIRST_CONTENT: Duration = Duration::from_secs(15);
 /// Most bytes held back for the same reason.
 const MOST_HELD: usize = 1024 * 1024;
 
@@ -47,6 +46,13 @@ pub struct Whole {
     pub headers: HeaderMap,
     pub body: Bytes,
     pub told: Told,
+}
+
+impl Whole {
+    /// The provider has taken content out of one of the answers.
+    pub fn is_filtered(&self) -> bool {
+        is_filtered(&self.body)
+    }
 }
 
 /// A stream whose first content is here.
@@ -85,6 +91,38 @@ impl Failed {
         }
     }
 
+    /// Nothing was sent: the request cannot be made for it.
+    pub fn unusable(deployment: &Deployment, why: &str) -> Self {
+        Self::of(deployment, &Upstream::NotServed { why }, HeaderMap::new())
+    }
+
+    /// The answer came, and its content was taken out by the provider's filter.
+    pub fn filtered(deployment: &Deployment) -> Self {
+        let class = ErrorClass::ContentPolicyViolationError;
+        let text = "The provider's content filter stopped the answer.";
+        Self {
+            failure: Failure {
+                is_local: false,
+                ..Failure::rehearsed(&deployment.provider, class, text)
+            },
+            headers: HeaderMap::new(),
+            told: Told::default(),
+        }
+    }
+
+    /// Nothing was sent: the request wants to see what follows such a failure.
+    pub fn rehearsed(deployment: &Deployment, rehearsal: Rehearsal) -> Self {
+        let text = format!(
+            "this is a mock failure of the model group '{}'",
+            deployment.group
+        );
+        Self {
+            failure: Failure::rehearsed(&deployment.provider, rehearsal.class, &text),
+            headers: HeaderMap::new(),
+            told: Told::default(),
+        }
+    }
+
     /// Nothing was sent: the provider does not serve what the request asks for.
     pub fn unsupported(unsupported: &Unsupported) -> Self {
         Self {
@@ -106,7 +144,7 @@ pub async fn attempt(
     let worker = charge.worker.clone();
     let deployment = charge.deployment().clone();
     let fail = |upstream: &Upstream<'_>| Failed::of(&deployment, upstream, HeaderMap::new());
-    let limit = charge.asked.limit(&deployment, request.stream);
+    let limit = charge.limit(request.stream);
     let mock = charge.asked.mock.as_ref().or(deployment.mock.as_ref());
     let by_chat =
         mock.is_none() && request.operation() == Operation::Completion && deployment.texts_by_chat;
@@ -352,7 +390,7 @@ fn whole(body: &Bytes, name_json: &[u8], asked: &str) -> Result<(Bytes, Told), U
     Ok((edited, told))
 }
 
-/// Reads a stream until it has content to show, or must be shown.
+/// Reads a stream until it has content to show. How long its client waits for a head is not decided here.
 async fn first_content(
     deployment: &Deployment,
     mut answer: Answer,
@@ -362,22 +400,12 @@ async fn first_content(
 ) -> Result<(Answer, StreamEditor, Bytes), Failed> {
     let fail = |upstream: &Upstream<'_>| Failed::of(deployment, upstream, HeaderMap::new());
     let mut held = BytesMut::new();
-    // Anything at all has come, comments included.
-    let mut started = false;
     loop {
-        let patience = if started {
-            FIRST_CONTENT.saturating_sub(began.elapsed()).min(limit)
-        } else {
-            limit
-        };
-        let read = match answer.chunk(patience).await {
-            Err(ReadError::Timeout) if started && patience < limit => {
-                return Ok((answer, editor, held.freeze()));
-            }
-            read => read.map_err(|error| fail(&read_failure(error, began)))?,
-        };
+        let read = answer
+            .chunk(limit)
+            .await
+            .map_err(|error| fail(&read_failure(error, began)))?;
         let ended = read.is_none();
-        started = true;
         let edited = match read {
             Some(bytes) => editor.feed(bytes),
             None => editor.finish(),

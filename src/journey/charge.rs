@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::admission::Admitted;
-use super::asked::Asked;
+use super::asked::{Asked, Rehearsal};
+use super::course::Traveller;
 use super::reply::Incoming;
 use super::routes::{Prepared, Routes};
 use super::worker::Worker;
@@ -17,7 +18,7 @@ use crate::policy::cooldown::Fault;
 use crate::policy::cost::{CallFacts, Cost, Units};
 use crate::policy::upstream_error::Failure;
 use crate::protocol::openai::usage::ParsedUsage;
-use crate::router::{Denied, Deployment, End, Estimate, Lease, Next, Outcome};
+use crate::router::{Denied, Deployment, End, Estimate, Lease, Next, Outcome, Ticket};
 use crate::spend::journal::{Appended, Opened};
 use crate::types::{CallStatus, LedgerId, NanoUsd, Operation, RowCost, SpendRow, Usage};
 
@@ -59,7 +60,8 @@ pub struct Charge {
     pub standings: [Option<Standing>; 3],
     /// Requests and tokens of the group in this minute, if it has limits.
     pub group_used: Option<(u64, u64)>,
-    input_tokens: u64,
+    /// What a call is billed by when its provider tells no usage.
+    pub input_tokens: u64,
     /// What admission was asked for with.
     pub estimate: Estimate,
     deployment: Arc<Deployment>,
@@ -69,8 +71,20 @@ pub struct Charge {
     opened: Option<Appended>,
     /// The deployment has failed this request before.
     pub is_repeat: bool,
-    /// Upstream calls beyond the first.
+    /// Upstream calls made.
+    calls: u16,
+    /// Calls of the present group beyond its first.
     pub retries: u16,
+    /// What `x-litellm-max-retries` tells: how many there may be for the failure that made the last one.
+    pub max_retries: u32,
+    /// Groups asked after the first.
+    pub fallbacks: u32,
+    /// Nothing more is tried for the request after this.
+    deadline: Instant,
+    /// When the present deployment's turn began.
+    attempt_began: Instant,
+    /// Time spent waiting for the deployments before it.
+    waited_before: Duration,
     first_token: Option<Duration>,
     /// Time spent waiting for upstreams.
     pub upstream_time: Duration,
@@ -117,9 +131,12 @@ impl Charge {
             estimate,
             input_tokens,
         } = admitted;
+        let deployment = as_asked(&prepared.deployment, &asked);
+        let failover = &routes.table().failover;
+        let total = failover.total_timeout(asked.limit(&deployment, false));
         Self {
             routes,
-            deployment: as_asked(&prepared.deployment, &asked),
+            deployment,
             worker: worker.clone(),
             known: known.clone(),
             operation: incoming.operation,
@@ -141,7 +158,13 @@ impl Charge {
             lease: Some(ticket.lease),
             opened: None,
             is_repeat: false,
+            calls: 0,
             retries: 0,
+            max_retries: 0,
+            fallbacks: 0,
+            deadline: incoming.arrived + total,
+            attempt_began: incoming.arrived,
+            waited_before: Duration::ZERO,
             first_token: None,
             upstream_time: Duration::ZERO,
             settled: false,
@@ -170,8 +193,57 @@ impl Charge {
             .metrics(&self.worker.shared.metrics, self.operation)
     }
 
-    /// Asks for another deployment for the same request.
+    /// Whose request this is, and what it says.
+    pub fn traveller(&self) -> Traveller<'_> {
+        Traveller {
+            routes: &self.routes,
+            principal: &self.known.principal,
+            asked: &self.asked,
+        }
+    }
+
+    /// The failure that the request wants to rehearse, as long as nothing was called for it.
+    pub fn rehearsal(&self) -> Option<Rehearsal> {
+        let wishes = self.asked.failover.as_deref().filter(|_| self.calls == 0);
+        wishes.and_then(|wishes| wishes.rehearsal)
+    }
+
+    /// Upstream calls that may still be made for the request.
+    pub fn calls_left(&self) -> u32 {
+        let most = self.routes.table().failover.max_attempts;
+        most.saturating_sub(u32::from(self.calls))
+    }
+
+    /// Time until nothing more is tried for the request.
+    pub fn time_left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// The time limit of the present call: of the whole answer, or of a stream's head and each of its gaps until its content.
+    pub fn limit(&self, stream: bool) -> Duration {
+        let own = self.asked.limit(&self.deployment, stream);
+        own.min(self.time_left())
+    }
+
+    /// Asks for another deployment of the same group for the same request.
     pub async fn go_on(&mut self, next: Next) -> Result<(), Denied> {
+        self.take(next).await?;
+        self.retries += 1;
+        Ok(())
+    }
+
+    /// Asks for a deployment of another group, or of the same one with other fields.
+    pub async fn fall_back(&mut self, next: Next) -> Result<(), Denied> {
+        let ticket = self.take(next).await?;
+        self.group = next.group;
+        self.group_used = ticket.group_used;
+        self.held = self.held.max(ticket.held);
+        self.retries = 0;
+        self.fallbacks += 1;
+        Ok(())
+    }
+
+    async fn take(&mut self, next: Next) -> Result<Ticket, Denied> {
         for _ in 0..LEASES {
             let ticket = self.worker.port.next(next).await?;
             let lease = ticket.lease;
@@ -180,16 +252,18 @@ impl Charge {
                 self.prepared = prepared;
                 self.deployment_index = lease.deployment;
                 self.lease = Some(lease);
-                self.retries += 1;
-                return Ok(());
+                self.attempt_began = Instant::now();
+                self.waited_before = self.upstream_time;
+                return Ok(ticket);
             }
             self.worker.port.return_lease(ticket, next.group);
         }
         Err(Denied::Failed)
     }
 
-    /// Journals that a call goes upstream: once a request, before the first call.
+    /// A call goes upstream. That is journalled once a request, before the first.
     pub fn goes_upstream(&mut self) {
+        self.calls = self.calls.saturating_add(1);
         if self.opened.is_some() {
             return;
         }
@@ -219,12 +293,20 @@ impl Charge {
         };
         let end = End {
             hold: None,
-            lease: Some((lease, Outcome::Failure(self.fault(failure)))),
+            lease: Some((lease, self.outcome(failure))),
             group: self.group,
             settlement: Settlement::default(),
             output_tokens: None,
         };
         self.worker.port.end(end);
+    }
+
+    /// What was never sent says nothing about the deployment.
+    fn outcome(&self, failure: &Failure) -> Outcome {
+        if failure.is_local {
+            return Outcome::Neutral;
+        }
+        Outcome::Failure(self.fault(failure))
     }
 
     /// What a failure tells about the deployment.
@@ -248,10 +330,12 @@ impl Charge {
     /// Settles a whole answer.
     pub fn succeed(&mut self, told: &Told) -> Bill {
         let total = self.arrived.elapsed();
-        let first_token_ms = self.first_token.map(|first| first.as_secs_f32() * 1e3);
+        // What the deployments before it took is not this one's latency.
+        let before = self.attempt_began - self.arrived;
+        let own = |time: Duration, before| time.saturating_sub(before).as_secs_f32() * 1e3;
         let outcome = Outcome::Success {
-            latency_ms: self.upstream_time.as_secs_f32() * 1e3,
-            first_token_ms,
+            latency_ms: own(self.upstream_time, self.waited_before),
+            first_token_ms: self.first_token.map(|first| own(first, before)),
         };
         let (usage, estimated, bill) = self.price(told, true);
         if let Some(metrics) = self.metrics() {
@@ -287,7 +371,7 @@ impl Charge {
                 .failed(metrics, failure.status, failure.class.as_str());
         }
         let (usage, estimated, bill) = self.price(told, false);
-        let outcome = Outcome::Failure(self.fault(failure));
+        let outcome = self.outcome(failure);
         let class = Some(failure.class.as_str());
         self.settle(
             CallStatus::Failure,
@@ -461,7 +545,7 @@ impl Charge {
                 .as_deref()
                 .map_or_else(|| self.call_id.clone(), |id| bounded(id).into()),
             call_id: self.call_id.clone(),
-            retries: self.retries,
+            retries: self.calls.saturating_sub(1),
             http_status,
             error_class: error_class.map(Into::into),
             client_ip: self.client_ip.clone(),

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt::{self, Display, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -134,6 +135,9 @@ impl Display for Millis {
 /// The time limit that a call had.
 pub const TIMEOUT: HeaderName = HeaderName::from_static("x-litellm-timeout");
 
+/// Groups that were asked after the first.
+const ATTEMPTED_FALLBACKS: HeaderName = HeaderName::from_static("x-litellm-attempted-fallbacks");
+
 /// A time in seconds as Python writes a float: `600.0`, `0.25`.
 pub struct Seconds(pub Duration);
 
@@ -169,10 +173,7 @@ pub fn prepared(deployment: &Deployment) -> Vec<(HeaderName, HeaderValue)> {
         const { HeaderName::from_static("x-litellm-version") },
         env!("CARGO_PKG_VERSION"),
     );
-    tell.set(
-        const { HeaderName::from_static("x-litellm-attempted-fallbacks") },
-        0,
-    );
+    tell.set(ATTEMPTED_FALLBACKS, 0);
     headers.into_iter().collect()
 }
 
@@ -209,8 +210,11 @@ pub fn describe(headers: &mut HeaderMap, charge: &Charge, bill: Option<Bill>) {
     if charge.retries > 0 {
         tell.set(
             const { HeaderName::from_static("x-litellm-max-retries") },
-            charge.asked.num_retries(charge.deployment()),
+            charge.max_retries,
         );
+    }
+    if charge.fallbacks > 0 {
+        tell.set(ATTEMPTED_FALLBACKS, charge.fallbacks);
     }
     let limit = charge.asked.limit(charge.deployment(), stream);
     if limit != charge.deployment().timeout {
@@ -226,9 +230,49 @@ pub fn describe(headers: &mut HeaderMap, charge: &Charge, bill: Option<Bill>) {
         const { HeaderName::from_static("x-litellm-overhead-duration-ms") },
         Millis(overhead),
     );
-    let [key, user, team] = &charge.standings;
+    if let Some(used) = charge.group_used {
+        set_group(&mut tell, charge, used);
+    }
+    tell_standings(&mut tell, &charge.standings, cost.unwrap_or_default());
+}
+
+/// What is known of a call before anybody has answered it.
+#[derive(Clone)]
+pub struct Early {
+    call_id: Arc<str>,
+    standings: [Option<Standing>; 3],
+}
+
+/// The headers for a stream whose head goes out before its content.
+pub fn early(charge: &Charge) -> Early {
+    Early {
+        call_id: charge.call_id.clone(),
+        standings: charge.standings,
+    }
+}
+
+impl Early {
+    pub fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        let mut tell = Writer::new(&mut headers);
+        tell.set(
+            const { HeaderName::from_static("x-litellm-call-id") },
+            &self.call_id,
+        );
+        tell.set(
+            const { HeaderName::from_static("x-litellm-version") },
+            env!("CARGO_PKG_VERSION"),
+        );
+        tell_standings(&mut tell, &self.standings, NanoUsd::ZERO);
+        headers
+    }
+}
+
+/// What key, user and team have spent and have left; `cost` is that of the call.
+fn tell_standings(tell: &mut Writer<'_>, standings: &[Option<Standing>; 3], cost: NanoUsd) {
+    let [key, user, team] = standings;
     if let Some(key) = key {
-        let spent = NanoUsd(key.spent.0.saturating_add(cost.unwrap_or_default().0));
+        let spent = NanoUsd(key.spent.0.saturating_add(cost.0));
         tell.set(
             const { HeaderName::from_static("x-litellm-key-spend") },
             spent,
@@ -252,12 +296,9 @@ pub fn describe(headers: &mut HeaderMap, charge: &Charge, bill: Option<Bill>) {
             );
         }
     }
-    if let Some(used) = charge.group_used {
-        set_group(&mut tell, charge, used);
-    }
     for (standing, names) in [(key, &KEY), (user, &USER), (team, &TEAM)] {
         if let Some(standing) = standing {
-            set_standing(&mut tell, standing, names);
+            set_standing(tell, standing, names);
         }
     }
 }

@@ -12,6 +12,8 @@ mod azure_login;
 mod buffers;
 mod charge;
 mod cost_headers;
+mod course;
+mod failover;
 mod failure;
 mod headers;
 mod inference;
@@ -21,6 +23,8 @@ mod reloading;
 mod reply;
 mod routes;
 mod stream;
+mod trail;
+mod tried;
 mod worker;
 
 pub use asked::Rules as AskingRules;

@@ -1,12 +1,15 @@
 //! The body of a streamed answer.
 
+use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use serde_json::json;
 
-use super::attempt::{Begun, Failed, read_failure};
+use super::attempt::{Begun, Came, Failed, read_failure};
 use super::charge::{Charge, Told};
+use super::failover::Served;
+use super::failure as journey;
 use crate::policy::upstream_error::{Failure, Upstream};
 use crate::protocol::openai::stream::{StreamEditor, StreamFault};
 use crate::upstream::{Answer, ReadError};
@@ -15,19 +18,97 @@ use crate::upstream::{Answer, ReadError};
 /// connection can be used again.
 const TAIL: Duration = Duration::from_secs(5);
 
-/// A stream under way. Dropped before its end, it ends the upstream call and settles what was delivered.
+/// Time between comments in a stream whose head has gone out before its content, unless the configuration says.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// What keeps a silent stream alive: a comment, which clients pass over.
+const PING: Bytes = Bytes::from_static(b": ping\n\n");
+
+/// The calls behind a stream that has no content yet.
+pub type Serving = Pin<Box<dyn Future<Output = Result<Served, journey::Failure>>>>;
+
+/// The body of a stream. Dropped before its end, it ends the upstream call and settles what was delivered.
 pub struct EventStream {
+    state: State,
+    /// Time between comments.
+    heartbeat: Option<Duration>,
+}
+
+#[allow(
+    clippy::large_enum_variant,
+    reason = "behind the box of its stream; nearly all are open"
+)]
+enum State {
+    /// The head has gone out, deployments are still being tried.
+    Waiting {
+        serving: Serving,
+        greeted: bool,
+    },
+    Open(Open),
+    Ended,
+}
+
+impl EventStream {
+    /// A stream whose content is there.
+    pub fn begun(charge: Charge, begun: Begun) -> Self {
+        Self {
+            heartbeat: charge.routes.table().failover.heartbeat,
+            state: State::Open(Open::new(charge, begun)),
+        }
+    }
+
+    /// A stream whose client has waited long enough for a head.
+    pub fn waiting(serving: Serving, heartbeat: Option<Duration>) -> Self {
+        let state = State::Waiting {
+            serving,
+            greeted: false,
+        };
+        Self { state, heartbeat }
+    }
+
+    /// The next bytes for the client; `None` at the end. A failure ends a stream whose head went out before its content.
+    pub async fn next(&mut self) -> Option<Result<Bytes, journey::Failure>> {
+        if let State::Waiting { serving, greeted } = &mut self.state {
+            if !std::mem::replace(greeted, true) {
+                return Some(Ok(PING));
+            }
+            let wait = self.heartbeat.unwrap_or(HEARTBEAT);
+            match tokio::time::timeout(wait, serving).await {
+                Err(_) => return Some(Ok(PING)),
+                Ok(Ok((charge, Came::Stream(begun)))) => {
+                    self.state = State::Open(Open::new(charge, *begun));
+                }
+                Ok(Ok((_, Came::Whole(_)))) => {
+                    // A stream's answer is never whole; its charge settles itself.
+                    self.state = State::Ended;
+                }
+                Ok(Err(failure)) => {
+                    self.state = State::Ended;
+                    return Some(Err(failure));
+                }
+            }
+        }
+        match &mut self.state {
+            State::Open(open) => open.next(self.heartbeat).await.map(Ok),
+            State::Waiting { .. } | State::Ended => None,
+        }
+    }
+}
+
+/// A stream whose content has begun.
+struct Open {
     charge: Charge,
     answer: Option<Answer>,
     editor: StreamEditor,
     first: Option<Bytes>,
     gap: Duration,
+    /// How long the upstream has said nothing, as far as comments have told the client so.
+    silence: Duration,
     began: Instant,
     ended: bool,
 }
 
-impl EventStream {
-    pub fn new(charge: Charge, begun: Begun) -> Self {
+impl Open {
+    fn new(charge: Charge, begun: Begun) -> Self {
         let gap = charge.asked.limit(charge.deployment(), true);
         Self {
             charge,
@@ -35,6 +116,7 @@ impl EventStream {
             editor: begun.editor,
             first: Some(begun.first),
             gap,
+            silence: Duration::ZERO,
             began: Instant::now(),
             ended: false,
         }
@@ -43,7 +125,7 @@ impl EventStream {
     /// The next bytes for the client; `None` at the end.
     ///
     /// The last ones leave when the call's row is journalled: a complete answer always has its row.
-    pub async fn next(&mut self) -> Option<Bytes> {
+    async fn next(&mut self, heartbeat: Option<Duration>) -> Option<Bytes> {
         if let Some(first) = self.first.take() {
             return self.pass(first, None).await;
         }
@@ -55,7 +137,19 @@ impl EventStream {
             } else {
                 self.gap
             };
-            let (out, fault, is_end) = match answer.chunk(gap).await {
+            let left = gap.saturating_sub(self.silence);
+            let read = match heartbeat.filter(|beat| *beat < left) {
+                Some(beat) => match answer.chunk(beat).await {
+                    Err(ReadError::Timeout) => {
+                        self.silence += beat;
+                        return Some(PING);
+                    }
+                    read => read,
+                },
+                None => answer.chunk(left).await,
+            };
+            self.silence = Duration::ZERO;
+            let (out, fault, is_end) = match read {
                 Err(ReadError::Timeout) if self.editor.facts.finished => (Bytes::new(), None, true),
                 Ok(Some(read)) => {
                     let edited = self.editor.feed(read);
@@ -153,7 +247,7 @@ impl EventStream {
     }
 }
 
-impl Drop for EventStream {
+impl Drop for Open {
     fn drop(&mut self) {
         // Does nothing when the stream has ended.
         self.charge.abandon(&self.told());

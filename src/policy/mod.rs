@@ -9,6 +9,7 @@ pub mod client_access;
 pub mod cooldown;
 pub mod cost;
 pub mod duration;
+pub mod fallback;
 pub mod output_estimate;
 pub mod proxies;
 pub mod retry;

@@ -24,7 +24,7 @@ pub use port::Port;
 pub use price_list::Priced;
 pub use reload::{Reload, Tables};
 pub use start::{ControlHandle, start};
-pub use table::{Deployment, Earlier, Gauges, Group, RoutingTable};
+pub use table::{Deployment, Earlier, Failover, Gauges, Group, RoutingTable};
 pub use turn::{
     Answer, Begin, Denied, End, Estimate, Lease, MAX_ATTEMPTS, Next, Outcome, Ticket, Turn,
     TurnAnswer,

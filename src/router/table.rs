@@ -5,6 +5,7 @@
 //!
 //! [`numbers`]: super::numbers
 
+mod failover;
 mod gauges;
 mod plan;
 
@@ -20,12 +21,15 @@ use crate::metrics::DeploymentLabels;
 use crate::policy::client_access::{AccessRule, ClientAccess};
 use crate::policy::cooldown::Rules as CooldownRules;
 use crate::policy::cost::{Adjustments, Expected, OffPeak, Residency, Tariff};
+use crate::policy::retry::RetriesByClass;
 use crate::policy::strategies::{Member, StrategyName};
 use crate::protocol::json;
 use crate::protocol::mock::Mock;
 use crate::providers::parameters::Plan;
 use crate::providers::{self, Entra, Provider};
 use crate::types::{DeploymentId, NanoUsd, Operation, Secret};
+
+pub use self::failover::Failover;
 
 use super::numbers::{self, Numbers};
 
@@ -121,6 +125,8 @@ pub struct Group {
     /// The members' `rpm` and `tpm` together; `None` where no member has one.
     pub rpm: Option<u64>,
     pub tpm: Option<u64>,
+    /// How often each class of error is tried again here.
+    pub retries_by_class: RetriesByClass,
     /// The members' different prices.
     tariffs: Vec<Arc<Tariff>>,
 }
@@ -151,6 +157,8 @@ pub struct RoutingTable {
     pub listed: Vec<Arc<str>>,
     /// Discounts and margins of all providers.
     pub cost_adjustments: Adjustments,
+    /// What happens when a deployment or a group fails.
+    pub failover: Failover,
     by_name: HashMap<String, u32>,
 }
 
@@ -480,6 +488,9 @@ impl Builder {
                 }
             }
         }
+        for group in self.groups.iter_mut().flatten() {
+            group.retries_by_class = failover::retries_by_class(config, &group.name);
+        }
         RoutingTable {
             deployments: self.deployments,
             order: self.order,
@@ -488,6 +499,7 @@ impl Builder {
             global_parallel: config.general_settings.global_max_parallel_requests,
             listed,
             cost_adjustments: config.litellm_settings.cost_adjustments.clone(),
+            failover: Failover::of(config),
             by_name: self.by_name,
         }
     }
@@ -504,6 +516,7 @@ fn new_group(name: &str) -> Group {
         access_groups: Vec::new(),
         rpm: None,
         tpm: None,
+        retries_by_class: RetriesByClass::default(),
         tariffs: Vec::new(),
     }
 }

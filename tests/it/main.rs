@@ -29,6 +29,8 @@ mod disconnects;
 mod durability;
 mod embeddings;
 mod estimates;
+mod fallback_streams;
+mod fallbacks;
 mod first_run;
 mod headers;
 mod health;

@@ -383,6 +383,71 @@ const PROOFS: &[(&str, &[&str], &str)] = &[
     ),
     (
         "router_settings",
+        &[
+            "fallbacks",
+            "context_window_fallbacks",
+            "content_policy_fallbacks",
+            "default_fallbacks",
+        ],
+        "fallbacks::lists_of_the_configuration",
+    ),
+    (
+        "router_settings",
+        &["max_fallbacks", "max_attempts"],
+        "fallbacks::a_request_has_an_end",
+    ),
+    (
+        "router_settings",
+        &["total_timeout"],
+        "fallbacks::a_request_has_a_deadline",
+    ),
+    (
+        "router_settings",
+        &["first_content_hold"],
+        "fallback_streams::a_fallback_answers_behind_a_head_that_went_ahead",
+    ),
+    (
+        "router_settings",
+        &["retry_policy", "model_group_retry_policy"],
+        "retries::retries_by_kind_of_error",
+    ),
+    (
+        "router_settings",
+        &["retry_after"],
+        "retries::the_shortest_wait",
+    ),
+    (
+        "litellm_settings",
+        &[
+            "fallbacks",
+            "context_window_fallbacks",
+            "content_policy_fallbacks",
+            "default_fallbacks",
+        ],
+        "fallbacks::lists_of_the_other_section",
+    ),
+    (
+        "litellm_settings",
+        &["max_fallbacks", "num_retries_per_request"],
+        "fallbacks::a_request_has_an_end",
+    ),
+    (
+        "litellm_settings",
+        &["sse_keepalive_ping_interval_seconds"],
+        "fallback_streams::comments_in_the_middle",
+    ),
+    (
+        "litellm_settings",
+        &["expose_router_debug_in_errors"],
+        "fallbacks::what_a_message_says_of_fallbacks",
+    ),
+    (
+        "general_settings",
+        &["enforce_fallback_model_access"],
+        "fallbacks::whose_fallbacks_a_key_may_use",
+    ),
+    (
+        "router_settings",
         &["routing_strategy"],
         "balancing::least_busy_avoids_the_busy",
     ),

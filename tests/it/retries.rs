@@ -128,6 +128,98 @@ fn a_passing_failure_passes() {
     assert_eq!(simulator.received("m"), 2);
 }
 
+/// What a policy names is tried again, also where it would not be; a group's own policy replaces the general one.
+#[test]
+fn retries_by_kind_of_error() {
+    for (settings, status, calls) in [
+        (
+            json!({"retry_policy": {"BadRequestErrorRetries": 1}}),
+            400,
+            2,
+        ),
+        (
+            json!({"retry_policy": {"BadRequestErrorRetries": 1}}),
+            500,
+            1,
+        ),
+        (json!({"retry_policy": {"DefaultRetries": 1}}), 500, 2),
+        (json!({"retry_policy": {"DefaultRetries": 1}}), 400, 1),
+        (
+            json!({"retry_policy": {"InternalServerErrorRetries": 1}, "model_group_retry_policy": {"m": {}}}),
+            500,
+            1,
+        ),
+        (
+            json!({"model_group_retry_policy": {"m": {"InternalServerErrorRetries": 1}}}),
+            500,
+            2,
+        ),
+        (
+            json!({"model_group_retry_policy": {"n": {"InternalServerErrorRetries": 1}}}),
+            500,
+            1,
+        ),
+    ] {
+        let simulator = Simulator::start();
+        simulator.behave_by_default(Behaviour::failing(status));
+        let deployments = ["bad", "good"].map(|name| Deployment::of(&simulator, name).group("m"));
+        let config = Config::of(deployments).router("num_retries", 0);
+        let config = settings
+            .as_object()
+            .unwrap()
+            .iter()
+            .fold(config, |config, (name, value)| {
+                config.router(name, value.clone())
+            });
+        let gateway = Gateway::of(&config);
+        gateway
+            .master()
+            .chat(&chat_with("m", json!({})))
+            .with_status(status);
+        assert_eq!(simulator.take().len(), calls, "{status} with {settings}");
+        // A request that wants no retries gets none.
+        gateway
+            .master()
+            .chat(&chat_with("m", json!({"num_retries": 0})))
+            .with_status(status);
+        assert_eq!(simulator.take().len(), 1, "{settings}");
+    }
+}
+
+/// Between two calls of one deployment: half a second, the configuration's shortest wait, what the provider asks for.
+#[test]
+fn the_shortest_wait() {
+    for (shortest, asked, least, most) in [
+        (None, None, 500, 1_400),
+        (Some(2), None, 2_000, 2_900),
+        (None, Some("1"), 1_000, 1_900),
+        (None, Some("3000"), 500, 1_400),
+    ] {
+        let simulator = Simulator::start();
+        let mut failing = Behaviour::failing(429);
+        if let Some(asked) = asked {
+            failing.headers.insert("retry-after".into(), asked.into());
+        }
+        simulator.behave_in_turn("m", vec![failing], Behaviour::default());
+        let config = Config::single(&simulator, "m").router("num_retries", 1);
+        let config = match shortest {
+            Some(seconds) => config.router("retry_after", seconds),
+            None => config,
+        };
+        let gateway = Gateway::of(&config);
+        gateway
+            .master()
+            .chat(&chat_with("m", json!({})))
+            .with_status(200);
+        let calls = simulator.take();
+        let waited = calls[1].at - calls[0].at;
+        assert!(
+            (least..most).contains(&waited.as_millis()),
+            "{waited:?} with {shortest:?} and {asked:?}"
+        );
+    }
+}
+
 #[test]
 fn a_stream_is_retried_until_its_first_content() {
     let simulator = Simulator::start();

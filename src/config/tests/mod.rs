@@ -10,6 +10,7 @@ mod azure;
 mod callers;
 mod docs;
 mod examples;
+mod fallbacks;
 mod properties;
 mod references;
 

@@ -4,14 +4,16 @@ use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
 };
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use bytes::Bytes;
 use futures_util::stream;
 
 use super::error::refusal;
+use crate::auth::Caller;
 use crate::http::body;
 use crate::http::call_id::call_id;
 use crate::http::error::ApiError;
 use crate::http::route::{Call, now_micros};
-use crate::journey::{EventStream, Failure, Incoming, Reply, infer};
+use crate::journey::{EventStream, Failure, Incoming, Refused, Reply, infer};
 use crate::protocol::openai::request::RequestError;
 use crate::types::Operation;
 
@@ -70,7 +72,14 @@ async fn create(call: Call, operation: Operation) -> Result<HttpResponse, ApiErr
                 .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             Ok(response)
         }
-        Ok(Reply::Stream { headers, body }) => Ok(streamed(headers, body)),
+        Ok(Reply::Stream { headers, body }) => {
+            let door = Door {
+                caller,
+                route: operation.path(),
+                budget_status: settings.budget_exceeded_status,
+            };
+            Ok(streamed(headers, body, door))
+        }
         Err(mut refused) => {
             if let Failure::Request(RequestError::Json(why)) = &mut refused.failure {
                 let call_id = refused.call_id.clone();
@@ -113,10 +122,34 @@ fn explain_kind(why: &mut String, headers: &HeaderMap) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn streamed(headers: HeaderMap, body: Box<EventStream>) -> HttpResponse {
-    let events = stream::unfold(body, |mut body| async move {
-        let bytes = body.next().await?;
-        Some((Ok::<_, std::convert::Infallible>(bytes), body))
+/// What the body of an error depends on.
+struct Door {
+    caller: Caller,
+    route: &'static str,
+    budget_status: u16,
+}
+
+impl Door {
+    /// An error in a stream whose head has gone out: the event that ends it.
+    fn event(&self, failure: Failure) -> Bytes {
+        let refused = Refused {
+            failure,
+            call_id: "".into(),
+            key_spend: None,
+            timeout: None,
+        };
+        let principal = self.caller.principal();
+        refusal(refused, principal, self.route, self.budget_status).event()
+    }
+}
+
+fn streamed(headers: HeaderMap, body: Box<EventStream>, door: Door) -> HttpResponse {
+    let events = stream::unfold((body, door), |(mut body, door)| async move {
+        let bytes = match body.next().await? {
+            Ok(bytes) => bytes,
+            Err(failure) => door.event(failure),
+        };
+        Some((Ok::<_, std::convert::Infallible>(bytes), (body, door)))
     });
     let mut response = HttpResponse::Ok().streaming(Box::pin(events));
     let all = response.headers_mut();

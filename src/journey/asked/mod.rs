@@ -5,6 +5,7 @@
 //! meant is refused with its field and what would be right. A request that asks for nothing costs one look at its headers.
 
 mod access;
+mod failover;
 mod headers;
 mod labels;
 mod metadata;
@@ -19,14 +20,16 @@ use std::time::Duration;
 use actix_web::http::header::HeaderMap;
 use serde_json::Value;
 
+pub use self::failover::{FailoverWishes, Rehearsal};
 pub use self::rules::Rules;
 
 use self::headers::ByHeader;
 use self::metadata::Metadata;
 use crate::policy::client_access::ClientAccess;
+use crate::policy::retry::RetryPolicy;
 use crate::protocol::mock::{FIELDS as MOCK_FIELDS, Mock};
 use crate::protocol::openai::request::{Request, RequestError};
-use crate::router::Deployment;
+use crate::router::{Deployment, Group, RoutingTable};
 use crate::types::{Labels, Principal};
 
 /// No call is given longer: a day.
@@ -53,6 +56,8 @@ pub struct Asked {
     pub access: Option<Box<ClientAccess>>,
     /// Answered by the gateway itself, because the caller may ask for that.
     pub mock: Option<Mock>,
+    /// What it says about fallbacks, if anything.
+    pub failover: Option<Box<FailoverWishes>>,
 }
 
 impl Asked {
@@ -127,6 +132,7 @@ impl Asked {
             labels: labels::to_json(&labels)?,
             access: access::read(&body)?,
             mock: body.mock(rules, principal)?,
+            failover: failover::read(&body, rules)?,
         })
     }
 
@@ -148,9 +154,19 @@ impl Asked {
         shortest.is_some_and(|limit| limit < own.min(deployment.timeout))
     }
 
-    /// Upstream calls beyond the first.
-    pub fn num_retries(&self, deployment: &Deployment) -> u32 {
-        self.num_retries.unwrap_or(deployment.num_retries)
+    /// How often a failure at this deployment of a group is tried again.
+    pub fn retry_policy(
+        &self,
+        deployment: &Deployment,
+        table: &RoutingTable,
+        group: &Group,
+    ) -> RetryPolicy {
+        let policy = RetryPolicy {
+            num_retries: deployment.num_retries,
+            by_class: group.retries_by_class,
+            min_wait: table.failover.min_wait,
+        };
+        policy.asked_for(self.num_retries)
     }
 }
 

@@ -111,6 +111,8 @@ pub struct Failure {
     pub retry: Retry,
     /// Our own clock ended the call: the upstream has not said anything wrong, it was slow.
     pub by_our_clock: bool,
+    /// Nothing was sent: the request does not fit the deployment. Says nothing about the deployment's health.
+    pub is_local: bool,
 }
 
 impl Failure {
@@ -136,6 +138,27 @@ impl Failure {
             retry: Retry::Elsewhere,
             inner_error: None,
             by_our_clock: false,
+            is_local: true,
+        }
+    }
+
+    /// A failure of this class that nobody had: to rehearse what follows one. Nothing was sent.
+    pub fn rehearsed(provider: &str, class: ErrorClass, text: &str) -> Self {
+        let status = class.status(None);
+        Self {
+            class,
+            status,
+            error_type: Some(Cow::Borrowed(type_of_status(status))),
+            param: None,
+            message: message(provider, Family::of(provider), class, text),
+            inner_error: None,
+            retry_after: None,
+            retry: match status {
+                429 | 500.. => Retry::Anywhere,
+                _ => Retry::Never,
+            },
+            by_our_clock: false,
+            is_local: true,
         }
     }
 
@@ -173,6 +196,7 @@ pub fn classify(provider: &str, upstream: &Upstream<'_>, now: i64) -> Failure {
         retry_after: None,
         retry: Retry::Anywhere,
         by_our_clock: matches!(upstream, Upstream::Timeout { .. }),
+        is_local: false,
     };
     match *upstream {
         Upstream::Status {
@@ -228,6 +252,7 @@ pub fn classify(provider: &str, upstream: &Upstream<'_>, now: i64) -> Failure {
         ),
         Upstream::NotServed { why } => Failure {
             retry: Retry::Elsewhere,
+            is_local: true,
             ..own(
                 ErrorClass::BadRequestError,
                 &format!("This deployment cannot serve the request: {why}."),
@@ -306,6 +331,7 @@ fn told(
             rules::retry(class, status, said)
         },
         by_our_clock: false,
+        is_local: false,
     }
 }
 

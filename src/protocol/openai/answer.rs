@@ -1,5 +1,6 @@
 //! A whole answer as bytes: what the gateway must know of it, and the body the client gets.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use serde::Deserialize;
@@ -77,6 +78,28 @@ fn fails(base_resp: &[u8]) -> bool {
         status_code: i64,
     }
     serde_json::from_slice(base_resp).is_ok_and(|BaseResp { status_code }| status_code != 0)
+}
+
+/// Whether a choice of a whole answer ended because its content was filtered.
+pub fn is_filtered(body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Answer<'a> {
+        #[serde(borrow, default)]
+        choices: Vec<Choice<'a>>,
+    }
+    #[derive(Deserialize)]
+    struct Choice<'a> {
+        #[serde(borrow, default)]
+        finish_reason: Option<Cow<'a, str>>,
+    }
+    // Most answers do not even have the word.
+    memchr::memmem::find(body, b"content_filter").is_some()
+        && serde_json::from_slice::<Answer<'_>>(body).is_ok_and(|answer| {
+            answer
+                .choices
+                .iter()
+                .any(|choice| choice.finish_reason.as_deref() == Some("content_filter"))
+        })
 }
 
 #[cfg(test)]

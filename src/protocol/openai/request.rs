@@ -20,7 +20,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 pub use self::error::RequestError;
-pub use self::fields::refused_within;
+pub use self::fields::{may_be_replaced, refused_within};
 use self::normal_form::normal_form;
 use self::reader::{Odd, Reader};
 use super::shape::Shape;
@@ -39,7 +39,7 @@ pub struct Request<'a> {
     shape: &'static Shape,
     body: Cow<'a, Bytes>,
     /// The model that the request's path names; it wins over the body's.
-    model_in_path: Option<&'a str>,
+    model_in_path: Option<Cow<'a, str>>,
     /// The offset of the closing brace.
     end: usize,
     model: Option<Range<usize>>,
@@ -85,7 +85,7 @@ impl<'a> Request<'a> {
             return Err(RequestError::ModelUnspeakable);
         }
         let mut request = Self::read_body(shape, body)?;
-        request.model_in_path = model_in_path;
+        request.model_in_path = model_in_path.map(Cow::Borrowed);
         Ok(request)
     }
 
@@ -169,6 +169,7 @@ impl<'a> Request<'a> {
     /// The model's name as the client wrote it; `None` when neither path nor body has one.
     pub fn model(&self) -> Option<&str> {
         self.model_in_path
+            .as_deref()
             .or_else(|| json::plain_str(&self.body, self.model.as_ref()?))
     }
 
@@ -189,6 +190,59 @@ impl<'a> Request<'a> {
 
     pub fn service_tier(&self) -> Option<&str> {
         json::plain_str(&self.body, self.service_tier.as_ref()?)
+    }
+
+    /// The same request with other values of some fields, each a name and JSON, as a body of its own.
+    pub fn with_fields(&self, fields: &[(String, Vec<u8>)]) -> Bytes {
+        let mut out = Vec::with_capacity(self.body.len());
+        out.push(b'{');
+        let mut put = |parts: &[&[u8]]| {
+            if out.len() > 1 {
+                out.push(b',');
+            }
+            parts.iter().for_each(|part| out.extend_from_slice(part));
+        };
+        // It has been scanned before: no key is escaped, none comes twice.
+        let _ = scan_object(&self.body, |field| {
+            let key = &self.body[field.key.clone()];
+            if !fields.iter().any(|(name, _)| name.as_bytes() == key) {
+                put(&[&self.body[field.start()..field.value.end]]);
+            }
+        });
+        for (name, value) in fields {
+            put(&[&json::quoted(name), b":", value]);
+        }
+        out.push(b'}');
+        out.into()
+    }
+
+    /// The same request, its body shared and nothing borrowed.
+    pub fn into_owned(self) -> Request<'static> {
+        Request {
+            shape: self.shape,
+            body: Cow::Owned(self.body.into_owned()),
+            model_in_path: self
+                .model_in_path
+                .map(|model| Cow::Owned(model.into_owned())),
+            end: self.end,
+            model: self.model,
+            stream_options: self.stream_options,
+            messages: self.messages,
+            tools: self.tools,
+            parameters: self.parameters,
+            wishes: self.wishes,
+            addressed: self.addressed,
+            removed: self.removed,
+            removed_until: self.removed_until,
+            stream: self.stream,
+            include_usage: self.include_usage,
+            max_tokens: self.max_tokens,
+            choices: self.choices,
+            prompts: self.prompts,
+            prompt_bytes: self.prompt_bytes,
+            token_ids: self.token_ids,
+            service_tier: self.service_tier,
+        }
     }
 
     /// The body as read: the client's bytes, or their normal form.

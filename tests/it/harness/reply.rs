@@ -102,11 +102,13 @@ impl Reply {
             .to_owned()
     }
 
-    /// The payloads of a stream's frames, in order. Anything but `data: …` and a blank line is a failure.
+    /// The payloads of a stream's frames, in order. Anything but `data: …` and a blank line is a failure, and the comment that
+    /// keeps a silent stream alive.
     #[track_caller]
     pub fn frames(&self) -> Vec<String> {
         let text = self.text();
-        let frames = text.split_inclusive("\n\n").map(|frame| {
+        let frames = text.split_inclusive("\n\n");
+        let frames = frames.filter(|frame| *frame != ": ping\n\n").map(|frame| {
             let payload = frame
                 .strip_prefix("data: ")
                 .and_then(|rest| rest.strip_suffix("\n\n"));

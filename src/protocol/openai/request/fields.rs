@@ -35,6 +35,10 @@ pub const GATEWAY_ONLY: &[&str] = &[
     "max_retries",
     "mock_delay",
     "mock_response",
+    "mock_testing_content_policy_fallbacks",
+    "mock_testing_context_fallbacks",
+    "mock_testing_fallbacks",
+    "mock_testing_rate_limit_error",
     "mock_timeout",
     "mock_tool_calls",
     "no-log",
@@ -125,6 +129,13 @@ pub fn refused_within(object: &[u8]) -> Option<String> {
         }
     });
     found
+}
+
+/// Whether a fallback may have a value of its own for this field: what a provider is asked, but not what the gateway is, nor
+/// whether the answer is a stream.
+pub fn may_be_replaced(name: &str) -> bool {
+    let ours = GATEWAY_ONLY.binary_search(&name).is_ok() || is_refused(name);
+    !ours && !["metadata", "model", "stream", "stream_options"].contains(&name)
 }
 
 /// Whether a caller may not send this field.

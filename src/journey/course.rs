@@ -1,0 +1,142 @@
+//! Which group a request goes on to when one has failed it.
+
+use super::admission::permit;
+use super::asked::Asked;
+use super::routes::Routes;
+use crate::policy::access;
+use crate::policy::fallback::{Fallbacks, Hop, Kind, Layered, List, Target, Walk};
+use crate::policy::upstream_error::ErrorClass;
+use crate::types::Principal;
+
+/// Whose request it is, and what it says.
+#[derive(Clone, Copy)]
+pub struct Traveller<'a> {
+    pub routes: &'a Routes,
+    pub principal: &'a Principal,
+    pub asked: &'a Asked,
+}
+
+impl Traveller<'_> {
+    /// Whether every list that binds the caller allows this model.
+    pub fn may_call(&self, model: &str) -> bool {
+        let groups = |model: &str| self.routes.table().access_groups(model);
+        access::check_with_groups(self.principal, model, groups).is_ok()
+    }
+}
+
+/// One request's way from group to group.
+#[derive(Clone, Debug)]
+pub struct Course {
+    walk: Walk,
+    /// The step under way, unless it is the group that was asked for.
+    here: Option<Hop>,
+    /// The name that was asked for.
+    name: Box<str>,
+}
+
+impl Course {
+    /// A request for `group`, which it calls `name`.
+    pub fn new(name: &str, group: u32) -> Self {
+        Self {
+            walk: Walk::from(group),
+            here: None,
+            name: name.into(),
+        }
+    }
+
+    /// The fallback that the request is at; `None`: the group that it asked for.
+    pub fn here(&self) -> Option<&Target> {
+        self.here.as_ref().map(|hop| &hop.target)
+    }
+
+    /// Groups asked after the first.
+    pub fn hops(&self) -> u32 {
+        self.walk.hops()
+    }
+
+    /// The next group, now that `group` has failed with this class of error.
+    pub fn after(&mut self, by: Traveller<'_>, group: u32, class: ErrorClass) -> Option<u32> {
+        let configured = &by.routes.table().failover.fallbacks;
+        let lists = lists(by.asked, configured)?;
+        let list = lists.list_for(class);
+        if let Some(targets) = list.and_then(|list| list.targets(&self.names(by, group))) {
+            self.walk.enter(targets);
+        }
+        self.next(by)
+    }
+
+    /// The next group, where the one before refused the request for a reason of its own.
+    pub fn next(&mut self, by: Traveller<'_>) -> Option<u32> {
+        let most = by.routes.table().failover.max_fallbacks;
+        let hop = self.walk.next(most, |target| group_of(by, target))?;
+        let group = hop.group;
+        self.here = Some(hop);
+        Some(group)
+    }
+
+    /// Whether another group could answer such an error of `group`.
+    pub fn has_fallback(&self, by: Traveller<'_>, group: u32, class: ErrorClass) -> bool {
+        self.clone().after(by, group, class).is_some()
+    }
+
+    /// Whether an answer of `group` whose content was filtered is a failure: where the list for it has the group, or, without
+    /// that list, every group has a fallback.
+    pub fn answers_filtered(&self, by: Traveller<'_>, group: u32) -> bool {
+        let Some(lists) = lists(by.asked, &by.routes.table().failover.fallbacks) else {
+            return false;
+        };
+        let targets = match lists.list(Kind::ContentPolicy) {
+            Some(list) => list.targets(&self.names(by, group)),
+            None => lists.list(Kind::General).and_then(|list| list.targets(&[])),
+        };
+        targets.is_some() && self.has_fallback(by, group, ErrorClass::ContentPolicyViolationError)
+    }
+
+    /// Names that lists may know `group` by.
+    fn names<'a>(&'a self, by: Traveller<'a>, group: u32) -> [&'a str; 2] {
+        let table = by.routes.table();
+        let own = table.group(group).map_or("", |group| &group.name);
+        let asked = self.here().map_or(&*self.name, |target| &target.model);
+        [own, asked]
+    }
+}
+
+/// The lists that hold for a request; none when it wants no fallbacks, or nobody has any.
+pub fn lists<'a>(asked: &'a Asked, configured: &'a Fallbacks) -> Option<Layered<'a>> {
+    static NONE: Fallbacks = Fallbacks {
+        general: None,
+        context_window: None,
+        content_policy: None,
+    };
+    let wishes = asked.failover.as_deref();
+    if wishes.is_some_and(|wishes| wishes.disabled) {
+        return None;
+    }
+    let own = wishes.map_or(&NONE, |wishes| &wishes.lists);
+    (!own.is_empty() || !configured.is_empty()).then(|| own.over(configured))
+}
+
+/// The lists that a request brings itself.
+pub fn own_lists(asked: &Asked) -> impl Iterator<Item = &List> {
+    let wishes = asked.failover.as_deref().map(|wishes| &wishes.lists);
+    let kinds = [Kind::General, Kind::ContextWindow, Kind::ContentPolicy];
+    kinds.into_iter().filter_map(move |kind| wishes?.list(kind))
+}
+
+/// The group that a fallback leads to, if this request may go there.
+fn group_of(by: Traveller<'_>, target: &Target) -> Option<u32> {
+    let table = by.routes.table();
+    let own_name = || table.resolve(access::target(by.principal, &target.model));
+    let index = table.resolve(&target.model).or_else(own_name)?;
+    let group = table.group(index)?;
+    if group.is_blocked_for_want_of_a_price {
+        return None;
+    }
+    if table.failover.enforces_access && !by.may_call(&target.model) {
+        return None;
+    }
+    if let Some(access) = &by.asked.access {
+        permit(by.routes, index, access).ok()?;
+    }
+    Some(index)
+}

@@ -1,0 +1,241 @@
+//! A request's calls, one after another: deployments of its group, then its fallbacks, until one answers.
+
+use super::admission::{Denial, Prospect, estimate};
+use super::attempt::{Came, Failed, attempt};
+use super::charge::Charge;
+use super::course::Course;
+use super::failure::Failure;
+use super::trail::{Trail, tell_fallbacks, tell_retries};
+use super::tried::Tried;
+use crate::policy::retry::{Attempt, Decision, decide};
+use crate::policy::upstream_error::{ErrorClass, Retry};
+use crate::protocol::openai::request::Request;
+use crate::protocol::{self, json};
+use crate::router::{Denied, Group, Next};
+
+/// An answer with what it is charged to.
+pub type Served = (Charge, Came);
+
+/// Calls deployments until one answers or all policies give up.
+///
+/// What comes back when everything fails is the first failure, as in LiteLLM (why the group that was asked for was passed over
+/// at admission, if it was): the others are told in its message.
+pub async fn serve(
+    mut charge: Charge,
+    request: Request<'_>,
+    prospect: Prospect,
+) -> Result<Served, Failure> {
+    let Prospect {
+        mut course,
+        refused,
+    } = prospect;
+    let worker = charge.worker.clone();
+    let asked_for = charge.deployment().group.clone();
+    let mut trail = Trail::default();
+    let mut first: Option<Failed> = None;
+    loop {
+        let failed = match at_group(&mut charge, &request, &course).await {
+            Ok(came) => return Ok((charge, came)),
+            Err(failed) => failed,
+        };
+        charge.attempt_failed(&failed.failure);
+        if let Some(target) = course.here() {
+            trail.add(&target.model, &failed.failure.message);
+        }
+        let class = failed.failure.class;
+        let first = first.get_or_insert(failed);
+        if go_on(&mut charge, &request, &mut course, class, &mut trail).await {
+            continue;
+        }
+        tell_fallbacks(&mut first.failure, charge.traveller(), &asked_for, &trail);
+        charge.fail(&first.failure, &first.told);
+        worker.desk.written().await;
+        return Err(refused.unwrap_or_else(|| Failure::Upstream {
+            failure: first.failure.clone(),
+            headers: std::mem::take(&mut first.headers),
+        }));
+    }
+}
+
+/// Finds a deployment of another group for the request. `false`: there is none.
+async fn go_on(
+    charge: &mut Charge,
+    request: &Request<'_>,
+    course: &mut Course,
+    class: ErrorClass,
+    trail: &mut Trail,
+) -> bool {
+    if charge.calls_left() == 0 || charge.time_left().is_zero() {
+        return false;
+    }
+    let mut next = course.after(charge.traveller(), charge.group, class);
+    while let Some(group) = next {
+        let target = course.here();
+        let has_own_fields = target.is_some_and(|target| !target.overrides.is_empty());
+        if let Some(target) = target.filter(|_| has_own_fields) {
+            let body = request.with_fields(&target.overrides);
+            if let Ok(other) = Request::read(protocol::shape(request.operation()), &body, None) {
+                (charge.estimate, charge.input_tokens) = estimate(&charge.routes, &other);
+            }
+        }
+        let next_call = Next {
+            hold: charge.hold(),
+            group,
+            // Another body may cost more, also in the same group.
+            from: if has_own_fields {
+                u32::MAX
+            } else {
+                charge.group
+            },
+            estimate: charge.estimate,
+            tried: Tried::default().deployments(),
+        };
+        let Err(denied) = charge.fall_back(next_call).await else {
+            return true;
+        };
+        let why = Denial(&denied);
+        if let Some(target) = course.here() {
+            trail.add(&target.model, &why.to_string());
+        }
+        next = match denied {
+            Denied::Failed => None,
+            _ if why.is_of_group() => {
+                course.after(charge.traveller(), group, ErrorClass::RateLimitError)
+            }
+            _ => course.next(charge.traveller()),
+        };
+    }
+    false
+}
+
+/// Serves the request at the group where it is, with the fields that a fallback has of its own.
+async fn at_group(
+    charge: &mut Charge,
+    request: &Request<'_>,
+    course: &Course,
+) -> Result<Came, Failed> {
+    let routes = charge.routes.clone();
+    let Some(group) = routes.group(charge.group) else {
+        return Err(Failed::unusable(charge.deployment(), "its group is gone"));
+    };
+    // An answer names the model as the client did, by an alias if it used one; that of a fallback by the fallback's name.
+    let named = match course.here() {
+        Some(target) => &*target.model,
+        None => request.model().unwrap_or(&group.name),
+    };
+    let named = (*named != *group.name).then(|| json::quoted(named));
+    let name_json = named.as_deref().unwrap_or(&group.name_json);
+    let target = course.here();
+    let Some(target) = target.filter(|target| !target.overrides.is_empty()) else {
+        return in_group(charge, request, group, name_json, course).await;
+    };
+    let body = request.with_fields(&target.overrides);
+    match Request::read(protocol::shape(request.operation()), &body, None) {
+        Ok(other) => in_group(charge, &other, group, name_json, course).await,
+        Err(error) => Err(Failed::unusable(charge.deployment(), &error.to_string())),
+    }
+}
+
+/// Calls deployments of one group until one answers or the retry policy gives up.
+async fn in_group(
+    charge: &mut Charge,
+    request: &Request<'_>,
+    group: &Group,
+    name_json: &[u8],
+    course: &Course,
+) -> Result<Came, Failed> {
+    let mut rehearsal = charge.rehearsal().filter(|_| course.here().is_none());
+    let mut tried = Tried::default();
+    loop {
+        let at = charge.deployment_index();
+        charge.is_repeat = tried.holds(at);
+        tried.add(at);
+        let outcome = match rehearsal.take() {
+            Some(rehearsal) => {
+                let failed = Failed::rehearsed(charge.deployment(), rehearsal);
+                if rehearsal.is_final {
+                    return Err(failed);
+                }
+                Err(failed)
+            }
+            None => {
+                charge.goes_upstream();
+                attempt(charge, request, name_json).await
+            }
+        };
+        let mut failed = match outcome {
+            Ok(came) => match filtered(charge, course, &came) {
+                None => return Ok(came),
+                Some(failed) => return Err(failed),
+            },
+            Err(failed) => failed,
+        };
+        if failed.failure.retry != Retry::Anywhere {
+            tried.never_again(at);
+        }
+        charge.attempt_failed(&failed.failure);
+        let policy = charge
+            .asked
+            .retry_policy(charge.deployment(), charge.routes.table(), group);
+        (charge.max_retries, _) = policy.of(&failed.failure);
+        let class = failed.failure.class;
+        let members = group.members.iter().map(|member| member.deployment);
+        let mut step = Attempt {
+            retries: u32::from(charge.retries),
+            calls_left: charge.calls_left(),
+            untried: tried.untried(members),
+            has_tried_others: tried.may_try_again(),
+            has_fallback: course.has_fallback(charge.traveller(), charge.group, class),
+            time_left: charge.time_left(),
+            jitter: fastrand::f64(),
+        };
+        loop {
+            let Decision::Next {
+                after,
+                exclude_tried,
+            } = decide(&policy, &failed.failure, &step)
+            else {
+                tell_retries(&mut failed.failure, charge.retries, charge.max_retries);
+                return Err(failed);
+            };
+            if !after.is_zero() {
+                tokio::time::sleep(after).await;
+            }
+            let next = Next {
+                hold: charge.hold(),
+                group: charge.group,
+                from: charge.group,
+                estimate: charge.estimate,
+                tried: if exclude_tried {
+                    tried.deployments()
+                } else {
+                    tried.hopeless()
+                },
+            };
+            match charge.go_on(next).await {
+                Ok(()) => break,
+                // The others cannot take it: they are full, or left out for a while.
+                Err(_) if exclude_tried => step.untried = 0,
+                Err(denied) => {
+                    log::debug!("no deployment for another try: {}", Denial(&denied));
+                    return Err(failed);
+                }
+            }
+        }
+    }
+}
+
+/// A whole answer whose content the provider has filtered is a failure where a fallback stands ready for that.
+fn filtered(charge: &Charge, course: &Course, came: &Came) -> Option<Failed> {
+    let Came::Whole(whole) = came else {
+        return None;
+    };
+    let by = charge.traveller();
+    if !course.answers_filtered(by, charge.group) || !whole.is_filtered() {
+        return None;
+    }
+    let mut failed = Failed::filtered(charge.deployment());
+    failed.headers = whole.headers.clone();
+    failed.told = whole.told.clone();
+    Some(failed)
+}

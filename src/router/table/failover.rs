@@ -1,0 +1,77 @@
+//! What happens when a deployment or a whole group fails: the settings that hold for all requests.
+
+use std::time::Duration;
+
+use crate::config::Config;
+use crate::policy::fallback::Fallbacks;
+use crate::policy::retry::RetriesByClass;
+
+/// LiteLLM's `ROUTER_MAX_FALLBACKS`.
+const MAX_FALLBACKS: u32 = 5;
+/// Upstream calls of one request. LiteLLM has no bound.
+const MAX_ATTEMPTS: u32 = 25;
+/// Time for all of a request's calls: LiteLLM's own outermost time limit.
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(6_000);
+/// A stream's head waits so long for the first content.
+const FIRST_CONTENT_HOLD: Duration = Duration::from_secs(15);
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Failover {
+    pub fallbacks: Fallbacks,
+    /// Groups tried after the one that was asked for.
+    pub max_fallbacks: u32,
+    /// Upstream calls of one request, over all retries and fallbacks; at least 1.
+    pub max_attempts: u32,
+    /// Time for all of them until an answer begins.
+    pub total_timeout: Option<Duration>,
+    /// The shortest wait before the same deployment is called again.
+    pub min_wait: Duration,
+    /// How long a stream's head waits for the first content. For as long a failure is an error with a status of its own.
+    pub first_content_hold: Duration,
+    /// Time between comments in a stream that says nothing; none unless its head went out before its content.
+    pub heartbeat: Option<Duration>,
+    /// Errors tell which groups were tried.
+    pub tells_trail: bool,
+    /// Fallbacks of the configuration too must be on the lists of who calls.
+    pub enforces_access: bool,
+}
+
+impl Failover {
+    pub(super) fn of(config: &Config) -> Self {
+        let (router, litellm) = (&config.router_settings, &config.litellm_settings);
+        let by_request = litellm
+            .num_retries_per_request
+            .map(|retries| retries.saturating_add(1));
+        let max_attempts = router.max_attempts.unwrap_or(MAX_ATTEMPTS);
+        Self {
+            fallbacks: config.fallbacks(),
+            max_fallbacks: router
+                .max_fallbacks
+                .or(litellm.max_fallbacks)
+                .unwrap_or(MAX_FALLBACKS),
+            max_attempts: by_request.map_or(max_attempts, |most| most.min(max_attempts)),
+            total_timeout: router.total_timeout,
+            min_wait: router.retry_after.unwrap_or_default(),
+            first_content_hold: router.first_content_hold.unwrap_or(FIRST_CONTENT_HOLD),
+            heartbeat: litellm.sse_keepalive_ping_interval,
+            tells_trail: litellm.expose_router_debug_in_errors,
+            enforces_access: config.general_settings.enforce_fallback_model_access,
+        }
+    }
+
+    /// Time for all calls of a request of which the first may take `limit`: never less than that, unless it is written.
+    pub fn total_timeout(&self, limit: Duration) -> Duration {
+        self.total_timeout.unwrap_or(TOTAL_TIMEOUT.max(limit))
+    }
+}
+
+/// The retries by class of a group: its own policy takes the place of the general one.
+pub(super) fn retries_by_class(config: &Config, group: &str) -> RetriesByClass {
+    let router = &config.router_settings;
+    let own = router
+        .model_group_retry_policy
+        .iter()
+        .find(|(name, _)| name == group);
+    own.map_or(router.retry_policy, |(_, policy)| *policy)
+}
