@@ -214,7 +214,10 @@ impl Call {
         let most = u64::from(world.num_retries + 1) * LIMIT;
         let attempt = Attempt {
             retries: self.retries,
+            calls_left: (MAX_ATTEMPTS as u32).saturating_sub(self.calls),
             untried: untried.count(),
+            has_tried_others: false,
+            has_fallback: !self.fallbacks.is_empty(),
             time_left: Duration::from_millis(most.saturating_sub(now - self.arrived)),
             jitter: rng.f64(),
         };
@@ -222,9 +225,6 @@ impl Call {
             num_retries: world.num_retries,
             ..RetryPolicy::default()
         };
-        if self.calls as usize >= MAX_ATTEMPTS {
-            return Decision::GiveUp;
-        }
         decide(&policy, failure, &attempt)
     }
 
