@@ -25,6 +25,9 @@ const AGAIN: Duration = Duration::from_secs(5);
 const STALE_PATIENCE: Duration = Duration::from_secs(1);
 const UNKNOWN_TTL: Duration = Duration::from_secs(5);
 
+/// Who LiteLLM takes callers for that it lets in while the database is away.
+const UNLOOKED: &str = "__db_unavailable_fallback__";
+
 /// What logs call a caller without a key.
 const ANYBODY: &str = "no_master_key";
 
@@ -101,6 +104,8 @@ pub struct Directory {
     master_known: Option<Rc<Known>>,
     /// Who everybody is while there is no master key.
     anybody: Option<Rc<Known>>,
+    /// Who callers are whose keys cannot be looked up because the database is away; none when they are refused.
+    unlooked: Option<Rc<Known>>,
     changes: Arc<Changes>,
     /// How many changes this thread knows of.
     seen: Cell<u64>,
@@ -134,6 +139,7 @@ impl Directory {
                 .as_ref()
                 .map(|master| known(master.principal.clone())),
             anybody: master.is_none().then(anybody),
+            unlooked: None,
             master,
             seen: Cell::new(changes.count()),
             changes,
@@ -143,6 +149,19 @@ impl Directory {
             entries: RefCell::default(),
             unknown: Cell::new(0),
         }
+    }
+
+    /// Lets callers in whose keys cannot be looked up while the database is away: `allow_requests_on_db_unavailable`.
+    pub fn lets_in_without_database(mut self) -> Self {
+        let principal = Principal {
+            user: Some(Scope::unlimited(UNLOOKED)),
+            ..unlimited(UNLOOKED, Role::InternalUser)
+        };
+        self.unlooked = Some(Rc::new(Known {
+            principal: Arc::new(principal),
+            places: Cell::new(None),
+        }));
+        self
     }
 
     /// The caller of every request while there is no master key, as in LiteLLM: a user, not an administrator.
@@ -235,7 +254,11 @@ impl Directory {
             Err(error) => {
                 log::warn!("auth: a key could not be read: {error}");
                 // Keys that are known keep working while the database is away, and are not asked for again at once.
-                let known = stale.ok_or(AuthError::NoDatabase)?;
+                let known = match stale {
+                    Some(known) => known,
+                    // Not remembered: when the database is back, who it is counts.
+                    None => return self.unlooked.clone().map(Some).ok_or(AuthError::NoDatabase),
+                };
                 self.ask_again_after(hash, AGAIN);
                 Ok(Some(known))
             }

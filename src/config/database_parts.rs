@@ -16,7 +16,7 @@ pub fn url(env: &dyn Fn(&str) -> Option<String>) -> Option<String> {
         .map(|port| format!(":{port}"))
         .unwrap_or_default();
     let schema = part("DATABASE_SCHEMA")
-        .map(|schema| format!("?options=-csearch_path%3D{}", encoded(&schema)))
+        .map(|schema| format!("?schema={}", encoded(&schema)))
         .unwrap_or_default();
     Some(format!(
         "postgresql://{user}{password}@{host}{port}/{name}{schema}"
@@ -24,7 +24,7 @@ pub fn url(env: &dyn Fn(&str) -> Option<String>) -> Option<String> {
 }
 
 /// Percent-encoded, as a part of a URL.
-fn encoded(text: &str) -> String {
+pub fn encoded(text: &str) -> String {
     let mut out = String::new();
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
@@ -56,9 +56,7 @@ mod tests {
             (4, Some("postgresql://me:p%40ss%2Fw%C3%B6rd@db.example/llm")),
             (
                 6,
-                Some(
-                    "postgresql://me:p%40ss%2Fw%C3%B6rd@db.example:5433/llm?options=-csearch_path%3Dgate%20way",
-                ),
+                Some("postgresql://me:p%40ss%2Fw%C3%B6rd@db.example:5433/llm?schema=gate%20way"),
             ),
         ] {
             let env = |name: &str| {

@@ -31,6 +31,8 @@ pub struct GeneralSettings {
     pub database_connection_pool_limit: Option<u32>,
     /// How long a query waits for a connection.
     pub database_connection_timeout: Option<Duration>,
+    /// Whether callers whose keys nobody can look up are let in while the database is away.
+    pub allow_requests_on_db_unavailable: bool,
     /// Time between two writes of spend.
     pub proxy_batch_write_at: Option<Duration>,
     /// How long a key that was read from the database is believed; 60 s unless set.
@@ -70,6 +72,7 @@ impl Default for GeneralSettings {
             database_url: None,
             database_connection_pool_limit: None,
             database_connection_timeout: None,
+            allow_requests_on_db_unavailable: false,
             proxy_batch_write_at: None,
             user_api_key_cache_ttl: Duration::from_secs(60),
             max_parallel_requests: None,
@@ -117,6 +120,9 @@ pub fn read(
         database_url: database_url(&section, env),
         database_connection_pool_limit: pool_limit(&section),
         database_connection_timeout: section.timeout("database_connection_timeout"),
+        allow_requests_on_db_unavailable: section
+            .flag("allow_requests_on_db_unavailable")
+            .unwrap_or(false),
         proxy_batch_write_at: section.timeout("proxy_batch_write_at"),
         user_api_key_cache_ttl: section
             .seconds("user_api_key_cache_ttl")
@@ -166,8 +172,13 @@ fn database_url(
             " (put together from DATABASE_HOST and its like)",
         ),
     };
-    match text.parse() {
-        Ok(url) => Some(url),
+    let extra = connection_parameters(section);
+    match text.parse::<DatabaseUrl>() {
+        Ok(url) => Some(
+            extra
+                .iter()
+                .fold(url, |url, (name, value)| url.with_parameter(name, value)),
+        ),
         Err(error) => {
             let pos = section.value(KEY).map_or(section.node.pos, |node| node.pos);
             section
@@ -176,6 +187,40 @@ fn database_url(
             None
         }
     }
+}
+
+/// What beside the URL says how to connect, under the names that a URL has for it.
+fn connection_parameters(section: &Section<'_>) -> Vec<(String, String)> {
+    const EXTRA: &str = "database_extra_connection_params";
+    let mut parameters = Vec::new();
+    for (key, name) in [
+        ("database_connect_timeout", "connect_timeout"),
+        ("database_socket_timeout", "socket_timeout"),
+    ] {
+        if let Some(time) = section.timeout(key) {
+            // libpq counts in whole seconds, and 0 is for ever.
+            let seconds = time.as_secs_f64().ceil().clamp(1.0, 3600.0);
+            parameters.push((name.to_owned(), format!("{seconds}")));
+        }
+    }
+    if let Some(node) = section.value(EXTRA) {
+        match Section::open(node, section.path_of(EXTRA), section.sink, Severity::Error) {
+            Some(map) => {
+                for entry in map.entries() {
+                    if let Some(value) = map.text(&entry.key) {
+                        parameters
+                            .push((entry.key.clone(), super::database_parts::encoded(&value)));
+                    }
+                }
+            }
+            None => section.expected(
+                EXTRA,
+                node,
+                "a map of connection parameters, such as `sslmode: require`",
+            ),
+        }
+    }
+    parameters
 }
 
 /// `user_header_mappings` is a map `{header_name, litellm_user_role}` or a list of them. The role internal_user, which would

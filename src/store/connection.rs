@@ -1,10 +1,12 @@
 //! Connections: how each database is opened, and the pool's view of it.
 
+use std::time::Duration;
+
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::r2d2::R2D2Connection;
 
-use super::StoreError;
+use super::{StoreError, postgres_url};
 use crate::types::DatabaseUrl;
 
 /// One connection to either database.
@@ -19,19 +21,12 @@ const SQLITE_SESSION: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = 
      PRAGMA foreign_keys = ON;";
 
 /// On every PostgreSQL connection. A session that hangs in a transaction would keep its locks.
-pub(super) const POSTGRES_SESSION: &str =
-    "SET statement_timeout = 2000; SET idle_in_transaction_session_timeout = 10000;";
-
-/// For libpq, unless the URL says otherwise: seconds to connect, and a dead network is noticed in some 5 s although the
-/// server's own time-out can no longer reach us.
-const LIBPQ_DEFAULTS: [(&str, &str); 6] = [
-    ("connect_timeout", "2"),
-    ("keepalives_idle", "2"),
-    ("keepalives_interval", "1"),
-    ("keepalives_count", "3"),
-    ("tcp_user_timeout", "5000"),
-    ("application_name", "pointsman"),
-];
+pub(super) fn postgres_session(statement_timeout: Duration) -> String {
+    format!(
+        "SET statement_timeout = {}; SET idle_in_transaction_session_timeout = 10000;",
+        statement_timeout.as_millis()
+    )
+}
 
 impl AnyConnection {
     /// Opens a connection and sets its session.
@@ -50,9 +45,12 @@ impl AnyConnection {
                 Ok(Self::Sqlite(conn))
             }
             DatabaseUrl::Postgres(text) => {
-                let mut conn = PgConnection::establish(&with_defaults(text.expose()))
-                    .map_err(|error| fail(&error))?;
-                conn.batch_execute(POSTGRES_SESSION)
+                let target = postgres_url::target(text.expose());
+                let mut conn = PgConnection::establish(&target.url).map_err(|error| {
+                    // libpq may repeat the URL that it was given.
+                    fail(&error.to_string().replace(&target.url, text.expose()))
+                })?;
+                conn.batch_execute(&postgres_session(target.statement_timeout))
                     .map_err(|error| fail(&error))?;
                 Ok(Self::Postgres(conn))
             }
@@ -70,18 +68,6 @@ impl AnyConnection {
             )?),
         }
     }
-}
-
-fn with_defaults(url: &str) -> String {
-    let mut url = url.to_owned();
-    for (name, value) in LIBPQ_DEFAULTS {
-        if !url.contains(&format!("{name}=")) {
-            let separator = if url.contains('?') { '&' } else { '?' };
-            url.push(separator);
-            url.push_str(&format!("{name}={value}"));
-        }
-    }
-    url
 }
 
 /// What a pool opens connections with.
@@ -110,20 +96,5 @@ impl r2d2::ManageConnection for Connector {
     /// A connection that a panic or an error left inside a transaction is closed, not lent again.
     fn has_broken(&self, conn: &mut AnyConnection) -> bool {
         std::thread::panicking() || conn.is_broken()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_urls_own_settings_win() {
-        let url = with_defaults("postgres://h/d?connect_timeout=9");
-        assert!(
-            url.starts_with("postgres://h/d?connect_timeout=9&keepalives_idle=2&"),
-            "{url}"
-        );
-        assert!(with_defaults("postgres://h/d").starts_with("postgres://h/d?connect_timeout=2&"));
     }
 }

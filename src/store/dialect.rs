@@ -10,7 +10,7 @@ use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 
-use super::cached::{AddUp, Charge};
+use super::cached::{AddUp, Charge, ChargeAll, Charged, DailyColumns};
 use super::names::NameKind;
 use super::rows::{DailyRow, LogRow, RejectedRow, TeamRow, UserRow};
 use super::schema::{
@@ -18,8 +18,8 @@ use super::schema::{
 };
 use super::{AnyConnection, JournalId, StoreError};
 
-/// Rows in one PostgreSQL statement, which may bind 65,535 values; SQLite is fastest row by row.
-const BULK: usize = 500;
+/// Rows in one PostgreSQL statement that binds each value; SQLite is fastest row by row.
+const BULK: usize = 1_000;
 
 /// The same diesel expression for either database.
 macro_rules! on_either {
@@ -81,21 +81,35 @@ fn transaction<T>(
     }
 }
 
-/// Stores names that are not there yet; another instance may be doing the same.
-pub(super) fn add_names(
-    conn: &mut AnyConnection,
-    kind: NameKind,
-    texts: &[&str],
-) -> QueryResult<()> {
-    for text in texts {
-        let row = (
-            spend_names::kind.eq(kind as i16),
-            spend_names::text.eq(*text),
-        );
-        on_either!(conn, conn => diesel::insert_into(spend_names::table)
-            .values(row)
-            .on_conflict_do_nothing()
-            .execute(conn)?);
+/// A name, and what kind of thing it names.
+pub(super) type Named<'a> = (NameKind, &'a str);
+
+/// Stores names that are not there yet; another instance may be doing the same, in the same order.
+pub(super) fn add_names(conn: &mut AnyConnection, names: &[Named<'_>]) -> QueryResult<()> {
+    let row = |(kind, text): &Named<'_>| {
+        (
+            spend_names::kind.eq(*kind as i16),
+            spend_names::text.eq((*text).to_owned()),
+        )
+    };
+    match conn {
+        AnyConnection::Sqlite(conn) => {
+            for name in names {
+                diesel::insert_into(spend_names::table)
+                    .values(row(name))
+                    .on_conflict_do_nothing()
+                    .execute(conn)?;
+            }
+        }
+        AnyConnection::Postgres(conn) => {
+            for names in names.chunks(BULK) {
+                let rows: Vec<_> = names.iter().map(row).collect();
+                diesel::insert_into(spend_names::table)
+                    .values(rows)
+                    .on_conflict_do_nothing()
+                    .execute(conn)?;
+            }
+        }
     }
     Ok(())
 }
@@ -110,11 +124,9 @@ pub(super) fn insert_log_rows(conn: &mut AnyConnection, rows: &[LogRow<'_>]) -> 
             }
         }
         AnyConnection::Postgres(conn) => {
-            for rows in rows.chunks(BULK) {
-                diesel::insert_into(spend_logs::table)
-                    .values(rows)
-                    .execute(conn)?;
-            }
+            diesel::copy_from(spend_logs::table)
+                .from_insertable(rows)
+                .execute(conn)?;
         }
     }
     Ok(())
@@ -127,43 +139,81 @@ pub(super) fn insert_rejected(conn: &mut AnyConnection, row: &RejectedRow<'_>) -
     Ok(())
 }
 
-/// Adds to what a key spent, and notes when it was used; `false` when there is no such key.
-pub(super) fn charge_key(
+/// What one entity is charged.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Owed<'a> {
+    pub id: &'a str,
+    /// Nano-dollars.
+    pub spend: i64,
+    /// Milliseconds since the Unix epoch; only for tables that note it.
+    pub active_ms: i64,
+}
+
+/// Adds to what entities of a table spent; those of `owed`, which is in the order of its ids, that have no row.
+pub(super) fn charge<'a, T>(
     conn: &mut AnyConnection,
-    id: &str,
-    spend: i64,
-    active_ms: i64,
-) -> QueryResult<bool> {
-    let charge = Charge {
-        table: PhantomData::<keys::table>,
-        id,
-        spend,
-        active_ms,
-    };
-    Ok(on_either!(conn, conn => charge.execute(conn)?) > 0)
+    owed: &[Owed<'a>],
+) -> QueryResult<Vec<Owed<'a>>>
+where
+    T: Charged + Lockable + 'static,
+{
+    match conn {
+        AnyConnection::Sqlite(conn) => {
+            let mut missing = Vec::new();
+            for owed in owed {
+                let charge = Charge {
+                    table: PhantomData::<T>,
+                    id: owed.id,
+                    spend: owed.spend,
+                    active_ms: owed.active_ms,
+                };
+                if charge.execute(conn)? == 0 {
+                    missing.push(*owed);
+                }
+            }
+            Ok(missing)
+        }
+        AnyConnection::Postgres(conn) => {
+            let ids: Vec<&str> = owed.iter().map(|owed| owed.id).collect();
+            let there: BTreeSet<String> = T::lock(conn, &ids)?.into_iter().collect();
+            let (found, missing): (Vec<Owed<'a>>, Vec<Owed<'a>>) =
+                owed.iter().partition(|owed| there.contains(owed.id));
+            if !found.is_empty() {
+                let charge = ChargeAll {
+                    table: PhantomData::<T>,
+                    ids: found.iter().map(|owed| owed.id).collect(),
+                    spend: found.iter().map(|owed| owed.spend).collect(),
+                    active_ms: found.iter().map(|owed| owed.active_ms).collect(),
+                };
+                charge.execute(conn)?;
+            }
+            Ok(missing)
+        }
+    }
 }
 
-pub(super) fn charge_user(conn: &mut AnyConnection, id: &str, spend: i64) -> QueryResult<()> {
-    let charge = Charge {
-        table: PhantomData::<users::table>,
-        id,
-        spend,
-        active_ms: 0,
-    };
-    on_either!(conn, conn => charge.execute(conn)?);
-    Ok(())
+/// A table whose rows two instances may want at once: they lock them in the same order, so that neither waits for ever.
+pub(super) trait Lockable {
+    /// Those of `ids` that have a row, locked until the transaction ends.
+    fn lock(conn: &mut PgConnection, ids: &[&str]) -> QueryResult<Vec<String>>;
 }
 
-pub(super) fn charge_team(conn: &mut AnyConnection, id: &str, spend: i64) -> QueryResult<()> {
-    let charge = Charge {
-        table: PhantomData::<teams::table>,
-        id,
-        spend,
-        active_ms: 0,
-    };
-    on_either!(conn, conn => charge.execute(conn)?);
-    Ok(())
+macro_rules! lockable {
+    ($($table:ident by $id:ident),+) => {$(
+        impl Lockable for $table::table {
+            fn lock(conn: &mut PgConnection, ids: &[&str]) -> QueryResult<Vec<String>> {
+                $table::table
+                    .filter($table::$id.eq_any(ids))
+                    .order($table::$id)
+                    .select($table::$id)
+                    .for_no_key_update()
+                    .load(conn)
+            }
+        }
+    )+};
 }
+
+lockable!(keys by token_hash, users by user_id, teams by team_id);
 
 /// Adds sums to the days' rows; no two of `rows` may have the same dimensions.
 pub(super) fn add_daily(conn: &mut AnyConnection, rows: &[DailyRow]) -> QueryResult<()> {
@@ -174,9 +224,7 @@ pub(super) fn add_daily(conn: &mut AnyConnection, rows: &[DailyRow]) -> QueryRes
             }
         }
         AnyConnection::Postgres(conn) => {
-            for rows in rows.chunks(BULK) {
-                AddUp(diesel::insert_into(daily_spend::table).values(rows)).execute(conn)?;
-            }
+            AddUp(DailyColumns::of(rows)).execute(conn)?;
         }
     }
     Ok(())
@@ -188,52 +236,74 @@ pub(super) fn lock_checkpoints(
     conn: &mut AnyConnection,
     journals: &BTreeSet<JournalId>,
 ) -> QueryResult<BTreeMap<JournalId, i64>> {
-    let mut stored = BTreeMap::new();
-    for journal in journals {
-        let seq = match conn {
-            // BEGIN IMMEDIATE holds the only write lock there is.
-            AnyConnection::Sqlite(conn) => journal_checkpoints::table
-                .find(journal.as_slice())
-                .select(journal_checkpoints::seq)
-                .first(conn)
-                .optional()?,
-            AnyConnection::Postgres(conn) => {
-                let none_yet = (
-                    journal_checkpoints::journal_id.eq(journal.as_slice()),
-                    journal_checkpoints::seq.eq(-1_i64),
-                );
-                diesel::insert_into(journal_checkpoints::table)
-                    .values(none_yet)
-                    .on_conflict_do_nothing()
-                    .execute(conn)?;
-                journal_checkpoints::table
-                    .find(journal.as_slice())
-                    .select(journal_checkpoints::seq)
-                    .for_update()
-                    .first(conn)
-                    .optional()?
-            }
-        };
-        stored.insert(*journal, seq.unwrap_or(-1));
+    let ids: Vec<&[u8]> = journals.iter().map(<[u8; 16]>::as_slice).collect();
+    if let AnyConnection::Postgres(conn) = conn {
+        let none_yet: Vec<_> = ids.iter().map(|id| checkpoint(id, -1)).collect();
+        diesel::insert_into(journal_checkpoints::table)
+            .values(none_yet)
+            .on_conflict_do_nothing()
+            .execute(conn)?;
+    }
+    let wanted = journal_checkpoints::table
+        .filter(journal_checkpoints::journal_id.eq_any(ids))
+        .order(journal_checkpoints::journal_id);
+    let found: Vec<(Vec<u8>, i64)> = match conn {
+        // BEGIN IMMEDIATE holds the only write lock there is.
+        AnyConnection::Sqlite(conn) => wanted.load(conn)?,
+        AnyConnection::Postgres(conn) => wanted.for_update().load(conn)?,
+    };
+    let mut stored: BTreeMap<JournalId, i64> =
+        journals.iter().map(|journal| (*journal, -1)).collect();
+    for (journal, seq) in found {
+        if let Ok(journal) = JournalId::try_from(journal) {
+            stored.insert(journal, seq);
+        }
     }
     Ok(stored)
 }
 
-pub(super) fn set_checkpoint(
-    conn: &mut AnyConnection,
-    journal: &JournalId,
+fn checkpoint(
+    journal: &[u8],
     seq: i64,
-) -> QueryResult<()> {
-    let row = (
-        journal_checkpoints::journal_id.eq(journal.as_slice()),
+) -> (
+    diesel::dsl::Eq<journal_checkpoints::journal_id, &[u8]>,
+    diesel::dsl::Eq<journal_checkpoints::seq, i64>,
+) {
+    (
+        journal_checkpoints::journal_id.eq(journal),
         journal_checkpoints::seq.eq(seq),
-    );
-    on_either!(conn, conn => diesel::insert_into(journal_checkpoints::table)
-        .values(row)
-        .on_conflict(journal_checkpoints::journal_id)
-        .do_update()
-        .set(journal_checkpoints::seq.eq(excluded(journal_checkpoints::seq)))
-        .execute(conn)?);
+    )
+}
+
+/// Moves the checkpoints of journals.
+pub(super) fn set_checkpoints(
+    conn: &mut AnyConnection,
+    marks: &[(JournalId, i64)],
+) -> QueryResult<()> {
+    match conn {
+        AnyConnection::Sqlite(conn) => {
+            for (journal, seq) in marks {
+                diesel::insert_into(journal_checkpoints::table)
+                    .values(checkpoint(journal, *seq))
+                    .on_conflict(journal_checkpoints::journal_id)
+                    .do_update()
+                    .set(journal_checkpoints::seq.eq(excluded(journal_checkpoints::seq)))
+                    .execute(conn)?;
+            }
+        }
+        AnyConnection::Postgres(conn) => {
+            let rows: Vec<_> = marks
+                .iter()
+                .map(|(journal, seq)| checkpoint(journal, *seq))
+                .collect();
+            diesel::insert_into(journal_checkpoints::table)
+                .values(rows)
+                .on_conflict(journal_checkpoints::journal_id)
+                .do_update()
+                .set(journal_checkpoints::seq.eq(excluded(journal_checkpoints::seq)))
+                .execute(conn)?;
+        }
+    }
     Ok(())
 }
 

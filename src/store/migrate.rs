@@ -7,7 +7,7 @@ use diesel::migration::{Migration, MigrationSource, MigrationVersion};
 use diesel::prelude::*;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::connection::POSTGRES_SESSION;
+use super::connection::postgres_session;
 use super::{AnyConnection, StoreError, dialect};
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -15,6 +15,9 @@ const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
 /// PostgreSQL's advisory lock for migrations: any number that is always ours.
 const LOCK: i64 = 0x706f_696e_7473_6d6e;
+
+/// What follows a migration is quick.
+const UNLOCKING: Duration = Duration::from_secs(2);
 
 /// How long another instance's migration is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -102,7 +105,7 @@ fn run<DB: diesel::backend::Backend>(
 }
 
 fn unlock(conn: &mut PgConnection) -> Result<(), StoreError> {
-    conn.batch_execute(POSTGRES_SESSION)?;
+    conn.batch_execute(&postgres_session(UNLOCKING))?;
     diesel::select(pg_advisory_unlock(LOCK)).get_result::<bool>(conn)?;
     Ok(())
 }

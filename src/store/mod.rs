@@ -19,6 +19,7 @@ pub mod messages;
 mod migrate;
 mod names;
 mod open;
+mod postgres_url;
 pub mod queries;
 mod rows;
 mod schema;

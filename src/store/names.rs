@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use diesel::prelude::*;
 
+use super::dialect::Named;
 use super::schema::spend_names;
 use super::{AnyConnection, StoreError, dialect};
 
@@ -140,50 +141,55 @@ impl<'c> Resolver<'c> {
         conn: &mut AnyConnection,
         wanted: &BTreeSet<(NameKind, Arc<str>)>,
     ) -> Result<(), StoreError> {
-        let mut by_kind: BTreeMap<NameKind, BTreeSet<Cow<'_, str>>> = BTreeMap::new();
-        for (kind, text) in wanted {
-            by_kind.entry(*kind).or_default().insert(storable(text));
+        let wanted: BTreeSet<(NameKind, Cow<'_, str>)> = wanted
+            .iter()
+            .map(|(kind, text)| (*kind, storable(text)))
+            .collect();
+        let wanted: Vec<Named<'_>> = wanted
+            .iter()
+            .map(|(kind, text)| (*kind, text.as_ref()))
+            .collect();
+        self.find(conn, &wanted)?;
+        let missing = self.unknown(&wanted);
+        if missing.is_empty() {
+            return Ok(());
         }
-        for (kind, texts) in by_kind {
-            let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
-            self.find(conn, kind, &texts)?;
-            let missing = self.unknown(kind, &texts);
-            dialect::add_names(conn, kind, &missing)?;
-            self.find(conn, kind, &missing)?;
-            if let Some(text) = self.unknown(kind, &missing).first() {
-                return Err(StoreError::Bug(format!(
-                    "the name {text:?} was stored and not found again"
-                )));
-            }
+        dialect::add_names(conn, &missing)?;
+        self.find(conn, &missing)?;
+        match self.unknown(&missing).first() {
+            Some((_, text)) => Err(StoreError::Bug(format!(
+                "the name {text:?} was stored and not found again"
+            ))),
+            None => Ok(()),
         }
-        Ok(())
     }
 
-    fn unknown<'t>(&mut self, kind: NameKind, texts: &[&'t str]) -> Vec<&'t str> {
-        texts
+    fn unknown<'t>(&mut self, names: &[Named<'t>]) -> Vec<Named<'t>> {
+        names
             .iter()
             .copied()
-            .filter(|text| self.known(kind, text).is_none())
+            .filter(|(kind, text)| self.known(*kind, text).is_none())
             .collect()
     }
 
-    fn find(
-        &mut self,
-        conn: &mut AnyConnection,
-        kind: NameKind,
-        texts: &[&str],
-    ) -> Result<(), StoreError> {
-        for texts in texts.chunks(AT_ONCE) {
-            let found: Vec<(i32, String)> = spend_names::table
-                .filter(spend_names::kind.eq(kind as i16))
+    /// Asks for kinds and texts apart, one query for all: what else they have in common is true as well.
+    fn find(&mut self, conn: &mut AnyConnection, names: &[Named<'_>]) -> Result<(), StoreError> {
+        for names in names.chunks(AT_ONCE) {
+            let kinds: BTreeSet<i16> = names.iter().map(|(kind, _)| *kind as i16).collect();
+            let texts: BTreeSet<&str> = names.iter().map(|(_, text)| *text).collect();
+            let found: Vec<(i32, i16, String)> = spend_names::table
+                .filter(spend_names::kind.eq_any(kinds))
                 .filter(spend_names::text.eq_any(texts))
-                .select((spend_names::id, spend_names::text))
+                .select((spend_names::id, spend_names::kind, spend_names::text))
                 .load(conn)?;
-            self.fresh.extend(
-                found
-                    .into_iter()
-                    .map(|(id, text)| ((kind, text.into()), id)),
-            );
+            let known = |(id, number, text): (i32, i16, String)| {
+                let kind = names
+                    .iter()
+                    .map(|(kind, _)| *kind)
+                    .find(|kind| *kind as i16 == number)?;
+                Some(((kind, Arc::from(text)), id))
+            };
+            self.fresh.extend(found.into_iter().filter_map(known));
         }
         Ok(())
     }

@@ -57,6 +57,21 @@ impl FromStr for DatabaseUrl {
 }
 
 impl DatabaseUrl {
+    /// With a parameter of the connection, unless the URL has it or is SQLite's, which has none. Both as a URL writes them.
+    pub fn with_parameter(self, name: &str, value: &str) -> Self {
+        let Self::Postgres(url) = &self else {
+            return self;
+        };
+        let url = url.expose();
+        let query = url.split_once('?').map(|(_, query)| query);
+        let is_there = |parameter: &str| parameter.split('=').next() == Some(name);
+        if query.is_some_and(|query| query.split('&').any(is_there)) {
+            return self;
+        }
+        let separator = if query.is_some() { '&' } else { '?' };
+        Self::Postgres(Secret::new(format!("{url}{separator}{name}={value}")))
+    }
+
     /// `text` without the URL and the password in it: libpq repeats what it could not read.
     pub fn redact(&self, text: &str) -> String {
         let Self::Postgres(url) = self else {

@@ -10,14 +10,16 @@ mod rejects;
 mod sums;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use diesel::prelude::*;
 
 use self::encode::{Refs, log_row};
-use self::sums::{DailySums, EntitySums};
+use self::sums::{DailySums, EntitySums, KeySum};
+use super::dialect::Owed;
 use super::names::{NameCache, Resolver};
-use super::queries::current_hash;
-use super::schema::spend_logs;
+use super::queries::current_hashes;
+use super::schema::{keys, spend_logs, teams, users};
 use super::{AnyConnection, StoreError, dialect};
 use crate::types::SpendRow;
 
@@ -110,10 +112,13 @@ fn attempt(
             Insert::Bisecting => booking.insert_bisecting(&due)?,
         }
         booking.add_sums()?;
-        for (journal, seq) in &marks {
-            if stored.get(journal).is_none_or(|stored| seq > stored) {
-                dialect::set_checkpoint(booking.conn, journal, *seq)?;
-            }
+        let further: Vec<(JournalId, i64)> = marks
+            .iter()
+            .filter(|(journal, seq)| stored.get(*journal).is_none_or(|stored| *seq > stored))
+            .map(|(journal, seq)| (*journal, *seq))
+            .collect();
+        if !further.is_empty() {
+            dialect::set_checkpoints(booking.conn, &further)?;
         }
         booking.report.refused.sort_by_key(|row| row.index);
         booking.keep_refused(batch)?;
@@ -307,24 +312,74 @@ impl<'c, 'n> Booking<'c, 'n> {
     /// Adds what was summed up, in primary-key order: two instances that flush at once take locks in the same order.
     /// An entity without a row (the master key, a user never created) has its money in the logs and the days.
     fn add_sums(&mut self) -> Result<(), StoreError> {
-        for (hash, sum) in &self.entities.keys {
-            let id = hash.to_string();
-            if dialect::charge_key(self.conn, &id, sum.spend, sum.last_active_ms)? {
-                continue;
-            }
-            // It was regenerated while the call was under way.
-            let active = current_hash(self.conn, &id)?;
-            if active != id {
-                dialect::charge_key(self.conn, &active, sum.spend, sum.last_active_ms)?;
-            }
+        let keys: Vec<(String, &KeySum)> = self
+            .entities
+            .keys
+            .iter()
+            .map(|(hash, sum)| (hash.to_string(), sum))
+            .collect();
+        let owed: Vec<Owed<'_>> = keys
+            .iter()
+            .map(|(id, sum)| Owed {
+                id,
+                spend: sum.spend,
+                active_ms: sum.last_active_ms,
+            })
+            .collect();
+        let missing = dialect::charge::<keys::table>(self.conn, &owed)?;
+        if !missing.is_empty() {
+            charge_regenerated(self.conn, &missing)?;
         }
-        for (id, spend) in self.entities.users.iter().filter(|(_, spend)| **spend != 0) {
-            dialect::charge_user(self.conn, id, *spend)?;
+        let owed = of(&self.entities.users);
+        if !owed.is_empty() {
+            dialect::charge::<users::table>(self.conn, &owed)?;
         }
-        for (id, spend) in self.entities.teams.iter().filter(|(_, spend)| **spend != 0) {
-            dialect::charge_team(self.conn, id, *spend)?;
+        let owed = of(&self.entities.teams);
+        if !owed.is_empty() {
+            dialect::charge::<teams::table>(self.conn, &owed)?;
         }
         let days = std::mem::take(&mut self.days).rows();
-        Ok(dialect::add_daily(self.conn, &days)?)
+        if !days.is_empty() {
+            dialect::add_daily(self.conn, &days)?;
+        }
+        Ok(())
     }
+}
+
+/// What users or teams are charged; a sum of nothing changes nothing.
+fn of(sums: &BTreeMap<Arc<str>, i64>) -> Vec<Owed<'_>> {
+    sums.iter()
+        .filter(|(_, spend)| **spend != 0)
+        .map(|(id, spend)| Owed {
+            id,
+            spend: *spend,
+            active_ms: 0,
+        })
+        .collect()
+}
+
+/// Keys that were regenerated while their calls were under way are charged under their new hash.
+fn charge_regenerated(conn: &mut AnyConnection, missing: &[Owed<'_>]) -> Result<(), StoreError> {
+    let former: Vec<&str> = missing.iter().map(|owed| owed.id).collect();
+    let active = current_hashes(conn, &former)?;
+    let mut sums: BTreeMap<&str, KeySum> = BTreeMap::new();
+    for owed in missing {
+        if let Some(id) = active.get(owed.id) {
+            let sum = sums.entry(id).or_default();
+            sum.spend = sum.spend.saturating_add(owed.spend);
+            sum.last_active_ms = sum.last_active_ms.max(owed.active_ms);
+        }
+    }
+    let owed: Vec<Owed<'_>> = sums
+        .iter()
+        .map(|(id, sum)| Owed {
+            id,
+            spend: sum.spend,
+            active_ms: sum.last_active_ms,
+        })
+        .collect();
+    if !owed.is_empty() {
+        dialect::charge::<keys::table>(conn, &owed)?;
+    }
+    Ok(())
 }

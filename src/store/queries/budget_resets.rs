@@ -4,6 +4,8 @@
 //! that down by subtracting, so that calls which are not booked yet still add up. At start, when nothing is under way,
 //! [`reset_overdue`] does the same from the ledger: what ended after the reset is the new window's.
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 
 use super::super::names::{NameKind, id_of};
@@ -126,16 +128,21 @@ pub fn book_reset(conn: &mut AnyConnection, reset: &ResetBooking) -> Result<(), 
 }
 
 /// The hash of a key that may have been regenerated since.
-pub(in crate::store) fn current_hash(
-    conn: &mut AnyConnection,
-    hash: &str,
-) -> Result<String, StoreError> {
-    let active: Option<String> = retired_keys::table
-        .find(hash)
-        .select(retired_keys::token_hash)
-        .first(conn)
-        .optional()?;
+fn current_hash(conn: &mut AnyConnection, hash: &str) -> Result<String, StoreError> {
+    let active = current_hashes(conn, &[hash])?.remove(hash);
     Ok(active.unwrap_or_else(|| hash.to_owned()))
+}
+
+/// The hashes of keys that were regenerated, by a former one.
+pub(in crate::store) fn current_hashes(
+    conn: &mut AnyConnection,
+    former: &[&str],
+) -> Result<HashMap<String, String>, StoreError> {
+    let found: Vec<(String, String)> = retired_keys::table
+        .filter(retired_keys::old_hash.eq_any(former))
+        .select((retired_keys::old_hash, retired_keys::token_hash))
+        .load(conn)?;
+    Ok(found.into_iter().collect())
 }
 
 /// Begins anew all budgets that were due while no gateway ran, or that one died before it could book; returns how many.

@@ -17,7 +17,7 @@ use super::{AnyConnection, StoreError};
 
 pub use super::migrate::{check_version, migrate};
 pub use access::{upsert_team, upsert_user};
-pub(super) use budget_resets::current_hash;
+pub(super) use budget_resets::current_hashes;
 pub use budget_resets::{DueReset, ResetBooking, book_reset, due_resets, reset_overdue};
 pub use checkpoints::{booked_ids, forget_checkpoints, read_checkpoints};
 pub use key_list::{KeyOrder, KeyPage, KeyQuery, Match, deleted_key_page, key_aliases, key_page};

@@ -354,3 +354,42 @@ fn a_failed_flush_leaves_no_false_names() {
         assert_eq!(models, ["another", "gpt-4o-2024-11-20"]);
     });
 }
+
+/// How many statements a flush sends, which on PostgreSQL is how often the network is crossed.
+fn statements(conn: &mut AnyConnection, names: &mut NameCache, batch: &FlushBatch) -> usize {
+    use diesel::connection::{Connection, InstrumentationEvent};
+    let count = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let seen = count.clone();
+    conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+        if matches!(event, InstrumentationEvent::StartQuery { .. }) {
+            seen.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+    });
+    queries::flush_spend(conn, names, batch).unwrap();
+    conn.set_instrumentation(|_: InstrumentationEvent<'_>| {});
+    count.load(std::sync::atomic::Ordering::Relaxed)
+}
+
+/// A batch costs a far PostgreSQL as many round trips for a thousand keys as for one.
+#[test]
+fn round_trips_do_not_grow_with_the_keys() {
+    on_each(|db| {
+        if db.is_sqlite() {
+            return;
+        }
+        let (conn, mut names) = (&mut db.connect(), NameCache::default());
+        populate(conn, 300);
+        let mut first = 1;
+        for distinct in [1, 300, 300] {
+            let sent = batch(first, (0..1_000).map(|n| spend_row(1 + n % distinct)));
+            first += 1_000;
+            let sent_statements = statements(conn, &mut names, &sent);
+            assert!(
+                sent_statements <= 18,
+                "{distinct} keys: {sent_statements} statements"
+            );
+        }
+        let totals = queries::ledger_totals(conn).unwrap();
+        assert_eq!((totals.rows, totals.agree()), (3_000, true), "{totals:?}");
+    });
+}
