@@ -104,8 +104,7 @@ pub struct Directory {
     master_known: Option<Rc<Known>>,
     /// Who everybody is while there is no master key.
     anybody: Option<Rc<Known>>,
-    /// Who callers are whose keys cannot be looked up because the database is away; none when they are refused.
-    unlooked: Option<Rc<Known>>,
+    unlooked: Rc<Known>,
     changes: Arc<Changes>,
     /// How many changes this thread knows of.
     seen: Cell<u64>,
@@ -139,7 +138,10 @@ impl Directory {
                 .as_ref()
                 .map(|master| known(master.principal.clone())),
             anybody: master.is_none().then(anybody),
-            unlooked: None,
+            unlooked: known(Arc::new(Principal {
+                user: Some(Scope::unlimited(UNLOOKED)),
+                ..unlimited(UNLOOKED, Role::InternalUser)
+            })),
             master,
             seen: Cell::new(changes.count()),
             changes,
@@ -151,17 +153,10 @@ impl Directory {
         }
     }
 
-    /// Lets callers in whose keys cannot be looked up while the database is away: `allow_requests_on_db_unavailable`.
-    pub fn lets_in_without_database(mut self) -> Self {
-        let principal = Principal {
-            user: Some(Scope::unlimited(UNLOOKED)),
-            ..unlimited(UNLOOKED, Role::InternalUser)
-        };
-        self.unlooked = Some(Rc::new(Known {
-            principal: Arc::new(principal),
-            places: Cell::new(None),
-        }));
-        self
+    /// Who a caller is whose key cannot be looked up because the database is away, where such callers are let in.
+    pub fn unlooked(&self) -> Caller {
+        let known = self.unlooked.clone();
+        Caller { known }
     }
 
     /// The caller of every request while there is no master key, as in LiteLLM: a user, not an administrator.
@@ -254,11 +249,7 @@ impl Directory {
             Err(error) => {
                 log::warn!("auth: a key could not be read: {error}");
                 // Keys that are known keep working while the database is away, and are not asked for again at once.
-                let known = match stale {
-                    Some(known) => known,
-                    // Not remembered: when the database is back, who it is counts.
-                    None => return self.unlooked.clone().map(Some).ok_or(AuthError::NoDatabase),
-                };
+                let known = stale.ok_or(AuthError::NoDatabase)?;
                 self.ask_again_after(hash, AGAIN);
                 Ok(Some(known))
             }

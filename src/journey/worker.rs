@@ -34,6 +34,8 @@ pub struct Settings {
     pub budget_exceeded_status: u16,
     /// `budget_enforcement: strict`.
     pub strict_budgets: bool,
+    /// `general_settings.allow_requests_on_db_unavailable`.
+    pub lets_in_without_database: bool,
     /// `general_settings.include_call_id_in_error_body`.
     pub call_id_in_errors: bool,
     /// `general_settings.always_include_stream_usage`.

@@ -354,6 +354,7 @@ fn settings(config: &Config, strict_budgets: bool) -> Settings {
         most_answer_bytes: MOST_ANSWER_BYTES,
         budget_exceeded_status: config.litellm_settings.budget_exceeded_status_code,
         strict_budgets,
+        lets_in_without_database: general.allow_requests_on_db_unavailable,
         call_id_in_errors: general.include_call_id_in_error_body,
         always_stream_usage: general.always_include_stream_usage,
         network: Arc::new(config.network.clone()),

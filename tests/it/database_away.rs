@@ -134,3 +134,35 @@ fn a_silent_server_delays_nobody_for_long() {
     });
     gateway.verified();
 }
+
+/// `allow_requests_on_db_unavailable`: whoever they are, they are served, as nobody in particular.
+#[test]
+fn callers_may_be_let_in_unlooked() {
+    let Some(mut server) = Server::start() else {
+        return;
+    };
+    let simulator = Simulator::start();
+    let config = config(&simulator).general("allow_requests_on_db_unavailable", true);
+    let gateway = gateway(&server, &config);
+    let key = key(&gateway);
+    server.stop();
+    let caller = gateway.client(&key.secret);
+    until("an unlooked caller is let in", SOON, || {
+        caller.chat(&body()).status == 200
+    });
+    assert_eq!(caller.post("/key/generate", &json!({})).status, 503);
+    assert_eq!(gateway.client("no-key").chat(&body()).status, 401);
+    let ready = gateway
+        .anonymous()
+        .get("/health/readiness")
+        .with_status(200)
+        .json();
+    assert_ne!(ready["db"], "connected");
+    server.start_again();
+    let rows = gateway.rows_when(1);
+    assert_eq!(
+        rows[0].user_id.as_deref(),
+        Some("__db_unavailable_fallback__")
+    );
+    gateway.verified();
+}

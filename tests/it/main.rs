@@ -24,6 +24,7 @@ mod cors;
 mod cost;
 mod credentials;
 mod database_away;
+mod database_connection;
 mod detours;
 mod disconnects;
 mod durability;

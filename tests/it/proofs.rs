@@ -488,6 +488,21 @@ const PROOFS: &[(&str, &[&str], &str)] = &[
     ),
     (
         "general_settings",
+        &["allow_requests_on_db_unavailable"],
+        "database_away::callers_may_be_let_in_unlooked",
+    ),
+    (
+        "general_settings",
+        &["database_connect_timeout", "database_socket_timeout"],
+        "database_connection::times_of_a_connection",
+    ),
+    (
+        "general_settings",
+        &["database_extra_connection_params"],
+        "database_connection::over_tls",
+    ),
+    (
+        "general_settings",
         &["database_connection_pool_limit"],
         "src/store/open.rs::a_limit_is_shared_among_the_kinds_of_work",
     ),

@@ -51,7 +51,10 @@ impl Readiness {
         } else {
             "writable"
         };
-        let is_healthy = (db, control, journal) == ("connected", "running", "writable");
+        // Where callers are let in without a database, its absence is no reason to send them elsewhere.
+        let routes = shared.in_force.load();
+        let db_is_fine = db == "connected" || routes.settings.lets_in_without_database;
+        let is_healthy = db_is_fine && (control, journal) == ("running", "writable");
         Self {
             status: if is_healthy { "healthy" } else { "unhealthy" },
             db,

@@ -35,6 +35,8 @@ pub struct Server {
 pub struct Schema {
     server: String,
     name: String,
+    /// Further parameters, when the URL is to be spelled as Prisma does.
+    prisma: Option<String>,
 }
 
 /// Whether gateways keep their books in PostgreSQL.
@@ -86,17 +88,20 @@ fn unprivileged() -> Option<(u32, u32)> {
 impl Server {
     /// `None` where there is no PostgreSQL: then there is nothing to test.
     pub fn start() -> Option<Self> {
-        Self::with(&[])
+        Self::with(&[], |_| {})
     }
 
-    /// With settings of its own, `name=value`.
-    pub fn with(settings: &[&str]) -> Option<Self> {
-        Self::inside(settings, || {
-            tempfile::tempdir().expect("a folder for a server")
-        })
+    /// With settings of its own, `name=value`; `prepare` may put files into its data directory before it starts.
+    pub fn with(settings: &[&str], prepare: impl FnOnce(&Self)) -> Option<Self> {
+        let folder = || tempfile::tempdir().expect("a folder for a server");
+        Self::inside(settings, prepare, folder)
     }
 
-    fn inside(settings: &[&str], folder: impl FnOnce() -> TempDir) -> Option<Self> {
+    fn inside(
+        settings: &[&str],
+        prepare: impl FnOnce(&Self),
+        folder: impl FnOnce() -> TempDir,
+    ) -> Option<Self> {
         let Some(programs) = programs() else {
             eprintln!("PostgreSQL is not installed: a test is left out");
             return None;
@@ -134,8 +139,21 @@ impl Server {
             "{}",
             String::from_utf8_lossy(&made.stderr)
         );
+        prepare(&server);
         server.start_again();
         Some(server)
+    }
+
+    /// Puts a file into the server's data directory, readable by the server alone.
+    pub fn file(&self, name: &str, text: &str) -> PathBuf {
+        use std::os::unix::fs::PermissionsExt;
+        let path = self.data().join(name);
+        std::fs::write(&path, text).expect("a file of the server");
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).expect("its mode");
+        if let Some((user, group)) = unprivileged() {
+            chown(&path, Some(user), Some(group)).expect("a file of the server's own");
+        }
+        path
     }
 
     fn data(&self) -> PathBuf {
@@ -292,7 +310,11 @@ fn shared() -> &'static str {
             let parent = Path::new(env!("CARGO_TARGET_TMPDIR")).join("postgres");
             let _ = std::fs::remove_dir_all(&parent);
             std::fs::create_dir_all(&parent).expect("a folder for the server");
-            let server = Server::inside(&[], || tempfile::tempdir_in(&parent).expect("a folder"));
+            let server = Server::inside(
+                &[],
+                |_| {},
+                || tempfile::tempdir_in(&parent).expect("a folder"),
+            );
             let server = server.expect("PostgreSQL, which POINTSMAN_TEST_DATABASE asks for");
             tell.send(server.url("")).expect("somebody waits");
             loop {
@@ -315,12 +337,22 @@ impl Schema {
         let schema = Self {
             server: server.to_owned(),
             name: format!("it_{}", uuid::Uuid::new_v4().simple()),
+            prisma: None,
         };
         schema.run(&format!("CREATE SCHEMA {}", schema.name));
         schema
     }
 
+    /// With a URL as LiteLLM's users have it: `?schema=…` and what only Prisma knows.
+    pub fn spelled_for_prisma(mut self, more: &str) -> Self {
+        self.prisma = Some(more.to_owned());
+        self
+    }
+
     pub fn url(&self) -> String {
+        if let Some(more) = &self.prisma {
+            return format!("{}?schema={}{more}", self.server, self.name);
+        }
         let separator = if self.server.contains('?') { '&' } else { '?' };
         format!(
             "{}{separator}options=-csearch_path%3D{}",
