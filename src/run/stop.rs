@@ -22,6 +22,9 @@ const LAST_FLUSH: Duration = Duration::from_secs(10);
 pub fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
     let mut terminate = unix::signal(unix::SignalKind::terminate())?;
     let mut interrupt = unix::signal(unix::SignalKind::interrupt())?;
+    // A file that may not grow (`ulimit -f`) would end the process; like a full disk it is an error of a write instead.
+    let no_room = rustix::process::Signal::XFSZ.as_raw();
+    let _ = unix::signal(unix::SignalKind::from_raw(no_room))?;
     Ok(async move {
         let name = tokio::select! {
             _ = terminate.recv() => "SIGTERM",

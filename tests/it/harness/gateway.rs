@@ -431,6 +431,18 @@ impl Gateway {
         assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
     }
 
+    /// Lets files of the process grow to so many bytes only, as a full disk would; `None` lets them grow again.
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        let pid = libc::pid_t::try_from(self.pid()).expect("a pid");
+        let limit = libc::rlimit {
+            rlim_cur: bytes.unwrap_or(libc::RLIM_INFINITY),
+            rlim_max: libc::RLIM_INFINITY,
+        };
+        // SAFETY: reads the struct, and tells the old limits to nobody.
+        let done = unsafe { libc::prlimit(pid, libc::RLIMIT_FSIZE, &limit, std::ptr::null_mut()) };
+        assert_eq!(done, 0, "{}", std::io::Error::last_os_error());
+    }
+
     /// The end of a process that was asked to stop.
     pub fn ended(&mut self, limit: Duration) -> ExitStatus {
         let mut child = self.child.take().expect("a running gateway");

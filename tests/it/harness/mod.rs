@@ -15,6 +15,7 @@ mod reply;
 mod secrets;
 mod wait;
 
+pub use books::Booked;
 pub use client::Client;
 pub use config::{Config, Deployment};
 pub use connection::{Connection, Request};
