@@ -46,6 +46,10 @@ pub struct GeneralSettings {
     pub budget_enforcement: BudgetEnforcement,
     /// Time between two looks at the files of the configuration, 2 s unless set; zero: they are read again when asked only.
     pub config_watch_interval: Duration,
+    /// How long calls under way may take to end after SIGTERM; 30 s unless set.
+    pub drain_timeout: Duration,
+    /// How long everybody is served as before after SIGTERM, while readiness says that this ends; zero unless set.
+    pub drain_delay: Duration,
     pub include_call_id_in_error_body: bool,
     /// Start although the master key is unset or well known; also `LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY`.
     pub dangerously_permit_weak_or_unset_master_key: bool,
@@ -80,6 +84,8 @@ impl Default for GeneralSettings {
             max_request_size_mb: None,
             budget_enforcement: BudgetEnforcement::Default,
             config_watch_interval: Duration::from_secs(2),
+            drain_timeout: Duration::from_secs(30),
+            drain_delay: Duration::ZERO,
             include_call_id_in_error_body: false,
             dangerously_permit_weak_or_unset_master_key: false,
             user_headers: Vec::new(),
@@ -134,6 +140,12 @@ pub fn read(
         config_watch_interval: section
             .seconds("config_watch_interval")
             .unwrap_or(default.config_watch_interval),
+        drain_timeout: section
+            .seconds("drain_timeout")
+            .unwrap_or(default.drain_timeout),
+        drain_delay: section
+            .seconds("drain_delay")
+            .unwrap_or(default.drain_delay),
         include_call_id_in_error_body: section
             .flag("include_call_id_in_error_body")
             .unwrap_or(false),

@@ -25,8 +25,8 @@ use crate::spend::{Desk, SpendLogger};
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// A request's head must arrive within this time.
 const HEAD_TIME: Duration = Duration::from_secs(30);
-/// Calls under way get so long to end after SIGTERM.
-const GRACE_SECONDS: u64 = 15;
+/// The server itself waits without end: how long is decided where the process ends.
+const GRACE_SECONDS: u64 = 366 * 24 * 3600;
 /// Connections of one worker.
 const MOST_CONNECTIONS: usize = 25_000;
 

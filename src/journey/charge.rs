@@ -385,26 +385,28 @@ impl Charge {
         );
     }
 
-    /// Settles a call whose client left. What was streamed is charged.
+    /// Settles a call whose client left, or that the gateway's own end cut short. What was streamed is charged.
     pub fn abandon(&mut self, told: &Told) {
         if self.settled {
             return;
         }
+        let (call_status, status, class) = if self.worker.cut.is_over() {
+            (CallStatus::Interrupted, 503, "GatewayEnded")
+        } else {
+            (CallStatus::ClientDisconnected, 499, "ClientDisconnected")
+        };
         if let Some(metrics) = self.metrics() {
-            self.worker
-                .shared
-                .metrics
-                .failed(metrics, 499, "ClientDisconnected");
+            self.worker.shared.metrics.failed(metrics, status, class);
         }
         let (usage, estimated, bill) = self.price(told, false);
         self.settle(
-            CallStatus::ClientDisconnected,
+            call_status,
             told,
             usage,
             estimated,
             bill,
             Outcome::Neutral,
-            499,
+            status,
             None,
         );
     }

@@ -45,6 +45,8 @@ pub enum Failure {
     LedgerClosed,
     /// The control thread failed at this request.
     ControlFailed,
+    /// The gateway ends, and this call took longer than it could wait.
+    Ending,
     /// The upstream failed; its answer's headers come along.
     Upstream {
         failure: upstream_error::Failure,

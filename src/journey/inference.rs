@@ -23,6 +23,24 @@ pub async fn infer(
     caller: &Caller,
     incoming: &Incoming<'_>,
 ) -> Result<Reply, Refused> {
+    let place = worker.cut.place();
+    let served = place.wait(answer(worker, caller, incoming)).await;
+    let Some(served) = served else {
+        return Err(Refused {
+            failure: Failure::Ending,
+            call_id: incoming.call_id.clone(),
+            key_spend: None,
+            timeout: None,
+        });
+    };
+    served
+}
+
+async fn answer(
+    worker: &Rc<Worker>,
+    caller: &Caller,
+    incoming: &Incoming<'_>,
+) -> Result<Reply, Refused> {
     let refused = |failure: Failure, key_spend: Option<NanoUsd>| Refused {
         failure,
         call_id: incoming.call_id.clone(),
@@ -69,12 +87,13 @@ async fn stream(
     let (heartbeat, hold) = (failover.heartbeat, failover.first_content_hold);
     let hold = hold.saturating_sub(charge.arrived.elapsed());
     let early = early(&charge);
+    let place = charge.worker.cut.place();
     let mut serving: Serving = Box::pin(serve(charge, request, prospect));
     match tokio::time::timeout(hold, &mut serving).await {
         Ok(served) => Ok(reply(served?).await),
         Err(_) => Ok(Reply::Stream {
             headers: early.headers(),
-            body: Box::new(EventStream::waiting(serving, heartbeat)),
+            body: Box::new(EventStream::waiting(serving, heartbeat, place)),
         }),
     }
 }

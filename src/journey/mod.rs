@@ -13,6 +13,7 @@ mod buffers;
 mod charge;
 mod cost_headers;
 mod course;
+mod cut;
 mod failover;
 mod failure;
 mod headers;
@@ -29,6 +30,7 @@ mod worker;
 
 pub use asked::Rules as AskingRules;
 pub use buffers::Buffers;
+pub use cut::{Ending, Phase};
 pub use failure::{Failure, Refused};
 pub use headers::Seconds;
 pub use inference::infer;

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::attempt::{Begun, Came, Failed, read_failure};
 use super::charge::{Charge, Told};
+use super::cut::Place;
 use super::failover::Served;
 use super::failure as journey;
 use crate::policy::upstream_error::{Failure, Upstream};
@@ -31,6 +32,8 @@ pub struct EventStream {
     state: State,
     /// Time between comments.
     heartbeat: Option<Duration>,
+    /// Where it waits, and is told when the process has no more time.
+    place: Place,
 }
 
 #[allow(
@@ -52,17 +55,22 @@ impl EventStream {
     pub fn begun(charge: Charge, begun: Begun) -> Self {
         Self {
             heartbeat: charge.routes.table().failover.heartbeat,
+            place: charge.worker.cut.place(),
             state: State::Open(Open::new(charge, begun)),
         }
     }
 
     /// A stream whose client has waited long enough for a head.
-    pub fn waiting(serving: Serving, heartbeat: Option<Duration>) -> Self {
+    pub fn waiting(serving: Serving, heartbeat: Option<Duration>, place: Place) -> Self {
         let state = State::Waiting {
             serving,
             greeted: false,
         };
-        Self { state, heartbeat }
+        Self {
+            state,
+            heartbeat,
+            place,
+        }
     }
 
     /// The next bytes for the client; `None` at the end. A failure ends a stream whose head went out before its content.
@@ -72,7 +80,8 @@ impl EventStream {
                 return Some(Ok(PING));
             }
             let wait = self.heartbeat.unwrap_or(HEARTBEAT);
-            match tokio::time::timeout(wait, serving).await {
+            let served = self.place.wait(tokio::time::timeout(wait, serving)).await;
+            match served.unwrap_or(Ok(Err(journey::Failure::Ending))) {
                 Err(_) => return Some(Ok(PING)),
                 Ok(Ok((charge, Came::Stream(begun)))) => {
                     self.state = State::Open(Open::new(charge, *begun));
@@ -88,7 +97,7 @@ impl EventStream {
             }
         }
         match &mut self.state {
-            State::Open(open) => open.next(self.heartbeat).await.map(Ok),
+            State::Open(open) => open.next(self.heartbeat, &self.place).await.map(Ok),
             State::Waiting { .. } | State::Ended => None,
         }
     }
@@ -125,7 +134,7 @@ impl Open {
     /// The next bytes for the client; `None` at the end.
     ///
     /// The last ones leave when the call's row is journalled: a complete answer always has its row.
-    async fn next(&mut self, heartbeat: Option<Duration>) -> Option<Bytes> {
+    async fn next(&mut self, heartbeat: Option<Duration>, place: &Place) -> Option<Bytes> {
         if let Some(first) = self.first.take() {
             return self.pass(first, None).await;
         }
@@ -138,16 +147,14 @@ impl Open {
                 self.gap
             };
             let left = gap.saturating_sub(self.silence);
-            let read = match heartbeat.filter(|beat| *beat < left) {
-                Some(beat) => match answer.chunk(beat).await {
-                    Err(ReadError::Timeout) => {
-                        self.silence += beat;
-                        return Some(PING);
-                    }
-                    read => read,
-                },
-                None => answer.chunk(left).await,
+            let beat = heartbeat.filter(|beat| *beat < left);
+            let Some(read) = place.wait(answer.chunk(beat.unwrap_or(left))).await else {
+                return Some(self.end_cut().await);
             };
+            if let (Some(beat), Err(ReadError::Timeout)) = (beat, &read) {
+                self.silence += beat;
+                return Some(PING);
+            }
             self.silence = Duration::ZERO;
             let (out, fault, is_end) = match read {
                 Err(ReadError::Timeout) if self.editor.facts.finished => (Bytes::new(), None, true),
@@ -202,6 +209,22 @@ impl Open {
         whole.extend_from_slice(&self.editor.closing());
         whole.extend_from_slice(b"data: [DONE]\n\n");
         whole.freeze()
+    }
+
+    /// One error event ends a stream that the gateway cannot wait for.
+    async fn end_cut(&mut self) -> Bytes {
+        self.ended = true;
+        self.answer = None;
+        self.charge.upstream_time += self.began.elapsed();
+        self.charge.abandon(&self.told());
+        self.charge.worker.desk.written().await;
+        let error = json!({"error": {
+            "message": "the gateway is shutting down: the answer is cut short here",
+            "type": "service_unavailable",
+            "param": null,
+            "code": "503",
+        }});
+        format!("data: {error}\n\n").into()
     }
 
     /// One error event ends a stream that broke after its first content.

@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 
 use super::asked::Rules;
 use super::buffers::Buffers;
+use super::cut::{Cut, Ending, Phase};
 use super::reloading::{ReloadConfig, ReloadStatus};
 use super::routes::{Current, InForce, Prepared, Routes};
 use crate::auth::{Caller, Changes, Directory};
@@ -53,6 +54,8 @@ pub struct Shared {
     /// Reads it again.
     pub reload: Recipient<ReloadConfig>,
     pub reload_status: Arc<ReloadStatus>,
+    /// How far the end of the process has come.
+    pub ending: Arc<Ending>,
     pub metrics: Metrics,
     pub store: Store,
     pub control: Arc<ControlHandle>,
@@ -72,6 +75,8 @@ pub struct Worker {
     pub port: Port,
     pub client: Client,
     pub buffers: Buffers,
+    /// Ends what is under way here when the process has no more time for it.
+    pub cut: Rc<Cut>,
     /// For addresses that callers give; made at the first one.
     public_client: OnceCell<Client>,
     current: Current,
@@ -84,6 +89,7 @@ impl Worker {
             current: Current::new(&shared.in_force, &client),
             client,
             buffers: Buffers::default(),
+            cut: heed(&shared.ending),
             public_client: OnceCell::new(),
             directory,
             desk,
@@ -163,4 +169,19 @@ impl Worker {
             .set(Some(places.map(|place| place.map(|EntityIx(place)| place))));
         Some(places)
     }
+}
+
+/// Follows the end of the process on this thread.
+fn heed(ending: &Ending) -> Rc<Cut> {
+    let cut = Rc::<Cut>::default();
+    let (time_is_over, all_is_over) = (ending.reached(Phase::Cut), ending.reached(Phase::Over));
+    let ours = cut.clone();
+    actix_rt::spawn(async move {
+        time_is_over.await;
+        ours.cut();
+        all_is_over.await;
+        // Whatever hangs is dropped with the thread's tasks, and settles its call as it goes.
+        actix_rt::Arbiter::current().stop();
+    });
+    cut
 }

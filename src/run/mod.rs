@@ -26,7 +26,7 @@ use crate::auth::Changes;
 use crate::cli::{self, Flag, Lack, Options};
 use crate::config::{BudgetEnforcement, Config, GeneralSettings, Loaded};
 use crate::http::{Cors, DocsSettings, RootPath, Running, serve};
-use crate::journey::{AskingRules, InForce, ReloadStatus, Settings, Shared, Snapshot};
+use crate::journey::{AskingRules, Ending, InForce, ReloadStatus, Settings, Shared, Snapshot};
 use crate::metrics::Metrics;
 use crate::router::{self, RoutingTable};
 use crate::spend::journal::{FOLDER, Syncer};
@@ -41,7 +41,7 @@ use data_dir::DataDir;
 use greeting::Greeting;
 use master_key::MasterKey;
 use reload::{Reloader, Reloading, Seen};
-use stop::{finish, told_to_stop};
+use stop::{StopSignals, finish, serve_until_told};
 
 pub use check::check;
 pub use error::RunError;
@@ -239,8 +239,10 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
         status: reload_status.clone(),
         seen,
     });
+    let ending = Arc::<Ending>::default();
     let shared = Arc::new(Shared {
         in_force,
+        ending: ending.clone(),
         reload: reloader.start().recipient(),
         reload_status,
         metrics,
@@ -253,7 +255,7 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
         counts: Arc::new(Semaphore::new(COUNTS)),
     });
     // Before anybody can know that it runs, and stop it.
-    let told = told_to_stop().map_err(|error| RunError::Other(error.to_string()))?;
+    let signals = StopSignals::listen().map_err(|error| RunError::Other(error.to_string()))?;
     let (server, handle, addresses) = serve(Running {
         shared,
         master: master_key.master().map(Arc::new),
@@ -293,11 +295,7 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
             *address,
         )?;
     }
-    actix_rt::spawn(async move {
-        told.await;
-        handle.stop(true).await;
-    });
-    server
+    serve_until_told(server, handle, signals, &ending, general)
         .await
         .map_err(|error| RunError::Other(error.to_string()))?;
     finish(&store, &options.data_dir, &logger, &syncer).await

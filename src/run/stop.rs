@@ -1,37 +1,95 @@
 //! The end: told by a signal, and tidy.
 
 use std::path::Path;
+use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix::Addr;
 use actix_rt::signal::unix;
+use actix_web::dev::{Server, ServerHandle};
 
+use crate::config::GeneralSettings;
+use crate::journey::{Ending, Phase};
 use crate::spend::journal::Syncer;
 use crate::spend::{Flush, SpendLogger, book_settled, recover};
 use crate::store::Store;
 
 use super::RunError;
 
-/// How long worker threads are waited for after their server has ended.
-const LAST_WRITES: Duration = Duration::from_millis(200);
+/// What is cut short gets so long to tell its clients, and connections to end.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+/// How long worker threads may take to drop what they have.
+const LAST_WRITES: Duration = Duration::from_secs(5);
 /// How long the last rows may take to be booked at exit; what is left is booked at the next start.
 const LAST_FLUSH: Duration = Duration::from_secs(10);
 
-/// Resolves at SIGTERM or SIGINT.
-pub fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
-    let mut terminate = unix::signal(unix::SignalKind::terminate())?;
-    let mut interrupt = unix::signal(unix::SignalKind::interrupt())?;
-    // A file that may not grow (`ulimit -f`) would end the process; like a full disk it is an error of a write instead.
-    let no_room = rustix::process::Signal::XFSZ.as_raw();
-    let _ = unix::signal(unix::SignalKind::from_raw(no_room))?;
-    Ok(async move {
-        let name = tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-        };
-        log::info!("{name} received; calls under way may end");
-    })
+/// SIGTERM and SIGINT, from the first moment on.
+pub struct StopSignals {
+    terminate: unix::Signal,
+    interrupt: unix::Signal,
+}
+
+impl StopSignals {
+    pub fn listen() -> std::io::Result<Self> {
+        // A file that may not grow (`ulimit -f`) would end the process; like a full disk it is an error of a write instead.
+        let no_room = rustix::process::Signal::XFSZ.as_raw();
+        let _ = unix::signal(unix::SignalKind::from_raw(no_room))?;
+        Ok(Self {
+            terminate: unix::signal(unix::SignalKind::terminate())?,
+            interrupt: unix::signal(unix::SignalKind::interrupt())?,
+        })
+    }
+
+    /// The name of the next one.
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+/// Serves until a signal comes, then lets calls under way end, for as long as `general` says; a second signal has no such
+/// patience. What is left is cut short: its clients are told, and it is charged.
+pub async fn serve_until_told(
+    server: Server,
+    handle: ServerHandle,
+    mut signals: StopSignals,
+    ending: &Ending,
+    general: &GeneralSettings,
+) -> std::io::Result<()> {
+    let mut server = pin!(server);
+    let name = tokio::select! {
+        ended = &mut server => return ended,
+        name = signals.next() => name,
+    };
+    ending.advance(Phase::Draining);
+    log::info!(
+        "{name} received; calls under way may end, within {} s",
+        general.drain_timeout.as_secs_f64()
+    );
+    let patience = async {
+        tokio::time::sleep(general.drain_delay).await;
+        // Takes no more connections, and ends those that are idle.
+        actix_rt::spawn(handle.stop(true));
+        tokio::time::sleep(general.drain_timeout).await;
+        "the time is over"
+    };
+    let why = tokio::select! {
+        ended = &mut server => return ended,
+        why = patience => why,
+        name = signals.next() => name,
+    };
+    log::warn!("{why}: what is still under way is cut short");
+    ending.advance(Phase::Cut);
+    actix_rt::spawn(handle.stop(true));
+    tokio::select! {
+        ended = &mut server => ended?,
+        () = tokio::time::sleep(LAST_WORDS) => {}
+    }
+    ending.advance(Phase::Over);
+    Ok(())
 }
 
 /// Books what is left, now that nobody writes any more.

@@ -16,7 +16,7 @@ pub enum CallStatus {
     Failure,
     /// The client left before the end; what was streamed is charged.
     ClientDisconnected,
-    /// The gateway died during the call; known from the journal alone.
+    /// The gateway ended during the call: what was streamed is charged. Or it died: known from the journal alone.
     Interrupted,
 }
 

@@ -568,6 +568,16 @@ const PROOFS: &[(&str, &[&str], &str)] = &[
     ),
     (
         "general_settings",
+        &["drain_timeout"],
+        "shutdown::what_takes_too_long_is_told_so_and_charged",
+    ),
+    (
+        "general_settings",
+        &["drain_delay"],
+        "shutdown::readiness_can_say_so_before_anybody_is_turned_away",
+    ),
+    (
+        "general_settings",
         &["config_watch_interval"],
         "reload::the_watch_can_be_switched_off",
     ),

@@ -2,7 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{Config, Connection, Gateway, SOON, chat, chat_with, json, streamed, until};
+use pointsman::types::CallStatus;
+
+use crate::harness::{
+    Config, Connection, Deployment, Gateway, SOON, chat, chat_with, json, streamed, until,
+};
 use crate::simulator::Simulator;
 
 fn gateway(simulator: &Simulator) -> Gateway {
@@ -62,19 +66,111 @@ fn an_idle_gateway_is_gone_at_once() {
     );
 }
 
-/// A call that does not end is not waited for without end.
+fn patient(simulator: &Simulator, seconds: f64) -> Config {
+    let deployment = Deployment::of(simulator, "m").priced(1e-6, 1e-6);
+    Config::of([deployment])
+        .router("num_retries", 0)
+        .general("drain_timeout", seconds)
+}
+
+/// What is not over in time is cut short: its client is told in the form it knows, and it is charged for what it got.
 #[test]
-fn a_hanging_call_delays_the_end_only_so_long() {
+fn what_takes_too_long_is_told_so_and_charged() {
     let simulator = Simulator::start();
-    let mut gateway = gateway(&simulator);
-    let _hangs = gateway.master().send(&chat_with(
+    let mut gateway = Gateway::of(&patient(&simulator, 0.5));
+    let silent = json!({"simulate": {"chunks": 9, "chunk_bytes": 40, "silent_after_chunks": 3}});
+    let (mut stream, mut incoming) = gateway.master().begin(&streamed("m", silent));
+    let mut whole = gateway.master().send(&chat_with(
         "m",
         json!({"simulate": {"hang": "before_head"}}),
     ));
-    assert!(simulator.wait_until(SOON, |simulator| simulator.in_flight("m") == 1));
+    assert!(simulator.wait_until(SOON, |simulator| simulator.in_flight("m") == 2));
     gateway.ask_to_stop();
-    let status = gateway.ended(Duration::from_secs(25));
-    assert!(status.code().is_some(), "it was killed: {status}");
+    let refused = whole.reply().expect("an answer").with_status(503);
+    assert!(
+        refused.message().contains("shutting down"),
+        "{}",
+        refused.text()
+    );
+    stream.read_until(&mut incoming, "cut short here");
+    let ended = gateway.ended(SOON);
+    assert!(ended.success(), "{ended}");
+    let rows = gateway.rows();
+    assert_eq!(rows.len(), 2);
+    for row in &rows {
+        assert_eq!(row.status, CallStatus::Interrupted);
+        assert_eq!(row.http_status, 503);
+    }
+    let charged: Vec<_> = rows.iter().filter(|row| row.spend.0 > 0).collect();
+    assert_eq!(
+        charged.len(),
+        1,
+        "what was streamed, and no more: {rows:#?}"
+    );
+    assert!(charged[0].usage_estimated && charged[0].usage.output == 30);
+    gateway.books_agree();
+    let hung_up = simulator.hangups();
+    assert_eq!(hung_up.len(), 2, "{hung_up:?}");
+}
+
+/// A client that reads nothing can be told nothing; it delays the end no longer and pays as well.
+#[test]
+fn who_does_not_read_is_charged_too() {
+    let simulator = Simulator::start();
+    let mut gateway = Gateway::of(&patient(&simulator, 0.2));
+    let large = json!({"simulate": {"chunks": 4000, "chunk_bytes": 8000}});
+    let _reads_nothing = gateway.master().send(&streamed("m", large));
+    assert!(simulator.wait_until(SOON, |simulator| simulator.in_flight("m") == 1));
+    // Until nothing fits any more between the provider and the client.
+    until("the stream stands still", SOON, || {
+        gateway.metric("pointsman_in_flight_requests") == Some(1.0)
+    });
+    std::thread::sleep(Duration::from_millis(300));
+    gateway.ask_to_stop();
+    let asked = Instant::now();
+    assert!(gateway.ended(SOON).success(), "{}", gateway.log());
+    assert!(asked.elapsed() < Duration::from_secs(8));
+    let rows = gateway.rows();
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0].status, CallStatus::Interrupted);
+    assert!(rows[0].spend.0 > 0, "{rows:#?}");
+    gateway.books_agree();
+}
+
+#[test]
+fn a_second_signal_ends_at_once_and_books() {
+    let simulator = Simulator::start();
+    let mut gateway = Gateway::of(&patient(&simulator, 600.0));
+    let silent = json!({"simulate": {"chunks": 9, "silent_after_chunks": 3}});
+    let (mut stream, mut incoming) = gateway.master().begin(&streamed("m", silent));
+    gateway.ask_to_stop();
+    let address = gateway.address();
+    until("new connections are refused", SOON, || {
+        Connection::open(address).is_err()
+    });
+    gateway.signal(libc::SIGINT);
+    stream.read_until(&mut incoming, "cut short here");
+    let asked = Instant::now();
+    assert!(gateway.ended(SOON).success());
+    assert!(asked.elapsed() < Duration::from_secs(4));
+    assert_eq!(gateway.rows().len(), 1);
+    gateway.books_agree();
+}
+
+/// Load balancers need a moment to hear that an instance goes.
+#[test]
+fn readiness_can_say_so_before_anybody_is_turned_away() {
+    let simulator = Simulator::start();
+    let mut gateway = Gateway::of(&patient(&simulator, 5.0).general("drain_delay", 1.5));
+    gateway.ask_to_stop();
+    until("readiness says so", SOON, || {
+        gateway.anonymous().get("/health/readiness").status == 503
+    });
+    let ready = gateway.anonymous().get("/health/readiness");
+    assert_eq!(ready.json()["status"], "draining");
+    gateway.master().chat(&chat("m")).with_status(200);
+    assert!(gateway.ended(SOON).success());
+    assert_eq!(gateway.rows().len(), 1);
 }
 
 #[test]

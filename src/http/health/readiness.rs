@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::http::error::ApiError;
 use crate::http::route::Call;
-use crate::journey::Shared;
+use crate::journey::{Phase, Shared};
 use crate::limits::Report;
 use crate::router::Ping;
 use crate::store::{ask, messages};
@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Whether requests can be served, and by what not.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Readiness {
-    /// `healthy` or `unhealthy`.
+    /// `healthy`, `unhealthy`, or `draining`: told to stop.
     status: &'static str,
     /// `connected`, `disconnected`, or `stalled` while no answer comes.
     db: &'static str,
@@ -56,7 +56,11 @@ impl Readiness {
         let db_is_fine = db == "connected" || routes.settings.lets_in_without_database;
         let is_healthy = db_is_fine && (control, journal) == ("running", "writable");
         Self {
-            status: if is_healthy { "healthy" } else { "unhealthy" },
+            status: match (shared.ending.phase(), is_healthy) {
+                (Phase::Serving, true) => "healthy",
+                (Phase::Serving, false) => "unhealthy",
+                _ => "draining",
+            },
             db,
             journal,
             control,

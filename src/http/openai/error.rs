@@ -87,6 +87,9 @@ pub fn refusal(
         Failure::ControlFailed => {
             ApiError::unavailable("this request could not be admitted; try again")
         }
+        Failure::Ending => ApiError::unavailable(
+            "the gateway is shutting down and could not wait for this call any longer; try again",
+        ),
         Failure::Upstream { failure, headers } => {
             let mut error = upstream(&failure);
             for (name, value) in headers {
