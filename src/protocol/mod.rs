@@ -3,16 +3,21 @@
 //! Pure: bytes in, facts or bytes out. Nothing here knows a socket, a clock, the configuration or a caller.
 //! Where client and upstream speak the same format, a request is passed through by span edits: one scan finds the few
 //! fields that change, all other bytes go out as they came. `openai` has what OpenAI's operations share, the files beside
-//! it what each has of its own.
+//! it what each has of its own. Where they speak different formats, `neutral` is what one is decoded to and the other encoded
+//! from.
 
 pub mod json;
 pub mod json_edit;
+pub mod json_fields;
+pub mod json_write;
 pub mod mock;
+pub mod neutral;
 pub mod openai;
 pub mod openai_chat;
 pub mod openai_completions;
 pub mod openai_embeddings;
 pub mod sse;
+pub mod sse_events;
 
 use self::openai::shape::Shape;
 use crate::types::Operation;
