@@ -6,6 +6,7 @@
 //! it what each has of its own. Where they speak different formats, `neutral` is what one is decoded to and the other encoded
 //! from.
 
+pub mod anthropic;
 pub mod json;
 pub mod json_edit;
 pub mod json_fields;

@@ -1,0 +1,14 @@
+//! A stream of Anthropic's events, in both directions.
+//!
+//! [`Decoder`] makes neutral events of an upstream's bytes. [`Encoder`] makes a client's bytes of neutral events; it writes
+//! through the types of `ladder`, which have no way to say anything in a wrong place.
+
+mod decode;
+mod encode;
+mod ladder;
+
+pub use decode::Decoder;
+pub use encode::Encoder;
+
+#[cfg(test)]
+pub mod grammar;

@@ -1,0 +1,23 @@
+//! Fixed vectors, round trips, and streams in any order.
+
+mod round_trips;
+mod streams;
+
+use super::{Target, ThinkingSupport};
+
+/// A model that knows everything.
+pub fn claude() -> Target<'static> {
+    Target {
+        model: "claude",
+        default_max_tokens: 64_000,
+        thinking: ThinkingSupport::Budget,
+        native_format: true,
+        takes_sampling: true,
+        takes_forced_tools: true,
+        takes_mid_system: false,
+    }
+}
+
+pub fn json(bytes: &[u8]) -> serde_json::Value {
+    serde_json::from_slice(bytes).expect("JSON")
+}
