@@ -1,4 +1,26 @@
-//! OpenAI Chat Completions: the fields that only `POST /v1/chat/completions` has. Source: OpenAI's API reference.
+//! OpenAI Chat Completions. Source: OpenAI's API reference.
+//!
+//! [`REQUEST`] names the fields that only `POST /v1/chat/completions` has, for requests that pass. The files in this folder
+//! translate from and to `neutral`, for calls whose other side speaks another protocol: a client's side is `decode_request`,
+//! `encode_answer` and `stream::Encoder`, an upstream's `encode_request`, `decode_answer` and `stream::Decoder`.
+
+mod answer;
+mod decode_messages;
+mod decode_request;
+mod encode_messages;
+mod encode_request;
+mod encode_tools;
+mod errors;
+pub mod stream;
+mod write_usage;
+
+#[cfg(test)]
+mod tests;
+
+pub use answer::{decode_answer, encode_answer};
+pub use decode_request::decode_request;
+pub use encode_request::{Target, encode_request};
+pub use errors::{decode_error, encode_error};
 
 use super::openai::request::RequestError;
 use super::openai::shape::{Facts, Shape, choices, whole, wrong};

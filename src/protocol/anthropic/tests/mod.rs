@@ -1,5 +1,6 @@
 //! Fixed vectors, round trips, and streams in any order.
 
+mod requests;
 mod round_trips;
 mod streams;
 

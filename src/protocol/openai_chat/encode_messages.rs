@@ -1,0 +1,610 @@
+//! A conversation as Chat Completions takes it: results of tools as messages of their own, thoughts and calls beside the text.
+
+use super::decode_messages::PROVIDER_FIELDS;
+use super::encode_request::Target;
+use crate::protocol::json_write::{self, Array, Object};
+use crate::protocol::neutral::{
+    Block, CacheControl, Content, Dialect, Lifetime, Message, Notes, Refused, Request, Role,
+    Source, ToolCallKind, ToolNames, ToolResult, Why,
+};
+
+/// Claude Code marks its own accounting in the system prompt; nobody else needs it.
+const BILLING: &str = "x-anthropic-billing-header:";
+
+/// What the messages are written with.
+struct Form<'a> {
+    target: &'a Target<'a>,
+    names: &'a ToolNames,
+    notes: &'a mut Notes,
+}
+
+/// The `messages` array as JSON.
+pub fn write(
+    request: &Request,
+    target: &Target<'_>,
+    names: &ToolNames,
+    notes: &mut Notes,
+) -> Result<Vec<u8>, Refused> {
+    let mut form = Form {
+        target,
+        names,
+        notes,
+    };
+    let mut out = Vec::new();
+    let mut outcome = Ok(());
+    json_write::array(&mut out, |out| {
+        outcome = form.system(out, request);
+        for (index, message) in request.messages.iter().enumerate() {
+            if outcome.is_err() {
+                return;
+            }
+            let place = request.leading_messages + index;
+            outcome = form.message(out, message, place);
+        }
+    });
+    outcome.map(|()| out)
+}
+
+impl Form<'_> {
+    fn system(&mut self, out: &mut Array<'_>, request: &Request) -> Result<(), Refused> {
+        let mut blocks = Vec::with_capacity(request.system.len());
+        for (index, block) in request.system.iter().enumerate() {
+            match &block.content {
+                Content::Text { text, .. } if text.starts_with(BILLING) => {
+                    self.notes.add(format!("system.{index}"), Why::Hint);
+                }
+                Content::Text { .. } => blocks.push(block),
+                _ => self.notes.add(format!("system.{index}"), Why::Unsupported),
+            }
+        }
+        if blocks.is_empty() {
+            return Ok(());
+        }
+        let content = self.content(&blocks, "system")?;
+        out.object(|out| {
+            out.text("role", "system");
+            out.raw("content", &content);
+        });
+        Ok(())
+    }
+
+    fn message(
+        &mut self,
+        out: &mut Array<'_>,
+        message: &Message,
+        place: usize,
+    ) -> Result<(), Refused> {
+        for extension in message.extensions.foreign(Dialect::Chat) {
+            let field = format!("messages.{place}.{}", extension.name);
+            self.notes.add(field, Why::Unsupported);
+        }
+        let field = format!("messages.{place}.content");
+        match message.role {
+            Role::Assistant => {
+                self.assistant(out, message, &field);
+                Ok(())
+            }
+            Role::User => self.user(out, message, &field),
+            Role::System => {
+                let blocks: Vec<_> = message.content.iter().collect();
+                let content = self.content(&blocks, &field)?;
+                out.object(|out| {
+                    out.text("role", "system");
+                    out.raw("content", &content);
+                    extras(out, message);
+                });
+                Ok(())
+            }
+        }
+    }
+
+    /// Results first, each a message; then what the user says.
+    fn user(&mut self, out: &mut Array<'_>, message: &Message, field: &str) -> Result<(), Refused> {
+        let mut said: Vec<&Block> = Vec::new();
+        let mut shown: Vec<Block> = Vec::new();
+        let mut results = 0;
+        for (index, block) in message.content.iter().enumerate() {
+            match &block.content {
+                Content::ToolResult(result) => {
+                    results += 1;
+                    let field = format!("{field}.{index}");
+                    self.result(out, block, result, &mut shown, &field)?;
+                }
+                _ => said.push(block),
+            }
+        }
+        let whole: Vec<&Block> = shown.iter().chain(said).collect();
+        if whole.is_empty() && results > 0 {
+            return Ok(());
+        }
+        let content = self.content(&whole, field)?;
+        out.object(|out| {
+            out.text("role", "user");
+            out.raw("content", &content);
+            extras(out, message);
+        });
+        Ok(())
+    }
+
+    /// A result's images, where the host takes none in it, are shown by the user right behind.
+    fn result(
+        &mut self,
+        out: &mut Array<'_>,
+        block: &Block,
+        result: &ToolResult,
+        shown: &mut Vec<Block>,
+        field: &str,
+    ) -> Result<(), Refused> {
+        let mut inner: Vec<Block> = Vec::with_capacity(result.content.len());
+        let mut seen = false;
+        for block in &result.content {
+            let is_text = matches!(block.content, Content::Text { .. });
+            if is_text || self.target.takes_tool_images {
+                inner.push(block.clone());
+                continue;
+            }
+            if !std::mem::replace(&mut seen, true) {
+                shown.push(Block::text(format!(
+                    "Shown by the tool call {}:",
+                    result.call
+                )));
+            }
+            shown.push(block.clone());
+        }
+        if seen {
+            self.notes.add(field, Why::Approximated);
+            if inner.is_empty() {
+                inner.push(Block::text("The result is shown in the next message."));
+            }
+        }
+        if result.is_error {
+            // The format has no flag for it.
+            self.notes
+                .add(format!("{field}.is_error"), Why::Approximated);
+            inner.insert(0, Block::text("The tool failed: "));
+        }
+        let parts: Vec<&Block> = inner.iter().collect();
+        let content = self.content(&parts, field)?;
+        out.object(|out| {
+            out.text("role", "tool");
+            out.text("tool_call_id", &result.call);
+            out.raw("content", &content);
+            cache_control(out, block.cache.as_ref(), self.target, self.notes);
+        });
+        Ok(())
+    }
+
+    fn assistant(&mut self, out: &mut Array<'_>, message: &Message, field: &str) {
+        let mut spoken = Spoken::default();
+        for (index, block) in message.content.iter().enumerate() {
+            let field = || format!("{field}.{index}");
+            let why = match &block.content {
+                Content::Text { .. } => {
+                    spoken.texts.push(block);
+                    continue;
+                }
+                Content::Refusal(text) => {
+                    spoken.refusal.get_or_insert_default().push_str(text);
+                    continue;
+                }
+                Content::ToolCall(_) => {
+                    spoken.calls.push(block);
+                    continue;
+                }
+                Content::Thinking { signature, .. } => {
+                    spoken.thoughts.push(block);
+                    match signature {
+                        Some(_) if !self.target.is_claude => Why::Unverifiable,
+                        None if !self.target.takes_reasoning_content => Why::OtherProvider,
+                        _ => continue,
+                    }
+                }
+                Content::RedactedThinking(_) => {
+                    spoken.thoughts.push(block);
+                    if self.target.is_claude {
+                        continue;
+                    }
+                    Why::Unverifiable
+                }
+                Content::Audio { id: Some(id), .. } => {
+                    spoken.audio = Some(id);
+                    continue;
+                }
+                Content::ServerCall(_) | Content::ServerResult(_) | Content::Unknown { .. } => {
+                    Why::OtherProvider
+                }
+                _ => Why::Unsupported,
+            };
+            self.notes.add(field(), why);
+        }
+        if spoken.says_nothing() {
+            return;
+        }
+        out.object(|out| {
+            out.text("role", "assistant");
+            self.spoken(out, &spoken);
+            extras(out, message);
+        });
+    }
+
+    fn spoken(&mut self, out: &mut Object<'_>, spoken: &Spoken<'_>) {
+        match spoken.texts.as_slice() {
+            [] => out.null("content"),
+            texts if texts.iter().any(|block| self.is_marked(block)) => {
+                out.array("content", |out| {
+                    for block in texts {
+                        self.text_part(out, block);
+                    }
+                });
+            }
+            texts => out.text(
+                "content",
+                &texts.iter().copied().map(text_of).collect::<String>(),
+            ),
+        }
+        out.maybe_text("refusal", spoken.refusal.as_deref());
+        self.thoughts(out, &spoken.thoughts);
+        if !spoken.calls.is_empty() {
+            out.array("tool_calls", |out| {
+                for block in &spoken.calls {
+                    self.call(out, block);
+                }
+            });
+        }
+        if let Some(id) = spoken.audio {
+            out.object("audio", |out| out.text("id", id));
+        }
+    }
+
+    fn thoughts(&mut self, out: &mut Object<'_>, thoughts: &[&Block]) {
+        let text = |block: &&Block| match &block.content {
+            Content::Thinking { text, .. } => Some(text.clone()),
+            _ => None,
+        };
+        if self.target.takes_reasoning_content || self.target.is_claude {
+            let whole: String = thoughts.iter().filter_map(text).collect();
+            if !whole.is_empty() {
+                out.text("reasoning_content", &whole);
+            }
+        }
+        if self.target.is_claude && !thoughts.is_empty() {
+            thinking_blocks(out, thoughts.iter().map(|block| &block.content));
+        }
+    }
+
+    fn call(&mut self, out: &mut Array<'_>, block: &Block) {
+        let Content::ToolCall(call) = &block.content else {
+            return;
+        };
+        out.object(|out| {
+            tool_call(
+                out,
+                &call.id,
+                self.names.sent(&call.name),
+                call.kind,
+                &call.arguments,
+            );
+            cache_control(out, block.cache.as_ref(), self.target, self.notes);
+            out.extensions(&block.extensions, Dialect::Chat);
+        });
+    }
+
+    fn is_marked(&self, block: &Block) -> bool {
+        block.cache.is_some() && self.target.takes_cache_control
+    }
+
+    /// One plain text as a string; anything else as parts.
+    fn content(&mut self, blocks: &[&Block], field: &str) -> Result<Vec<u8>, Refused> {
+        let mut json = Vec::new();
+        match blocks {
+            [] => json_write::text(&mut json, ""),
+            [block]
+                if matches!(block.content, Content::Text { .. })
+                    && !self.is_marked(block)
+                    && block.extensions.of(Dialect::Chat).next().is_none() =>
+            {
+                if block.cache.is_some() {
+                    self.notes.add("cache_control", Why::Hint);
+                }
+                json_write::text(&mut json, text_of(block));
+            }
+            blocks => {
+                let mut outcome = Ok(());
+                json_write::array(&mut json, |out| {
+                    for (index, block) in blocks.iter().enumerate() {
+                        outcome = self.part(out, block, &format!("{field}.{index}"), 0);
+                        if outcome.is_err() {
+                            return;
+                        }
+                    }
+                });
+                outcome?;
+            }
+        }
+        Ok(json)
+    }
+
+    fn part(
+        &mut self,
+        out: &mut Array<'_>,
+        block: &Block,
+        field: &str,
+        depth: u32,
+    ) -> Result<(), Refused> {
+        let refused = |why| {
+            Err(Refused {
+                field: field.to_owned(),
+                why,
+            })
+        };
+        match &block.content {
+            Content::Text { .. } => self.text_part(out, block),
+            Content::Image { source, detail } => {
+                return self.image(out, block, source, detail.as_deref(), field);
+            }
+            Content::Document {
+                source,
+                title,
+                context,
+                ..
+            } => {
+                if let Some(context) = context {
+                    self.notes.add(field, Why::Approximated);
+                    self.text_part(out, &Block::text(context.clone()));
+                }
+                return self.document(out, block, source, title.as_deref(), field, depth);
+            }
+            Content::Audio {
+                data,
+                format: Some(format),
+                ..
+            } => self.marked(out, block, |out| {
+                out.text("type", "input_audio");
+                out.object("input_audio", |out| {
+                    out.text("data", data);
+                    out.text("format", format);
+                });
+            }),
+            Content::Unknown {
+                dialect: Dialect::Chat,
+                raw,
+                ..
+            } => out.raw(raw.as_bytes()),
+            Content::Unknown { .. } => {
+                return refused("this kind of content is unknown to Chat Completions");
+            }
+            _ => {
+                return refused("this kind of content does not belong into a message of this role");
+            }
+        }
+        Ok(())
+    }
+
+    fn text_part(&mut self, out: &mut Array<'_>, block: &Block) {
+        self.marked(out, block, |out| {
+            out.text("type", "text");
+            out.text("text", text_of(block));
+        });
+    }
+
+    fn image(
+        &mut self,
+        out: &mut Array<'_>,
+        block: &Block,
+        source: &Source,
+        detail: Option<&str>,
+        field: &str,
+    ) -> Result<(), Refused> {
+        let url = match source {
+            Source::Url(url) => url.clone(),
+            Source::Base64 { media_type, data } => data_url(media_type, data),
+            Source::File(_) | Source::Text(_) | Source::Blocks(_) => {
+                return Err(Refused {
+                    field: field.to_owned(),
+                    why: "a stored image belongs to the provider that stores it; send it as base64 or by its address",
+                });
+            }
+        };
+        self.marked(out, block, |out| {
+            out.text("type", "image_url");
+            out.object("image_url", |out| {
+                out.text("url", &url);
+                out.maybe_text("detail", detail);
+            });
+        });
+        Ok(())
+    }
+
+    fn document(
+        &mut self,
+        out: &mut Array<'_>,
+        block: &Block,
+        source: &Source,
+        title: Option<&str>,
+        field: &str,
+        depth: u32,
+    ) -> Result<(), Refused> {
+        let refused = |why| {
+            Err(Refused {
+                field: field.to_owned(),
+                why,
+            })
+        };
+        match source {
+            Source::Base64 { media_type, data } if self.target.takes_files => {
+                let url = data_url(media_type, data);
+                self.marked(out, block, |out| {
+                    out.text("type", "file");
+                    out.object("file", |out| {
+                        out.text("filename", title.unwrap_or("document.pdf"));
+                        out.text("file_data", &url);
+                    });
+                });
+            }
+            Source::Base64 { .. } => return refused("this model takes no documents"),
+            Source::Text(text) => {
+                self.notes.add(field, Why::Approximated);
+                let text = match title {
+                    Some(title) => format!("{title}\n\n{text}"),
+                    None => text.clone(),
+                };
+                let part = Block {
+                    content: Content::Text {
+                        text,
+                        citations: Vec::new(),
+                    },
+                    ..block.clone()
+                };
+                self.text_part(out, &part);
+            }
+            Source::Blocks(inner) if depth < 2 => {
+                self.notes.add(field, Why::Approximated);
+                for (index, inner) in inner.iter().enumerate() {
+                    let field = format!("{field}.source.content.{index}");
+                    self.part(out, inner, &field, depth + 1)?;
+                }
+            }
+            Source::Blocks(_) => return refused("documents are nested too deep"),
+            Source::File(id) => {
+                self.marked(out, block, |out| {
+                    out.text("type", "file");
+                    out.object("file", |out| out.text("file_id", id));
+                });
+            }
+            Source::Url(_) => {
+                return refused(
+                    "Chat Completions takes no document by its address; send it as base64",
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn marked(&mut self, out: &mut Array<'_>, block: &Block, fill: impl FnOnce(&mut Object<'_>)) {
+        out.object(|out| {
+            fill(out);
+            cache_control(out, block.cache.as_ref(), self.target, self.notes);
+            out.extensions(&block.extensions, Dialect::Chat);
+        });
+        for extension in block.extensions.foreign(Dialect::Chat) {
+            self.notes.add(&extension.name, Why::Unsupported);
+        }
+    }
+}
+
+/// What an assistant's message holds, by where it goes.
+#[derive(Default)]
+struct Spoken<'a> {
+    texts: Vec<&'a Block>,
+    refusal: Option<String>,
+    thoughts: Vec<&'a Block>,
+    calls: Vec<&'a Block>,
+    audio: Option<&'a str>,
+}
+
+impl Spoken<'_> {
+    fn says_nothing(&self) -> bool {
+        self.texts.is_empty()
+            && self.refusal.is_none()
+            && self.calls.is_empty()
+            && self.audio.is_none()
+    }
+}
+
+fn text_of(block: &Block) -> &str {
+    match &block.content {
+        Content::Text { text, .. } => text,
+        _ => "",
+    }
+}
+
+fn data_url(media_type: &str, data: &str) -> String {
+    format!("data:{media_type};base64,{data}")
+}
+
+/// What a message has beside role and content.
+fn extras(out: &mut Object<'_>, message: &Message) {
+    out.maybe_text("name", message.name.as_deref());
+    let mut provider_fields = Vec::new();
+    for extension in message.extensions.of(Dialect::Chat) {
+        match extension.name.strip_prefix(PROVIDER_FIELDS) {
+            Some(name) => provider_fields.push((name.trim_start_matches('.'), &extension.value)),
+            None => out.raw(&extension.name, extension.value.as_bytes()),
+        }
+    }
+    if !provider_fields.is_empty() {
+        out.object(PROVIDER_FIELDS, |out| {
+            for (name, value) in provider_fields {
+                out.raw(name, value.as_bytes());
+            }
+        });
+    }
+}
+
+/// Anthropic's mark, for hosts that take it.
+pub fn cache_control(
+    out: &mut Object<'_>,
+    mark: Option<&CacheControl>,
+    target: &Target<'_>,
+    notes: &mut Notes,
+) {
+    let Some(mark) = mark else {
+        return;
+    };
+    if !target.takes_cache_control {
+        return notes.add("cache_control", Why::Hint);
+    }
+    out.object("cache_control", |out| {
+        out.text("type", "ephemeral");
+        match mark.lifetime {
+            Some(Lifetime::FiveMinutes) => out.text("ttl", "5m"),
+            Some(Lifetime::OneHour) => out.text("ttl", "1h"),
+            None => {}
+        }
+        for extension in &mark.extensions.0 {
+            out.raw(&extension.name, extension.value.as_bytes());
+        }
+    });
+}
+
+/// The fields of one call. Arguments that are not there are those of a call without any.
+pub fn tool_call(out: &mut Object<'_>, id: &str, name: &str, kind: ToolCallKind, arguments: &str) {
+    out.text("id", id);
+    match kind {
+        ToolCallKind::Custom => {
+            out.text("type", "custom");
+            out.object("custom", |out| {
+                out.text("name", name);
+                out.text("input", arguments);
+            });
+        }
+        ToolCallKind::Function => {
+            out.text("type", "function");
+            out.object("function", |out| {
+                out.text("name", name);
+                let none = arguments.trim().is_empty();
+                out.text("arguments", if none { "{}" } else { arguments });
+            });
+        }
+    }
+}
+
+/// `thinking_blocks`: Anthropic's blocks, as LiteLLM carries them.
+pub fn thinking_blocks<'c>(out: &mut Object<'_>, thoughts: impl Iterator<Item = &'c Content>) {
+    out.array("thinking_blocks", |out| {
+        for thought in thoughts {
+            match thought {
+                Content::Thinking { text, signature } => out.object(|out| {
+                    out.text("type", "thinking");
+                    out.text("thinking", text);
+                    out.maybe_text("signature", signature.as_deref());
+                }),
+                Content::RedactedThinking(data) => out.object(|out| {
+                    out.text("type", "redacted_thinking");
+                    out.text("data", data);
+                }),
+                _ => {}
+            }
+        }
+    });
+}

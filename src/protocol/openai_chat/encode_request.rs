@@ -1,0 +1,265 @@
+//! A neutral request as Chat Completions takes it.
+//!
+//! In OpenAI's own form: what single hosts want otherwise (other names of fields, no marks for caches, texts instead of
+//! parts) is edited into the body as into that of any client.
+
+use super::encode_messages;
+use super::encode_tools;
+use crate::protocol::anthropic::effort_of;
+use crate::protocol::json_write::{self, Object};
+use crate::protocol::neutral::{
+    Content, Dialect, Effort, Encoded, NameRule, Notes, OutputFormat, Reasoning, ReasoningMode,
+    Refused, Request, Reversal, Sampling, ToolChoice, ToolNames, Why,
+};
+
+const NAMES: NameRule = NameRule { longest: 64 };
+
+/// Longest `user` that OpenAI takes.
+const LONGEST_USER: usize = 64;
+
+/// The model that a request goes to.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    pub model: &'a str,
+    /// The highest `reasoning_effort` it takes; none for a model that does not reason.
+    pub highest_effort: Option<Effort>,
+    /// Behind it is Claude: it takes `thinking`, and checks the signatures of `thinking_blocks`.
+    pub is_claude: bool,
+    /// Takes `reasoning_content` of earlier turns.
+    pub takes_reasoning_content: bool,
+    pub takes_cache_control: bool,
+    /// Takes parts of the type `file`.
+    pub takes_files: bool,
+    /// Takes images in messages of the role `tool`.
+    pub takes_tool_images: bool,
+    pub takes_top_k: bool,
+    /// Takes `web_search_options`.
+    pub searches_web: bool,
+}
+
+impl<'a> Target<'a> {
+    /// What OpenAI's own models have in common.
+    pub fn openai(model: &'a str, highest_effort: Option<Effort>) -> Self {
+        Self {
+            model,
+            highest_effort,
+            is_claude: false,
+            takes_reasoning_content: false,
+            takes_cache_control: false,
+            takes_files: true,
+            takes_tool_images: false,
+            takes_top_k: false,
+            searches_web: false,
+        }
+    }
+}
+
+/// The body of `POST /v1/chat/completions`.
+pub fn encode_request(request: &Request, target: &Target<'_>) -> Result<Encoded, Refused> {
+    let mut notes = Notes::default();
+    let names = ToolNames::fit(names(request), NAMES);
+    let messages = encode_messages::write(request, target, &names, &mut notes)?;
+    let tools = encode_tools::write(request, target, &names, &mut notes)?;
+    let mut body = Vec::with_capacity(messages.len() + 1024);
+    json_write::object(&mut body, |out| {
+        out.text("model", target.model);
+        out.raw("messages", &messages);
+        if let Some(tools) = &tools.array {
+            out.raw("tools", tools);
+            encode_tools::choice(out, request, &names, &mut notes);
+            if let Some(parallel) = request.parallel_tool_calls {
+                out.truth("parallel_tool_calls", parallel);
+            }
+        }
+        if let Some(options) = &tools.web_search {
+            out.raw("web_search_options", options.as_bytes());
+        }
+        settings(out, request, &mut notes);
+        sampling(out, &request.sampling, target, &mut notes);
+        if let Some(said) = &request.reasoning {
+            reasoning(out, said, target, &mut notes);
+        }
+        format(out, request.format.as_ref());
+        out.extensions(&request.extensions, Dialect::Chat);
+    });
+    for extension in request.extensions.foreign(Dialect::Chat) {
+        notes.add(&extension.name, Why::Unsupported);
+    }
+    if request.metadata.foreign(Dialect::Chat).next().is_some() {
+        notes.add("metadata", Why::Hint);
+    }
+    Ok(Encoded {
+        body,
+        reversal: Reversal {
+            names,
+            format_tool: None,
+        },
+        betas: Vec::new(),
+        not_carried: notes.into_list(),
+    })
+}
+
+/// Names of tools wherever they stand.
+fn names(request: &Request) -> impl Iterator<Item = &str> + Clone {
+    let tools = request.tools.iter().filter_map(|tool| tool.kind.name());
+    let choice = match &request.tool_choice {
+        Some(ToolChoice::Named(name)) => Some(name.as_str()),
+        _ => None,
+    };
+    let blocks = request.messages.iter().flat_map(|message| &message.content);
+    let calls = blocks.filter_map(|block| match &block.content {
+        Content::ToolCall(call) => Some(call.name.as_str()),
+        _ => None,
+    });
+    tools.chain(choice).chain(calls)
+}
+
+fn settings(out: &mut Object<'_>, request: &Request, notes: &mut Notes) {
+    if let Some(most) = request.max_output_tokens {
+        out.number("max_tokens", most);
+    }
+    if let Some(n) = request.n {
+        out.number("n", n);
+    }
+    if !request.stop.is_empty() {
+        out.texts("stop", request.stop.iter().map(String::as_str));
+    }
+    out.maybe_text("verbosity", request.verbosity.as_deref());
+    if !request.modalities.is_empty() {
+        out.texts("modalities", request.modalities.iter().map(String::as_str));
+    }
+    if let Some(audio) = &request.audio {
+        out.raw("audio", audio.as_bytes());
+    }
+    user(out, request, notes);
+    let own = request.metadata.of(Dialect::Chat);
+    if own.clone().next().is_some() {
+        out.object("metadata", |out| {
+            own.for_each(|field| out.raw(&field.name, field.value.as_bytes()));
+        });
+    }
+    match request.service_tier.as_deref() {
+        Some("standard_only") => out.text("service_tier", "default"),
+        tier => out.maybe_text("service_tier", tier),
+    }
+    if request.stream {
+        out.truth("stream", true);
+        if request.wants_stream_usage {
+            out.object("stream_options", |out| out.truth("include_usage", true));
+        }
+    }
+}
+
+/// OpenAI refuses a longer one; Claude Code's is longer.
+fn user(out: &mut Object<'_>, request: &Request, notes: &mut Notes) {
+    let Some(user) = &request.user else {
+        return;
+    };
+    match user.char_indices().nth(LONGEST_USER) {
+        Some((end, _)) => {
+            notes.add("user", Why::Approximated);
+            out.text("user", user.get(..end).unwrap_or_default());
+        }
+        None => out.text("user", user),
+    }
+}
+
+fn sampling(out: &mut Object<'_>, sampling: &Sampling, target: &Target<'_>, notes: &mut Notes) {
+    let fields = [
+        ("temperature", &sampling.temperature),
+        ("top_p", &sampling.top_p),
+        ("presence_penalty", &sampling.presence_penalty),
+        ("frequency_penalty", &sampling.frequency_penalty),
+        ("seed", &sampling.seed),
+        ("logit_bias", &sampling.logit_bias),
+    ];
+    for (name, value) in fields {
+        if let Some(value) = value {
+            out.raw(name, value.as_bytes());
+        }
+    }
+    match &sampling.top_k {
+        Some(top_k) if target.takes_top_k => out.raw("top_k", top_k.as_bytes()),
+        top_k => notes.add_some(top_k, "top_k", Why::Unsupported),
+    }
+    if let Some(logprobs) = sampling.logprobs {
+        out.truth("logprobs", logprobs);
+    }
+    if let Some(most) = sampling.top_logprobs {
+        out.number("top_logprobs", most);
+    }
+}
+
+fn reasoning(out: &mut Object<'_>, said: &Reasoning, target: &Target<'_>, notes: &mut Notes) {
+    if target.is_claude
+        && let Some(mode) = said.mode
+    {
+        out.object("thinking", |out| {
+            match mode {
+                ReasoningMode::Off => out.text("type", "disabled"),
+                ReasoningMode::Adaptive => out.text("type", "adaptive"),
+                ReasoningMode::Budget(tokens) => {
+                    out.text("type", "enabled");
+                    out.number("budget_tokens", tokens);
+                }
+            }
+            out.maybe_text("display", said.display.as_deref());
+        });
+        let effort = said.effort.map(Effort::name);
+        return out.maybe_text("reasoning_effort", effort);
+    }
+    let wanted = match (said.effort, said.mode) {
+        (_, Some(ReasoningMode::Off)) => Some(Effort::None),
+        (Some(effort), _) => Some(effort),
+        (None, Some(ReasoningMode::Budget(0..1024))) => Some(Effort::Minimal),
+        (None, Some(ReasoningMode::Budget(tokens))) => Some(effort_of(tokens).min(Effort::High)),
+        (None, Some(ReasoningMode::Adaptive)) => Some(Effort::Medium),
+        (None, None) => None,
+    };
+    match (wanted, target.highest_effort) {
+        (Some(wanted), Some(highest)) => {
+            if wanted > highest {
+                notes.add("reasoning_effort", Why::Approximated);
+            }
+            out.text("reasoning_effort", wanted.min(highest).name());
+        }
+        // A model that does not reason has nothing to switch off.
+        (Some(Effort::None) | None, None) => {}
+        (Some(_), None) => {
+            let field = match said.mode {
+                Some(_) => "thinking",
+                None => "reasoning_effort",
+            };
+            notes.add(field, Why::Unsupported);
+        }
+        (None, Some(_)) => {}
+    }
+}
+
+fn format(out: &mut Object<'_>, format: Option<&OutputFormat>) {
+    let Some(format) = format else { return };
+    out.object("response_format", |out| match format {
+        OutputFormat::Text => out.text("type", "text"),
+        OutputFormat::Json => out.text("type", "json_object"),
+        OutputFormat::Schema {
+            name,
+            description,
+            schema,
+            strict,
+        } => {
+            out.text("type", "json_schema");
+            out.object("json_schema", |out| {
+                out.text("name", name.as_deref().unwrap_or("structured_output"));
+                out.maybe_text("description", description.as_deref());
+                out.raw("schema", schema.as_bytes());
+                // Who named no strictness wants the schema kept; OpenAI keeps strictly only schemas that are closed.
+                let closed = || encode_tools::is_closed(schema.as_bytes(), 0);
+                match strict {
+                    Some(strict) => out.truth("strict", *strict),
+                    None if name.is_none() && closed() => out.truth("strict", true),
+                    None => {}
+                }
+            });
+        }
+    });
+}

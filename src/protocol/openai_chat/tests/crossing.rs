@@ -1,0 +1,237 @@
+//! What one side says arrives at the other: every text, every argument, every count.
+
+use proptest::prelude::*;
+
+use crate::protocol::anthropic;
+use crate::protocol::neutral::testing::*;
+use crate::protocol::neutral::*;
+use crate::protocol::openai_chat::stream::{Decoder, Encoder, Ending, StreamForm, grammar};
+use crate::protocol::openai_chat::{decode_answer, decode_request, encode_answer};
+
+fn form() -> StreamForm {
+    StreamForm {
+        model: "m".to_owned(),
+        id: "x".to_owned(),
+        created: 1,
+        wants_usage: true,
+    }
+}
+
+/// The events in another order of the calls' deltas, each call's own kept.
+fn interleaved(events: Vec<Event>, order: &[u8]) -> Vec<Event> {
+    let of_call = |event: &Event| match event {
+        Event::BlockDelta {
+            block,
+            delta: Delta::Arguments(_),
+            ..
+        } => Some(*block),
+        _ => None,
+    };
+    let mut queues: Vec<Vec<Event>> = Vec::new();
+    let mut head = Vec::new();
+    let mut tail = Vec::new();
+    for event in events {
+        match (&event, of_call(&event)) {
+            (_, Some(_)) => match queues.last_mut() {
+                Some(queue) if queue.first().and_then(of_call) == of_call(&event) => {
+                    queue.push(event);
+                }
+                _ => queues.push(vec![event]),
+            },
+            (Event::Finish { .. } | Event::Usage(_) | Event::End, _) => tail.push(event),
+            (Event::BlockStop { .. }, _) if !queues.is_empty() => tail.push(event),
+            _ => head.push(event),
+        }
+    }
+    tail.sort_by_key(|event| !matches!(event, Event::BlockStop { .. }));
+    for pick in order.iter().cycle().take(100_000) {
+        if queues.is_empty() {
+            break;
+        }
+        let place = usize::from(*pick) % queues.len();
+        head.push(queues[place].remove(0));
+        queues.retain(|queue| !queue.is_empty());
+    }
+    for queue in queues {
+        head.extend(queue);
+    }
+    head.extend(tail);
+    head
+}
+
+/// What a client sees of an answer, however it is cut into blocks.
+#[derive(Debug, Default, PartialEq)]
+struct Seen {
+    text: String,
+    thoughts: String,
+    signatures: Vec<String>,
+    /// Id, name, arguments.
+    calls: Vec<(String, String, String)>,
+}
+
+fn seen(answer: &Answer) -> Seen {
+    let mut seen = Seen::default();
+    for block in answer.choices.iter().flat_map(|choice| &choice.content) {
+        match &block.content {
+            Content::Text { text, .. } => seen.text.push_str(text),
+            Content::Thinking { text, signature } => {
+                seen.thoughts.push_str(text);
+                seen.signatures.extend(signature.clone());
+            }
+            Content::ToolCall(call) => {
+                let arguments = match call.arguments.as_str() {
+                    "" => "{}".to_owned(),
+                    said => said.to_owned(),
+                };
+                seen.calls
+                    .push((call.id.clone(), call.name.clone(), arguments));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    seen
+}
+
+proptest! {
+    /// An upstream of Chat Completions, a client of Anthropic; calls whose arguments come mixed.
+    #[test]
+    fn a_chat_stream_arrives_at_a_client_of_anthropic(
+        answer in shared_answer(false),
+        size in 1_usize..6,
+        order in prop::collection::vec(any::<u8>(), 1..20),
+        places in prop::collection::vec(any::<usize>(), 0..20),
+    ) {
+        let mut bytes = Vec::new();
+        let mut upstream = Encoder::new(form());
+        for event in interleaved(play(&answer, size), &order) {
+            upstream.event(event, &mut bytes);
+        }
+        prop_assert_eq!(grammar::offence(&bytes, true), None);
+        let mut decoder = Decoder::new("x", Ending::WithReason);
+        let mut client = anthropic::stream::Encoder::new("m", "x");
+        let (mut events, mut out) = (Vec::new(), Vec::new());
+        for read in cut(&bytes, &places) {
+            decoder.feed(&read, &mut events);
+            for event in events.drain(..) {
+                client.event(event, &mut out);
+            }
+        }
+        prop_assert_eq!(anthropic::stream::grammar::offence(&out, true), None);
+        prop_assert_eq!(client.not_carried(), &[]);
+        let mut events = Vec::new();
+        let mut reader = anthropic::stream::Decoder::default();
+        reader.feed(&out, &mut events);
+        let found = assemble(&events);
+        prop_assert_eq!(seen(&found), seen(&answer));
+        prop_assert_eq!(&found.choices[0].stop, &answer.choices[0].stop);
+        let counts = |answer: &Answer| answer.usage.as_ref().map(|usage| usage.counts);
+        prop_assert_eq!(counts(&found), counts(&answer));
+    }
+
+    /// The other way: signatures arrive byte for byte.
+    #[test]
+    fn an_anthropic_stream_arrives_at_a_client_of_chat(
+        answer in shared_answer(true),
+        size in 1_usize..6,
+    ) {
+        let mut bytes = Vec::new();
+        let mut upstream = anthropic::stream::Encoder::new("m", "x");
+        for event in play(&answer, size) {
+            upstream.event(event, &mut bytes);
+        }
+        let mut events = Vec::new();
+        anthropic::stream::Decoder::default().feed(&bytes, &mut events);
+        let mut client = Encoder::new(form());
+        let mut out = Vec::new();
+        for event in events {
+            client.event(event, &mut out);
+        }
+        prop_assert_eq!(grammar::offence(&out, true), None);
+        prop_assert_eq!(client.not_carried(), &[]);
+        let mut events = Vec::new();
+        Decoder::new("x", Ending::WithReason).feed(&out, &mut events);
+        let found = assemble(&events);
+        prop_assert_eq!(seen(&found), seen(&answer));
+        let counts = |answer: &Answer| answer.usage.as_ref().map(|usage| usage.counts);
+        prop_assert_eq!(counts(&found), counts(&answer));
+    }
+
+    /// Whole answers, both ways.
+    #[test]
+    fn whole_answers_cross(answer in shared_answer(true)) {
+        let (body, notes) = encode_answer(&answer, 0);
+        prop_assert_eq!(&notes, &vec![]);
+        let there = decode_answer(&body).unwrap();
+        prop_assert_eq!(seen(&there), seen(&answer));
+        let (body, notes) = anthropic::encode_answer(&there);
+        prop_assert_eq!(&notes, &vec![]);
+        let back = anthropic::decode_answer(&body).unwrap();
+        prop_assert_eq!(seen(&back), seen(&answer));
+        prop_assert_eq!(&back.choices[0].stop, &answer.choices[0].stop);
+        let counts = |answer: &Answer| answer.usage.as_ref().map(|usage| usage.counts);
+        prop_assert_eq!(counts(&back), counts(&answer));
+    }
+}
+
+#[test]
+fn tool_names_and_the_format_tool_are_undone() {
+    let body = br#"{"model":"m","messages":[{"role":"user","content":"x"}],"tools":[{"type":"function","function":{"name":"mcp.read file"}}],"response_format":{"type":"json_object"}}"#;
+    let request = decode_request(body).unwrap();
+    let target = anthropic::Target {
+        model: "claude",
+        default_max_tokens: 100,
+        thinking: anthropic::ThinkingSupport::None,
+        native_format: false,
+        takes_sampling: true,
+        takes_forced_tools: true,
+        takes_mid_system: false,
+    };
+    let encoded = anthropic::encode_request(&request, &target).unwrap();
+    let text = String::from_utf8(encoded.body).unwrap();
+    assert!(text.contains(r#""name":"mcp_read_file""#), "{text}");
+    assert!(text.contains(r#""tool_choice":{"type":"any"}"#), "{text}");
+    let answer = |name: &str, arguments: &str| Answer {
+        id: "msg_1".to_owned(),
+        choices: vec![Choice {
+            content: vec![Block::plain(Content::ToolCall(ToolCall {
+                id: "toolu_1".to_owned(),
+                name: name.to_owned(),
+                arguments: arguments.to_owned(),
+                kind: ToolCallKind::Function,
+            }))],
+            stop: Some(StopReason::ToolUse.into()),
+            ..Choice::default()
+        }],
+        ..Answer::default()
+    };
+    for (name, arguments, expected, finish) in [
+        (
+            "json_tool_call",
+            r#"{"a": 1}"#,
+            r#""content":"{\"a\": 1}""#,
+            "stop",
+        ),
+        (
+            "mcp_read_file",
+            "{}",
+            r#""name":"mcp.read file""#,
+            "tool_calls",
+        ),
+    ] {
+        let mut whole = answer(name, arguments);
+        encoded.reversal.undo(&mut whole);
+        let (body, _) = encode_answer(&whole, 0);
+        let body = String::from_utf8(body).unwrap();
+        assert!(body.contains(expected), "{body}");
+        assert!(
+            body.contains(&format!(r#""finish_reason":"{finish}""#)),
+            "{body}"
+        );
+        let mut reversal = StreamReversal::new(encoded.reversal.clone());
+        let events = play(&answer(name, arguments), 2).into_iter();
+        let events: Vec<_> = events.map(|event| reversal.undo(event)).collect();
+        let mut streamed = assemble(&events);
+        streamed.model = String::new();
+        assert_eq!(streamed, whole);
+    }
+}
