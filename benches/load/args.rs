@@ -19,6 +19,8 @@ pub struct Args {
     /// Measurements; empty is all.
     only: Vec<String>,
     pub targets: Vec<String>,
+    /// The server that the gateway's books are in; none means SQLite.
+    pub postgres: Option<String>,
 }
 
 pub const MEASUREMENTS: [&str; 6] = [
@@ -34,6 +36,7 @@ impl Args {
             quick: false,
             only: Vec::new(),
             targets: TARGETS.map(String::from).to_vec(),
+            postgres: None,
         };
         let mut bench = false;
         let mut words = std::env::args().skip(1);
@@ -49,6 +52,7 @@ impl Args {
                 }
                 "--only" => list(words.next(), &MEASUREMENTS).map(|list| args.only = list),
                 "--targets" => list(words.next(), &TARGETS).map(|list| args.targets = list),
+                "--database" => database(words.next()).map(|server| args.postgres = server),
                 "--forward" => match (
                     words.next().and_then(|port| port.parse().ok()),
                     words.next(),
@@ -57,7 +61,7 @@ impl Args {
                     _ => Err("--forward needs a port and an upstream address".to_owned()),
                 },
                 other => Err(format!(
-                    "unknown argument {other}; known are --quick, --only and --targets"
+                    "unknown argument {other}; known are --quick, --only, --targets and --database"
                 )),
             };
             if let Err(why) = read {
@@ -78,6 +82,17 @@ impl Args {
     /// Picks by `--quick`.
     pub fn pick<T>(&self, quick: T, full: T) -> T {
         if self.quick { quick } else { full }
+    }
+}
+
+/// `sqlite`, or `postgres`: then the server of `POINTSMAN_TEST_POSTGRES`.
+fn database(word: Option<String>) -> Result<Option<String>, String> {
+    match word.as_deref() {
+        Some("sqlite") => Ok(None),
+        Some("postgres") => std::env::var("POINTSMAN_TEST_POSTGRES")
+            .map(Some)
+            .map_err(|_| "--database postgres needs POINTSMAN_TEST_POSTGRES".to_owned()),
+        _ => Err("--database is sqlite or postgres".to_owned()),
     }
 }
 

@@ -1,10 +1,14 @@
 //! The gateway with everything on: virtual keys with limits and budgets on key, team and user, far from reached; spend in
-//! SQLite; many deployments.
+//! SQLite or PostgreSQL; many deployments.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
+
+use diesel::connection::SimpleConnection;
+use pointsman::store::AnyConnection;
+use pointsman::types::DatabaseUrl;
 
 use crate::models::{self, COMPLETION_TOKENS, PROMPT_TOKENS};
 use crate::process::Process;
@@ -36,12 +40,20 @@ pub struct Size {
 /// The gateway's files, with its keys in the database.
 pub struct Gateway {
     folder: PathBuf,
+    database: Database,
     deployments: usize,
     pub keys: Vec<String>,
 }
 
 /// Watches how many rows the database holds.
-pub struct Ledger(PathBuf);
+pub struct Ledger(DatabaseUrl);
+
+/// Where the books are.
+struct Database {
+    url: String,
+    /// Server and schema, which goes with this value.
+    schema: Option<(String, String)>,
+}
 
 // === impl Gateway ===
 
@@ -51,9 +63,11 @@ impl Gateway {
         folder: PathBuf,
         upstream: SocketAddr,
         size: Size,
+        postgres: Option<&str>,
     ) -> Result<Self, String> {
         std::fs::create_dir_all(&folder).map_err(|why| why.to_string())?;
         let mut gateway = Self {
+            database: Database::new(&folder, postgres)?,
             deployments: size.deployments,
             folder,
             keys: Vec::new(),
@@ -69,7 +83,7 @@ impl Gateway {
         let alive = models::get(address, MASTER_KEY, "/health/liveliness");
         target::wait_for_answer(address, &alive, Some(&mut process)).await?;
         drop(process);
-        gateway.keys = provision(&gateway.folder.join("pointsman.db"), size.keys)?;
+        gateway.keys = provision(&gateway.database.address()?, size.keys)?;
         Ok(gateway)
     }
 
@@ -89,8 +103,8 @@ impl Gateway {
             .map_err(|why| why.to_string())
     }
 
-    pub fn ledger(&self) -> Ledger {
-        Ledger(self.folder.join("pointsman.db"))
+    pub fn ledger(&self) -> Result<Ledger, String> {
+        self.database.address().map(Ledger)
     }
 
     fn configuration(&self, upstream: SocketAddr) -> String {
@@ -108,21 +122,18 @@ impl Gateway {
             })
             .collect();
         format!(
-            "model_list:\n{deployments}general_settings:\n  master_key: os.environ/LITELLM_MASTER_KEY\n  database_url: sqlite://{}\n",
-            self.folder.join("pointsman.db").display()
+            "model_list:\n{deployments}general_settings:\n  master_key: os.environ/LITELLM_MASTER_KEY\n  database_url: {}\n",
+            self.database.url
         )
     }
 }
 
 /// Puts user, team and keys into the database that the gateway has made; the keys.
-fn provision(database: &Path, keys: usize) -> Result<Vec<String>, String> {
-    use pointsman::store::{
-        AnyConnection, KeyRow, NewKey, NewTeam, NewUser, TeamRow, UserRow, queries,
-    };
-    use pointsman::types::{DatabaseUrl, KeyHash, NanoUsd};
+fn provision(url: &DatabaseUrl, keys: usize) -> Result<Vec<String>, String> {
+    use pointsman::store::{KeyRow, NewKey, NewTeam, NewUser, TeamRow, UserRow, queries};
+    use pointsman::types::{KeyHash, NanoUsd};
     let text = |why: pointsman::store::StoreError| why.to_string();
-    let url = DatabaseUrl::Sqlite(database.to_owned());
-    let mut connection = AnyConnection::open(&url).map_err(text)?;
+    let mut connection = AnyConnection::open(url).map_err(text)?;
     let (plenty, budget) = (Some(PLENTY as i64), Some(NanoUsd(i64::MAX / 2)));
     let user = UserRow {
         rpm_limit: plenty,
@@ -171,6 +182,53 @@ fn provision(database: &Path, keys: usize) -> Result<Vec<String>, String> {
     Ok(made)
 }
 
+// === impl Database ===
+
+impl Database {
+    fn new(folder: &Path, postgres: Option<&str>) -> Result<Self, String> {
+        let Some(server) = postgres else {
+            return Ok(Self {
+                url: format!("sqlite://{}", folder.join("pointsman.db").display()),
+                schema: None,
+            });
+        };
+        let schema = format!("bench_{}", uuid::Uuid::new_v4().simple());
+        let separator = if server.contains('?') { '&' } else { '?' };
+        let database = Self {
+            url: format!("{server}{separator}schema={schema}"),
+            schema: Some((server.to_owned(), schema.clone())),
+        };
+        statement(server, &format!("CREATE SCHEMA {schema}"))?;
+        Ok(database)
+    }
+
+    fn address(&self) -> Result<DatabaseUrl, String> {
+        self.url
+            .parse()
+            .map_err(|why: pointsman::types::DatabaseUrlError| why.to_string())
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if let Some((server, schema)) = &self.schema
+            && let Err(why) = statement(server, &format!("DROP SCHEMA {schema} CASCADE"))
+        {
+            eprintln!("the schema {schema} stays: {why}");
+        }
+    }
+}
+
+fn statement(server: &str, text: &str) -> Result<(), String> {
+    let url = server
+        .parse()
+        .map_err(|why: pointsman::types::DatabaseUrlError| why.to_string())?;
+    let mut connection = AnyConnection::open(&url).map_err(|why| why.to_string())?;
+    connection
+        .batch_execute(text)
+        .map_err(|why| why.to_string())
+}
+
 // === impl Ledger ===
 
 impl Ledger {
@@ -210,10 +268,9 @@ impl Ledger {
 
     /// Rows in the database, by what they cost: asking the gateway would be work of the gateway.
     async fn booked(&self) -> Result<f64, String> {
-        use pointsman::store::{AnyConnection, queries};
+        use pointsman::store::queries;
         let each = PROMPT_TOKENS as f64 * INPUT_PRICE + COMPLETION_TOKENS as f64 * OUTPUT_PRICE;
-        let url = pointsman::types::DatabaseUrl::Sqlite(self.0.clone());
-        let mut connection = AnyConnection::open(&url).map_err(|why| why.to_string())?;
+        let mut connection = AnyConnection::open(&self.0).map_err(|why| why.to_string())?;
         let query = queries::PerDayQuery {
             days: (0, i32::MAX),
             key: None,

@@ -1,6 +1,6 @@
 //! The load bench: what the gateway costs, measured against nginx doing nothing but forwarding, in the same run.
 //!
-//! `cargo bench --bench load -- [--quick] [--only requests,bodies,…] [--targets nginx,bare,pointsman]`
+//! `cargo bench --bench load -- [--quick] [--only requests,bodies,…] [--targets nginx,bare,pointsman] [--database postgres]`
 //!
 //! Load generator and simulated provider share one thread on core 0; the target has core 1 to itself, whatever threads it
 //! has. Passes are interleaved, one target at a time, because the speed of a machine wanders; a ratio compares neighbours, and

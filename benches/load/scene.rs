@@ -110,7 +110,9 @@ impl<'a> Scene<'a> {
             }
             eprintln!("setting up {}", kind.name());
             let folder = setup.folder.join(kind.name());
-            match Gateway::prepare(folder, setup.upstream, size).await {
+            match Gateway::prepare(folder, setup.upstream, size, self.args.postgres.as_deref())
+                .await
+            {
                 Ok(gateway) if kind == Kind::Pointsman => setup.gateway = Some(gateway),
                 Ok(gateway) => setup.small_gateway = Some(gateway),
                 Err(why) => {

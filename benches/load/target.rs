@@ -87,7 +87,7 @@ impl Target {
                 };
                 let gateway = gateway.ok_or("it was not set up")?;
                 keys.clone_from(&gateway.keys);
-                ledger = Some(gateway.ledger());
+                ledger = Some(gateway.ledger()?);
                 Some(gateway.start(port)?)
             }
         };
