@@ -1,8 +1,8 @@
-//! What the ledger costs: `cargo bench --bench ledger -- [--database postgres] [--rows N] [flush] [return] [replay]`.
+//! What the ledger costs: `cargo bench --bench ledger -- [--database postgres] [--rows N] [--sql TEXT] [flush] [return] [replay]`.
 //!
 //! `flush`: batches of 1,000 rows over so many keys, all in the database. `return`: a backlog that gathered while the
 //! database was locked, until it is booked. `replay`: a journal of a dead process, at the next start, and the memory that takes.
-//! PostgreSQL is the server of `POINTSMAN_TEST_POSTGRES`; a schema is made there and dropped.
+//! `--sql` is said on the connection of `flush` first, to try a setting. PostgreSQL is the server of `POINTSMAN_TEST_POSTGRES`; a schema is made there and dropped.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -49,6 +49,7 @@ fn main() -> ExitCode {
 struct Plan {
     postgres: Option<String>,
     rows: u64,
+    sql: String,
     what: Vec<String>,
 }
 
@@ -57,6 +58,7 @@ impl Plan {
         let mut plan = Self {
             postgres: None,
             rows: 1_000_000,
+            sql: String::new(),
             what: Vec::new(),
         };
         let mut words = words.iter();
@@ -72,6 +74,7 @@ impl Plan {
                     _ => return Err("--database is sqlite or postgres".into()),
                 },
                 "--rows" => plan.rows = words.next().ok_or("--rows needs a number")?.parse()?,
+                "--sql" => plan.sql = words.next().ok_or("--sql needs a statement")?.clone(),
                 "flush" | "return" | "replay" => plan.what.push(word.clone()),
                 other => return Err(format!("unknown argument {other}").into()),
             }
@@ -81,12 +84,12 @@ impl Plan {
 
     fn run(&self) -> Outcome<()> {
         for (name, measure) in [
-            ("flush", flush as fn(&Place, u64) -> Outcome<()>),
+            ("flush", flush as fn(&Place, &Self) -> Outcome<()>),
             ("return", comes_back),
             ("replay", replay),
         ] {
             if self.what.is_empty() || self.what.iter().any(|what| what == name) {
-                measure(&Place::new(self.postgres.as_deref())?, self.rows)?;
+                measure(&Place::new(self.postgres.as_deref())?, self)?;
             }
         }
         Ok(())
@@ -240,8 +243,9 @@ fn keys(count: u64) -> Vec<KeyHash> {
 }
 
 /// CPU and wall time of a batch, a row.
-fn flush(place: &Place, _: u64) -> Outcome<()> {
+fn flush(place: &Place, plan: &Plan) -> Outcome<()> {
     let mut connection = place.connect()?;
+    connection.batch_execute(&plan.sql)?;
     let mut names = NameCache::default();
     let mut seq = 0;
     for distinct in [1, 200, 1_000, KEYS] {
@@ -285,8 +289,8 @@ fn cpu() -> Duration {
 }
 
 /// A tenth of the rows wait behind a lock.
-fn comes_back(place: &Place, rows: u64) -> Outcome<()> {
-    let rows = rows / 10;
+fn comes_back(place: &Place, plan: &Plan) -> Outcome<()> {
+    let rows = plan.rows / 10;
     actix_rt::System::new().block_on(async {
         let store = Store::open(&place.url, Pools::default())?;
         let syncer = Syncer::start()?;
@@ -343,7 +347,8 @@ fn comes_back(place: &Place, rows: u64) -> Outcome<()> {
     })
 }
 
-fn replay(place: &Place, rows: u64) -> Outcome<()> {
+fn replay(place: &Place, plan: &Plan) -> Outcome<()> {
+    let rows = plan.rows;
     let keys = keys(1_000);
     let mut writer = JournalWriter::new(place.path().join(FOLDER), Syncer::start()?);
     for number in 1..=rows {

@@ -56,6 +56,22 @@ pub struct KeyQuery {
     pub limit: i64,
 }
 
+impl KeyQuery {
+    /// Whether a text is asked for that no row can hold: PostgreSQL has no NUL and refuses even to look for one.
+    fn asks_for_nul(&self) -> bool {
+        let of_match = |wanted: &Option<Match>| match wanted {
+            Some(Match::Exact(text) | Match::Contains(text)) => text.contains('\0'),
+            None => false,
+        };
+        let texts = [&self.team_id, &self.token_hash, &self.search, &self.owner];
+        of_match(&self.user_id)
+            || of_match(&self.key_alias)
+            || texts
+                .iter()
+                .any(|text| text.as_deref().is_some_and(|text| text.contains('\0')))
+    }
+}
+
 /// One page, and how many keys match in all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeyPage {
@@ -131,6 +147,9 @@ fn of_keys(query: &KeyQuery) -> Vec<Condition<keys::table>> {
 ///
 /// Indexes: (user_id, created_at), (team_id, created_at), (created_at); other orders sort what the filters leave.
 pub fn key_page(conn: &mut AnyConnection, query: &KeyQuery) -> Result<KeyPage, StoreError> {
+    if query.asks_for_nul() {
+        return Ok(Default::default());
+    }
     dialect::snapshot(conn, |conn| {
         let mut count = keys::table
             .select(diesel::dsl::count_star())
@@ -196,6 +215,9 @@ pub fn deleted_key_page(
     conn: &mut AnyConnection,
     query: &KeyQuery,
 ) -> Result<(Vec<DeletedKeyRow>, i64), StoreError> {
+    if query.asks_for_nul() {
+        return Ok(Default::default());
+    }
     let conditions = || {
         let mut all = conditions!(deleted_keys, query);
         if let Some(owner) = &query.owner {
@@ -231,6 +253,9 @@ pub fn key_aliases(
     conn: &mut AnyConnection,
     query: &KeyQuery,
 ) -> Result<(Vec<String>, i64), StoreError> {
+    if query.asks_for_nul() {
+        return Ok(Default::default());
+    }
     dialect::snapshot(conn, |conn| {
         let mut count = keys::table
             .select(diesel::dsl::count_star())
