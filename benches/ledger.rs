@@ -163,7 +163,6 @@ impl Place {
                 models: models.clone(),
             },
         )?;
-        connection.batch_execute("BEGIN")?;
         for number in 0..KEYS {
             let row = KeyRow {
                 user_id: Some("user".into()),
@@ -181,7 +180,7 @@ impl Place {
                 },
             )?;
         }
-        Ok(connection.batch_execute("COMMIT")?)
+        Ok(())
     }
 }
 
