@@ -20,6 +20,8 @@ pub mod metrics;
 pub mod router;
 pub mod spend;
 
+pub mod health;
+
 pub mod journey;
 
 pub mod http;

@@ -11,13 +11,21 @@ use super::outline::Outline;
 
 /// Fields of `general_settings` that a running gateway takes up. The others belong to what is made once: the listening
 /// socket, the database, the threads.
-const TAKEN_UP: [&str; 11] = [
+const TAKEN_UP: [&str; 19] = [
     "allow_client_side_credentials",
     "always_include_stream_usage",
+    "background_health_check_model_groups",
+    "background_health_checks",
     "config_watch_interval",
     "configurable_clientside_auth_params",
     "dangerously_allow_mock_testing_request_params",
+    "enable_health_check_routing",
     "global_max_parallel_requests",
+    "health_check_concurrency",
+    "health_check_details",
+    "health_check_ignore_transient_errors",
+    "health_check_interval",
+    "health_check_staleness_threshold",
     "include_call_id_in_error_body",
     "max_request_size_mb",
     "reject_clientside_metadata_tags",

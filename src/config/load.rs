@@ -10,6 +10,7 @@ use super::crosscheck;
 use super::diagnostic::{Diagnostic, Severity, Sink};
 use super::fields::Place;
 use super::general_settings::{self, GeneralSettings};
+use super::health_checks::HealthChecks;
 use super::include;
 use super::litellm_settings::{self, LitellmSettings};
 use super::model::{self, ModelEntry};
@@ -34,6 +35,7 @@ pub struct Config {
     pub general_settings: GeneralSettings,
     /// How providers are reached.
     pub network: NetworkSettings,
+    pub health_checks: HealthChecks,
     /// To be added to the process environment, in the order written. Already taken into account here.
     pub environment_variables: Vec<(String, Secret)>,
 }
@@ -161,6 +163,7 @@ fn read(root: &Node, env: &dyn Fn(&str) -> Option<String>, sink: &Sink) -> Confi
             .completed(litellm_settings.allowed_fails, env, sink),
         litellm_settings,
         general_settings: general_settings::read(top.value("general_settings"), &exported, sink),
+        health_checks: HealthChecks::read(&top),
         network: network::read(top.value("litellm_settings"), &exported, sink),
         environment_variables,
     };

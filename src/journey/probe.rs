@@ -1,70 +1,90 @@
 //! A call that asks nothing but whether a deployment answers.
 
-use std::time::{Duration, Instant};
+use std::rc::Rc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use actix_web::http::header::HeaderMap;
 use bytes::Bytes;
+use futures_util::stream::{self, StreamExt as _};
 use tokio::sync::Semaphore;
 
 use super::attempt::{Failed, call_failure, no_token, read_failure, waits};
 use super::routes::Prepared;
-use super::worker::Worker;
-use crate::policy::upstream_error::{ConnectProblem, Failure, Upstream};
+use crate::health::{Finding, Problem};
+use crate::policy::upstream_error::{ConnectProblem, Upstream};
 use crate::protocol;
 use crate::protocol::openai::answer::AnswerSpans;
 use crate::protocol::openai::request::Request;
 use crate::types::Operation;
+use crate::upstream::Client;
 
-/// LiteLLM's `HEALTH_CHECK_TIMEOUT_SECONDS`.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Largest answer that is read.
 const MOST_BYTES: usize = 1024 * 1024;
 /// What the provider says is left of its limits.
 const RATE_LIMITS: &str = "x-ratelimit-";
 /// Probes at the same time, of the whole process: they cost money and strain providers.
-static PROBES: Semaphore = Semaphore::const_new(8);
+static PROBES: Semaphore = Semaphore::const_new(64);
 
-/// What a probe found.
-#[derive(Debug)]
-pub struct Probe {
-    /// `None`: the deployment answers.
-    pub failure: Option<Failure>,
-    /// The `x-ratelimit-…` headers of the answer.
-    pub rate_limits: Vec<(String, String)>,
-    pub took: Duration,
-}
-
-/// The smallest useful question. Five tokens of an answer are LiteLLM's bound.
-const fn question(operation: Operation) -> &'static [u8] {
+/// The smallest useful question.
+fn question(operation: Operation, max_tokens: u64) -> String {
     match operation {
-        Operation::Chat => {
-            br#"{"model": "probe", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 5}"#
+        Operation::Chat => format!(
+            r#"{{"model": "probe", "messages": [{{"role": "user", "content": "Hi"}}], "max_tokens": {max_tokens}}}"#
+        ),
+        Operation::Completion => {
+            format!(r#"{{"model": "probe", "prompt": "Hi", "max_tokens": {max_tokens}}}"#)
         }
-        Operation::Completion => br#"{"model": "probe", "prompt": "Hi", "max_tokens": 5}"#,
-        Operation::Embedding => br#"{"model": "probe", "input": "Hi"}"#,
+        Operation::Embedding => r#"{"model": "probe", "input": "Hi"}"#.to_owned(),
     }
 }
 
-/// Sends a question of a few tokens to a deployment. It takes no slot, charges no key and leaves no spend row. `None` when
-/// the process ends.
-pub async fn probe(worker: &Worker, prepared: &Prepared) -> Option<Probe> {
+/// Asks deployments a question of a few tokens, `concurrency` of them at a time, and answers in their order. It takes no slot,
+/// charges no key and leaves no spend row.
+pub async fn probe_all(
+    client: &Client,
+    deployments: &[Rc<Prepared>],
+    concurrency: usize,
+    by_schedule: bool,
+) -> Vec<Finding> {
+    stream::iter(deployments)
+        .map(|prepared| probe(client, prepared, by_schedule))
+        .buffered(concurrency.max(1))
+        .filter_map(|finding| async { finding })
+        .collect()
+        .await
+}
+
+async fn probe(client: &Client, prepared: &Prepared, by_schedule: bool) -> Option<Finding> {
     // Never closed.
     let _turn = PROBES.acquire().await.ok()?;
     let began = Instant::now();
-    let outcome = ask(worker, prepared, began).await;
+    let outcome = ask(client, prepared, began).await;
     let took = began.elapsed();
-    let (failure, headers) = match outcome {
+    let (problem, headers) = match outcome {
         Ok(headers) => (None, headers),
-        Err(failed) => (Some(failed.failure), failed.headers),
+        Err(failed) => {
+            let problem = Problem {
+                status: failed.failure.status,
+                message: failed.failure.message,
+            };
+            (Some(problem), failed.headers)
+        }
     };
-    Some(Probe {
-        failure,
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+    let deployment = &prepared.deployment;
+    Some(Finding {
+        deployment: deployment.id.clone(),
+        group: deployment.group.clone(),
+        model: deployment.litellm_model.clone(),
+        problem,
         rate_limits: rate_limits(&headers),
         took,
+        at: since_epoch.unwrap_or_default().as_millis() as i64,
+        by_schedule,
     })
 }
 
-async fn ask(worker: &Worker, prepared: &Prepared, began: Instant) -> Result<HeaderMap, Failed> {
+async fn ask(client: &Client, prepared: &Prepared, began: Instant) -> Result<HeaderMap, Failed> {
     let deployment = &*prepared.deployment;
     if deployment.mock.is_some() {
         // There is nobody to ask.
@@ -75,15 +95,16 @@ async fn ask(worker: &Worker, prepared: &Prepared, began: Instant) -> Result<Hea
         let problem = Upstream::ConnectFailed(ConnectProblem::Other);
         fail(&problem, HeaderMap::new())
     };
-    let operation = deployment.probe;
-    let endpoint = prepared.endpoint(&worker.client, operation);
+    let check = &deployment.health_check;
+    let operation = check.operation;
+    let endpoint = prepared.endpoint(client, operation);
     let endpoint = endpoint.ok_or_else(uncalled)?;
-    let limit = deployment.timeout.min(PATIENCE);
-    let question = Bytes::from_static(question(operation));
+    let limit = check.timeout;
+    let question = Bytes::from(question(operation, check.max_tokens));
     let question =
         Request::read(protocol::shape(operation), &question, None).map_err(|_| uncalled())?;
     let body = question
-        .upstream_body(&deployment.model_json, &deployment.plan)
+        .upstream_body(&check.model_json, &deployment.plan)
         .map_err(|unsupported| Failed::unsupported(&unsupported))?;
     let authorization = match &prepared.login {
         None => None,
@@ -92,8 +113,7 @@ async fn ask(worker: &Worker, prepared: &Prepared, began: Instant) -> Result<Hea
             Some(token.map_err(|why| no_token(deployment, &why))?)
         }
     };
-    let mut answer = worker
-        .client
+    let mut answer = client
         .call(endpoint, &body, authorization.as_ref(), limit)
         .await
         .map_err(|error| fail(&call_failure(&error, began), HeaderMap::new()))?;

@@ -13,7 +13,8 @@ use super::cut::{Cut, Ending, Phase};
 use super::reloading::{ReloadConfig, ReloadStatus};
 use super::routes::{Current, InForce, Prepared, Routes};
 use crate::auth::{Caller, Changes, Directory};
-use crate::config::NetworkSettings;
+use crate::config::{HealthChecks, NetworkSettings};
+use crate::health::HealthBoard;
 use crate::limits::{Enroll, EntityIx};
 use crate::metrics::Metrics;
 use crate::policy::access;
@@ -43,6 +44,7 @@ pub struct Settings {
     pub always_stream_usage: bool,
     /// How providers are reached.
     pub network: Arc<NetworkSettings>,
+    pub health_checks: Arc<HealthChecks>,
     /// What requests may ask for.
     pub asking: Rules,
 }
@@ -63,6 +65,8 @@ pub struct Shared {
     pub renewals: Addr<BudgetRenewals>,
     pub ledger: Arc<spend::Gauges>,
     pub journal: Arc<spend::journal::Syncer>,
+    /// What checks of deployments have found.
+    pub health: Addr<HealthBoard>,
     /// Exact token counts at the same time: each keeps a core busy.
     pub counts: Arc<Semaphore>,
 }

@@ -13,6 +13,7 @@ use super::deployment::{DeploymentState, LastError};
 use super::table::RoutingTable;
 use super::turn::Turn;
 use crate::policy::cooldown::State;
+use crate::types::DeploymentId;
 
 /// Messages a mailbox holds before senders wait. Workers send one turn at a time, so this is never reached by them.
 const MAILBOX: usize = 4096;
@@ -78,6 +79,33 @@ impl Handler<Ping> for RouterActor {
     type Result = ();
 
     fn handle(&mut self, _: Ping, _: &mut Self::Context) {}
+}
+
+/// What a health check found of a deployment.
+#[derive(Clone, Debug)]
+pub struct HealthFinding {
+    pub number: u32,
+    pub id: DeploymentId,
+    pub is_healthy: bool,
+}
+
+/// Tells what health checks found, where that is to decide who is called.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct HealthFindings {
+    pub findings: Vec<HealthFinding>,
+    /// They count so long.
+    pub fresh_for: Duration,
+}
+
+impl Handler<HealthFindings> for RouterActor {
+    type Result = ();
+
+    fn handle(&mut self, message: HealthFindings, _: &mut Self::Context) {
+        let fresh_for = message.fresh_for.as_millis() as u64;
+        let mut state = self.state.borrow_mut();
+        state.found(&message.findings, fresh_for, clock::now());
+    }
 }
 
 /// Asks for the Deployment actor's own account of itself, by index in the routing table.

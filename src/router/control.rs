@@ -13,6 +13,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::actor::HealthFinding;
 use super::clock;
 use super::deployment::DeploymentState;
 use super::table::{Group, RoutingTable};
@@ -53,6 +54,8 @@ pub struct Control {
     /// Deployments whose return is to be told.
     cooling: Vec<u32>,
     cooldowns: Option<Cooldowns>,
+    /// A health check of somebody has failed, the last time findings came.
+    is_anybody_ill: bool,
     random: fastrand::Rng,
 }
 
@@ -67,6 +70,7 @@ impl Control {
             table: table.clone(),
             cooling: Vec::new(),
             cooldowns: None,
+            is_anybody_ill: false,
             random: fastrand::Rng::new(),
         };
         control.take_up(&table);
@@ -249,12 +253,25 @@ impl Control {
             })
         };
         let eligible = |index: u32| !tried.contains(&index) && takes_calls(index);
-        let candidates = Candidates {
-            members: &group.members,
-            in_flight: &self.assigned,
-            eligible: &eligible,
+        let is_well = |index: u32| {
+            let deployment = fleet.get(index as usize).and_then(Option::as_ref);
+            deployment.is_some_and(|deployment| !deployment.borrow().is_ill(now))
         };
-        let picked = state.strategy.pick(&candidates, self.random.f64());
+        let random = self.random.f64();
+        let pick = |eligible: &dyn Fn(u32) -> bool| {
+            let candidates = Candidates {
+                members: &group.members,
+                in_flight: &self.assigned,
+                eligible,
+            };
+            state.strategy.pick(&candidates, random)
+        };
+        // Who failed a health check is asked only when there is nobody else.
+        let picked = if self.is_anybody_ill {
+            pick(&|index| eligible(index) && is_well(index)).or_else(|| pick(&eligible))
+        } else {
+            pick(&eligible)
+        };
         let Some(member) = picked.and_then(|position| group.members.get(position)) else {
             return Err(self.why_none(group, tried, now));
         };
@@ -381,6 +398,23 @@ impl Control {
         if let Some(cooldowns) = &self.cooldowns {
             cooldowns.begun(deployment.health_labels(), cooling.fault.status);
         }
+    }
+
+    /// Takes findings of health checks, which count for `fresh_for` milliseconds. A deployment is known by number and id: it may
+    /// have gone since it was asked.
+    pub fn found(&mut self, findings: &[HealthFinding], fresh_for: u64, now: u64) {
+        for finding in findings {
+            let known = self.table.deployment(finding.number);
+            if known.is_none_or(|known| known.id != finding.id) {
+                continue;
+            }
+            if let Some(state) = self.deployment(finding.number) {
+                let until = now.saturating_add(fresh_for);
+                state.borrow_mut().found(finding.is_healthy, until);
+            }
+        }
+        let mut states = self.fleet.iter().flatten();
+        self.is_anybody_ill = states.any(|state| state.borrow().is_ill(now));
     }
 
     /// Whether a return is to be told.

@@ -35,6 +35,8 @@ pub struct DeploymentState {
     in_flight: u32,
     rules: Rules,
     health: Health,
+    /// Until then a health check that failed counts, in milliseconds of the control thread's clock.
+    ill_until: u64,
     pub successes: u64,
     pub failures: u64,
     /// Running means, in milliseconds.
@@ -52,6 +54,7 @@ impl DeploymentState {
             in_flight: 0,
             rules,
             health: Health::default(),
+            ill_until: 0,
             successes: 0,
             failures: 0,
             latency_ms: None,
@@ -82,6 +85,16 @@ impl DeploymentState {
     /// Why it takes no calls now; `None`: it takes them.
     pub fn cooling(&self, now: u64) -> Option<Cooling> {
         self.health.cooling(now)
+    }
+
+    /// A health check that still counts has failed.
+    pub fn is_ill(&self, now: u64) -> bool {
+        now < self.ill_until
+    }
+
+    /// What a health check found; it counts until then.
+    pub fn found(&mut self, is_healthy: bool, until: u64) {
+        self.ill_until = if is_healthy { 0 } else { until };
     }
 
     pub fn state(&self, now: u64) -> State {

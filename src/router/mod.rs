@@ -17,14 +17,16 @@ mod start;
 mod table;
 mod turn;
 
-pub use actor::{DeploymentReport, DescribeDeployment, Ping, RouterActor};
+pub use actor::{
+    DeploymentReport, DescribeDeployment, HealthFinding, HealthFindings, Ping, RouterActor,
+};
 pub use control::Control;
 pub use deployment::{DeploymentState, LastError, Reported};
 pub use port::Port;
 pub use price_list::Priced;
 pub use reload::{Reload, Tables};
 pub use start::{ControlHandle, start};
-pub use table::{Deployment, Earlier, Failover, Gauges, Group, RoutingTable};
+pub use table::{Deployment, Earlier, Failover, Gauges, Group, HealthCheck, RoutingTable};
 pub use turn::{
     Answer, Begin, Denied, End, Estimate, Lease, MAX_ATTEMPTS, Next, Outcome, Ticket, Turn,
     TurnAnswer,

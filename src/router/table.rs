@@ -7,9 +7,11 @@
 
 mod failover;
 mod gauges;
+mod health_check;
 mod plan;
 
 pub use gauges::Gauges;
+pub use health_check::HealthCheck;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -52,8 +54,8 @@ pub struct Deployment {
     pub model_json: Vec<u8>,
     /// `litellm_params.model`.
     pub litellm_model: Arc<str>,
-    /// What a health check asks it for.
-    pub probe: Operation,
+    /// How it is asked whether it works.
+    pub health_check: HealthCheck,
     /// Without a slash at the end.
     pub api_base: Arc<str>,
     pub api_key: Option<Secret>,
@@ -607,14 +609,6 @@ fn texts_by_chat(entry: &ModelEntry, provider: &Provider) -> bool {
     }
 }
 
-fn probe(entry: &ModelEntry) -> Operation {
-    match mode(entry) {
-        Some("embedding") => Operation::Embedding,
-        Some("completion") => Operation::Completion,
-        _ => Operation::Chat,
-    }
-}
-
 /// OpenAI's regional hosts process their data there, at a price of their own.
 fn residency(entry: &ModelEntry) -> Residency {
     let host = entry.api_base.split("://").nth(1).unwrap_or_default();
@@ -667,7 +661,7 @@ fn deployment(config: &Config, entry: &ModelEntry, tariff: Arc<Tariff>, plan: Pl
         counted_as: entry.base_model().unwrap_or(&entry.upstream_model).into(),
         model_json: json::quoted(&entry.upstream_model),
         litellm_model: params.model.as_str().into(),
-        probe: probe(entry),
+        health_check: HealthCheck::of(entry, mode(entry), timeout),
         texts_by_chat: texts_by_chat(entry, provider),
         api_base: entry.api_base.as_str().into(),
         api_key: entry.api_key.clone(),

@@ -25,8 +25,11 @@ use tokio::sync::Semaphore;
 use crate::auth::Changes;
 use crate::cli::{self, Flag, Lack, Options};
 use crate::config::{BudgetEnforcement, Config, GeneralSettings, Loaded};
+use crate::health::HealthBoard;
 use crate::http::{Cors, DocsSettings, RootPath, Running, serve};
-use crate::journey::{AskingRules, Ending, InForce, ReloadStatus, Settings, Shared, Snapshot};
+use crate::journey::{
+    AskingRules, Ending, HealthChecker, InForce, ReloadStatus, Settings, Shared, Snapshot,
+};
 use crate::metrics::Metrics;
 use crate::router::{self, RoutingTable};
 use crate::spend::journal::{FOLDER, Syncer};
@@ -228,6 +231,13 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
         table: table.clone(),
         settings: settings(config, strict),
     }));
+    let health = HealthBoard::start_in_arbiter(&arbiter.handle(), |_| HealthBoard::default());
+    let _checker = {
+        let (in_force, control, board) = (in_force.clone(), control.clone(), health.clone());
+        HealthChecker::start_in_arbiter(&arbiter.handle(), move |_| {
+            HealthChecker::new(in_force, control, board)
+        })
+    };
     let reload_status = Arc::<ReloadStatus>::default();
     let reloader = Reloader::new(Reloading {
         options: Arc::new(options.clone()),
@@ -252,6 +262,7 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
         renewals,
         ledger,
         journal: syncer.clone(),
+        health,
         counts: Arc::new(Semaphore::new(COUNTS)),
     });
     // Before anybody can know that it runs, and stop it.
@@ -356,6 +367,7 @@ fn settings(config: &Config, strict_budgets: bool) -> Settings {
         call_id_in_errors: general.include_call_id_in_error_body,
         always_stream_usage: general.always_include_stream_usage,
         network: Arc::new(config.network.clone()),
+        health_checks: Arc::new(config.health_checks.clone()),
         asking: AskingRules::of(config),
     }
 }

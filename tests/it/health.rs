@@ -126,3 +126,264 @@ fn probes_may_ask_with_options() {
     let echo = gateway.anonymous().get("/test").with_status(200).json();
     assert_eq!(echo, json!({"route": "/test"}));
 }
+
+/// Two of a group, and one that nobody asks in the background.
+fn in_background(simulator: &Simulator, interval: f64) -> Config {
+    simulator.behave("ill", Behaviour::failing(401));
+    Config::of([
+        Deployment::of(simulator, "well").group("g"),
+        Deployment::of(simulator, "ill").group("g"),
+        Deployment::of(simulator, "spared").info("disable_background_health_check", true),
+    ])
+    .general("background_health_checks", true)
+    .general("health_check_interval", interval)
+}
+
+fn health_when(gateway: &Gateway, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+    crate::harness::eventually(what, crate::harness::SOON, || {
+        let health = gateway.master().get("/health").with_status(200).json();
+        holds(&health).then_some(health)
+    })
+}
+
+#[test]
+fn the_background_asks_and_health_tells_what_it_found() {
+    let simulator = Simulator::start();
+    let gateway = Gateway::of(&in_background(&simulator, 3600.0));
+    let health = health_when(&gateway, "the first round", |health| {
+        health["healthy_count"] == 1
+    });
+    assert_eq!(ids(&health, "healthy_endpoints"), ["id-well"]);
+    assert_eq!(ids(&health, "unhealthy_endpoints"), ["id-ill"]);
+    assert_eq!(health["unhealthy_endpoints"][0]["status_code"], 401);
+    gateway.master().get("/health?model=g").with_status(503);
+    // Nobody was asked because of that.
+    assert_eq!(
+        (
+            simulator.received("well"),
+            simulator.received("ill"),
+            simulator.received("spared")
+        ),
+        (1, 1, 0)
+    );
+    let latest = gateway
+        .master()
+        .get("/health/latest")
+        .with_status(200)
+        .json();
+    assert_eq!(latest["total_models"], 2);
+    let ill = &latest["latest_health_checks"]["id-ill"];
+    assert_eq!(
+        (&ill["status"], &ill["model_name"], &ill["checked_by"]),
+        (&json!("unhealthy"), &json!("g"), &json!("background"))
+    );
+    assert!(
+        ill["error_message"]
+            .as_str()
+            .is_some_and(|text| text.starts_with("litellm.AuthenticationError")),
+        "{ill}"
+    );
+}
+
+#[test]
+fn rounds_follow_each_other() {
+    let simulator = Simulator::start();
+    let config = in_background(&simulator, 1.0)
+        .general("background_health_check_model_groups", json!(["g"]));
+    let gateway = Gateway::of(&config);
+    simulator.behave("ill", Behaviour::default());
+    crate::harness::until("three rounds", crate::harness::SOON, || {
+        simulator.received("well") >= 3
+    });
+    let health = health_when(&gateway, "all are well", |health| {
+        health["unhealthy_count"] == 0
+    });
+    assert_eq!(health["healthy_count"], 2);
+    let history = |query: &str| {
+        gateway
+            .master()
+            .get(&format!("/health/history?{query}"))
+            .with_status(200)
+            .json()
+    };
+    let all = history("limit=3");
+    assert_eq!(
+        (
+            all["health_checks"].as_array().map(Vec::len),
+            &all["limit"],
+            &all["offset"]
+        ),
+        (Some(3), &json!(3), &json!(0))
+    );
+    assert!(all["total_records"].as_u64() >= Some(4), "{all}");
+    assert_eq!(history("model=nobody")["total_records"], 0);
+    assert_eq!(
+        history("status_filter=unhealthy&model=nobody")["total_records"],
+        0
+    );
+    for query in ["limit=0", "limit=x", "offset=-1", "status_filter=so-so"] {
+        gateway
+            .master()
+            .get(&format!("/health/history?{query}"))
+            .with_status(422);
+    }
+}
+
+#[test]
+fn only_some_groups_are_asked() {
+    let simulator = Simulator::start();
+    let config = Config::of([
+        Deployment::of(&simulator, "a"),
+        Deployment::of(&simulator, "b"),
+    ])
+    .general("background_health_checks", true)
+    .general("background_health_check_model_groups", json!(["b"]));
+    let gateway = Gateway::of(&config);
+    let health = health_when(&gateway, "the first round", |health| {
+        health["healthy_count"] == 1
+    });
+    assert_eq!(ids(&health, "healthy_endpoints"), ["id-b"]);
+    assert_eq!(simulator.received("a"), 0);
+}
+
+/// How one deployment is asked, as it says itself.
+#[test]
+fn a_deployment_says_how_it_is_asked() {
+    let simulator = Simulator::start();
+    simulator.behave("slow", Behaviour::of(json!({"hang": "before_head"})));
+    let gateway = Gateway::of(&Config::of([
+        Deployment::of(&simulator, "m")
+            .info("health_check_model", "openai/small")
+            .info("health_check_max_tokens", 3),
+        Deployment::of(&simulator, "slow").info("health_check_timeout", 0.2),
+    ]));
+    let began = std::time::Instant::now();
+    let health = gateway.master().get("/health").with_status(200).json();
+    assert!(
+        began.elapsed() < crate::harness::SOON,
+        "{:?}",
+        began.elapsed()
+    );
+    assert_eq!(ids(&health, "healthy_endpoints"), ["id-m"]);
+    assert_eq!(health["unhealthy_endpoints"][0]["status_code"], 408);
+    let asked = simulator.requests();
+    let bodies: Vec<Value> = asked
+        .iter()
+        .map(|request| serde_json::from_slice(&request.body).expect("JSON"))
+        .collect();
+    let small = bodies
+        .iter()
+        .find(|body| body["model"] == "small")
+        .expect("the other model");
+    assert_eq!(small["max_tokens"], 3);
+    assert_eq!(simulator.received("m"), 0);
+}
+
+#[test]
+fn details_can_be_left_out() {
+    let simulator = Simulator::start();
+    let gateway = Gateway::of(&deployments(&simulator).general("health_check_details", false));
+    let health = gateway.master().get("/health").with_status(200).json();
+    assert_eq!(
+        health["healthy_endpoints"],
+        json!([{"model": "openai/well", "model_name": "g", "model_id": "id-well"}])
+    );
+    assert_eq!(
+        health["unhealthy_endpoints"][0],
+        json!({"model": "openai/ill", "model_name": "g", "model_id": "id-ill"})
+    );
+}
+
+#[test]
+fn checks_go_side_by_side_as_configured() {
+    let simulator = Simulator::start();
+    let names: Vec<String> = (0..6).map(|n| format!("m{n}")).collect();
+    for name in &names {
+        simulator.behave(name, Behaviour::of(json!({"delay_ms": 150})));
+    }
+    for (concurrency, most) in [(1, 1), (3, 3)] {
+        let config = Config::of(names.iter().map(|name| Deployment::of(&simulator, name)))
+            .general("health_check_concurrency", concurrency);
+        let gateway = Gateway::of(&config);
+        let began = std::time::Instant::now();
+        assert_eq!(
+            gateway.master().get("/health").with_status(200).json()["healthy_count"],
+            6
+        );
+        let rounds = began.elapsed().as_millis() / 150;
+        assert!(rounds >= 6 / most, "{rounds} rounds of {concurrency}");
+    }
+}
+
+/// `ill` answers calls, but not checks.
+fn routing_by_health(simulator: &Simulator, status: u16) -> Config {
+    simulator.behave("check-of-ill", Behaviour::failing(status));
+    Config::of([
+        Deployment::of(simulator, "ill")
+            .group("g")
+            .info("health_check_model", "openai/check-of-ill"),
+        Deployment::of(simulator, "well").group("g"),
+    ])
+    .router("enable_health_check_routing", true)
+    .general("background_health_checks", true)
+    .general("health_check_interval", 3600)
+}
+
+fn calls(gateway: &Gateway, count: usize) {
+    let body = json!({"model": "g", "messages": [{"role": "user", "content": PROMPT}]});
+    for _ in 0..count {
+        gateway.master().chat(&body).with_status(200);
+    }
+}
+
+#[test]
+fn who_fails_a_check_is_called_only_when_nobody_else_is_left() {
+    let simulator = Simulator::start();
+    let config = routing_by_health(&simulator, 500).router("health_check_staleness_threshold", 3);
+    let gateway = Gateway::of(&config);
+    let began = std::time::Instant::now();
+    health_when(&gateway, "the first round", |health| {
+        health["unhealthy_count"] == 1
+    });
+    let before = simulator.received("ill");
+    calls(&gateway, 16);
+    if began.elapsed().as_secs() < 3 {
+        assert_eq!(
+            simulator.received("ill"),
+            before,
+            "it was called although it fails its checks"
+        );
+    }
+    // A finding that is too old does not count.
+    crate::harness::until("it is called again", crate::harness::SOON, || {
+        calls(&gateway, 1);
+        simulator.received("ill") > before
+    });
+}
+
+#[test]
+fn when_all_fail_their_checks_they_are_called_all_the_same() {
+    let simulator = Simulator::start();
+    let config = routing_by_health(&simulator, 500);
+    simulator.behave("well", Behaviour::failing(500));
+    let gateway = Gateway::of(&config);
+    health_when(&gateway, "the first round", |health| {
+        health["unhealthy_count"] == 2
+    });
+    simulator.behave("well", Behaviour::default());
+    calls(&gateway, 24);
+    assert!(simulator.received("ill") > 0 && simulator.received("well") > 1);
+}
+
+#[test]
+fn passing_failures_of_checks_can_be_ignored() {
+    let simulator = Simulator::start();
+    let config =
+        routing_by_health(&simulator, 429).general("health_check_ignore_transient_errors", true);
+    let gateway = Gateway::of(&config);
+    health_when(&gateway, "the first round", |health| {
+        health["unhealthy_count"] == 1
+    });
+    calls(&gateway, 24);
+    assert!(simulator.received("ill") > 0);
+}

@@ -113,6 +113,8 @@ const MATRIX: &[(&str, &str, &str)] = &[
     ),
     ("GET", "/health", "Y Y Y Y Y Y Y 1 1 1 1 1"),
     ("GET", "/health/backlog", "Y Y Y 1 1 1 1 1 1 1 1 1"),
+    ("GET", "/health/latest", "Y Y Y 1 1 1 1 1 1 1 1 1"),
+    ("GET", "/health/history", "Y Y Y 1 1 1 1 1 1 1 1 1"),
     ("GET", "/test", "Y Y Y Y Y Y Y Y Y Y Y Y"),
     (
         "GET",

@@ -542,6 +542,76 @@ const PROOFS: &[(&str, &[&str], &str)] = &[
         "cooldown::a_deployment_allows_failures_of_its_own",
     ),
     (
+        "general_settings",
+        &["background_health_checks"],
+        "health::the_background_asks_and_health_tells_what_it_found",
+    ),
+    (
+        "general_settings",
+        &["health_check_interval"],
+        "health::rounds_follow_each_other",
+    ),
+    (
+        "general_settings",
+        &["background_health_check_model_groups"],
+        "health::only_some_groups_are_asked",
+    ),
+    (
+        "router_settings",
+        &["background_health_check_model_groups"],
+        "src/config/health_checks.rs::routing_may_be_said_in_either_section",
+    ),
+    (
+        "general_settings",
+        &["health_check_concurrency"],
+        "health::checks_go_side_by_side_as_configured",
+    ),
+    (
+        "general_settings",
+        &["health_check_details"],
+        "health::details_can_be_left_out",
+    ),
+    (
+        "general_settings",
+        &[
+            "enable_health_check_routing",
+            "health_check_staleness_threshold",
+        ],
+        "src/config/health_checks.rs::routing_may_be_said_in_either_section",
+    ),
+    (
+        "router_settings",
+        &[
+            "enable_health_check_routing",
+            "health_check_staleness_threshold",
+        ],
+        "health::who_fails_a_check_is_called_only_when_nobody_else_is_left",
+    ),
+    (
+        "general_settings",
+        &["health_check_ignore_transient_errors"],
+        "health::passing_failures_of_checks_can_be_ignored",
+    ),
+    (
+        "router_settings",
+        &["health_check_ignore_transient_errors"],
+        "src/config/health_checks.rs::routing_may_be_said_in_either_section",
+    ),
+    (
+        "model_info",
+        &[
+            "health_check_model",
+            "health_check_max_tokens",
+            "health_check_timeout",
+        ],
+        "health::a_deployment_says_how_it_is_asked",
+    ),
+    (
+        "model_info",
+        &["disable_background_health_check"],
+        "health::the_background_asks_and_health_tells_what_it_found",
+    ),
+    (
         "router_settings",
         &["disable_cooldowns"],
         "cooldown::cooldowns_can_be_switched_off",

@@ -4,6 +4,7 @@ use serde_json::Value as Json;
 
 use crate::config::cooldown;
 use crate::config::diagnostic::Severity;
+use crate::config::health_checks::HealthCheckInfo;
 use crate::config::read::Section;
 use crate::policy::cooldown::Limits;
 use crate::policy::cost::OffPeak;
@@ -29,6 +30,8 @@ pub struct ModelInfo {
     pub access_groups: Vec<String>,
     /// When failures keep it away, and for how long.
     pub cooldown: Limits,
+    /// How it is asked whether it works.
+    pub health_check: HealthCheckInfo,
     /// Paused: no call is sent to it.
     pub blocked: bool,
     /// Everything else, in the order written; shown in model lists. Maps inside a value come in the order of `serde_json`.
@@ -47,7 +50,8 @@ pub fn read(section: &Section<'_>) -> ModelInfo {
         prices,
         off_peak,
         access_groups: section.texts("access_groups"),
-        cooldown: cooldowns(section),
+        cooldown: beside(section, cooldown::read),
+        health_check: beside(section, HealthCheckInfo::read),
         blocked: section.flag("blocked").unwrap_or(false),
         other: Vec::new(),
     };
@@ -60,10 +64,10 @@ pub fn read(section: &Section<'_>) -> ModelInfo {
     info
 }
 
-/// Read beside the section, so that they stay among what model lists show.
-fn cooldowns(section: &Section<'_>) -> Limits {
+/// Read beside the section, so that it stays among what model lists show.
+fn beside<T: Default>(section: &Section<'_>, read: impl Fn(&Section<'_>) -> T) -> T {
     let path = section.path.clone();
     Section::open(section.node, path, section.sink, Severity::Warning)
-        .map(|own| cooldown::read(&own))
+        .map(|own| read(&own))
         .unwrap_or_default()
 }

@@ -140,6 +140,7 @@ environment_variables: {FOO: 1, BAR: os.environ/SHOUT}
         general_settings,
         environment_variables,
         network: _,
+        health_checks: _,
     } = loaded.config;
     let [entry] = model_list.as_slice() else {
         panic!("one entry")

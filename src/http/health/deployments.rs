@@ -1,15 +1,20 @@
-//! `GET /health`: asks every deployment a question of a few tokens.
+//! `GET /health`: asks every deployment a question of a few tokens, or tells what the background has found last.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
 
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpResponse, web};
-use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
 
+use super::history::time;
+use crate::health::{Finding, GetLatest, Post};
 use crate::http::error::ApiError;
 use crate::http::route::Call;
-use crate::journey::{Probe, Routes, probe};
+use crate::journey::{Prepared, probe_all};
 use crate::policy::access;
 use crate::policy::cooldown::State;
 use crate::router::{Deployment, DeploymentReport, DescribeDeployment, clock};
@@ -43,6 +48,15 @@ pub struct Health {
     unhealthy_count: usize,
 }
 
+/// What a caller gets to see of a deployment.
+#[derive(Clone, Copy)]
+struct Sees {
+    /// Where it is, and how it is doing: administrators.
+    all: bool,
+    /// More than who works and who does not: unless `health_check_details` is off.
+    details: bool,
+}
+
 /// Asks the deployments that the caller may call. One that answers itself, without a provider, is left out.
 pub async fn health(call: Call) -> Result<HttpResponse, ApiError> {
     let caller = call.caller()?.clone();
@@ -62,10 +76,10 @@ pub async fn health(call: Call) -> Result<HttpResponse, ApiError> {
             })
             .is_ok()
     };
-    let asked: Vec<u32> = table
+    let asked: Vec<(u32, Rc<Prepared>)> = table
         .deployments()
         .filter(|(_, deployment)| is_asked(deployment))
-        .map(|(index, _)| index)
+        .filter_map(|(number, _)| Some((number, routes.deployment(number)?.clone())))
         .take(MOST)
         .collect();
     let is_targeted = query.model.is_some() || query.model_id.is_some();
@@ -73,62 +87,109 @@ pub async fn health(call: Call) -> Result<HttpResponse, ApiError> {
         let text = "there is no deployment of this name that the caller may call";
         return Err(ApiError::detail(404, json!({"error": text})));
     }
-    let sees_all = matches!(caller.role(), Role::ProxyAdmin | Role::ProxyAdminViewer);
-    let checks = asked
-        .into_iter()
-        .map(|index| check(&call, &routes, index, sees_all));
-    let checked: Vec<_> = join_all(checks).await.into_iter().flatten().collect();
-    let (healthy, unhealthy): (Vec<_>, Vec<_>) =
-        checked.into_iter().partition(|(is_healthy, _)| *is_healthy);
-    let endpoints = |all: Vec<(bool, Value)>| all.into_iter().map(|(_, shown)| shown).collect();
+    let checks = &routes.settings().health_checks;
+    let sees = Sees {
+        all: matches!(caller.role(), Role::ProxyAdmin | Role::ProxyAdminViewer),
+        details: checks.details,
+    };
+    let findings = if checks.in_background {
+        known(&call, &asked).await
+    } else {
+        ask(&call, &asked, checks.concurrency).await
+    };
+    let (mut healthy, mut unhealthy) = (Vec::new(), Vec::new());
+    for ((number, prepared), finding) in asked.iter().zip(findings) {
+        let Some(finding) = finding else {
+            continue;
+        };
+        let report = match sees {
+            Sees {
+                all: true,
+                details: true,
+            } => report(&call, *number).await,
+            _ => None,
+        };
+        let shown = shown(&prepared.deployment, &finding, report, sees);
+        match finding.problem {
+            None => healthy.push(shown),
+            Some(_) => unhealthy.push(shown),
+        }
+    }
     let health = Health {
         healthy_count: healthy.len(),
         unhealthy_count: unhealthy.len(),
-        healthy_endpoints: endpoints(healthy),
-        unhealthy_endpoints: endpoints(unhealthy),
+        healthy_endpoints: healthy,
+        unhealthy_endpoints: unhealthy,
     };
     let mut response = if is_targeted && health.unhealthy_count > 0 {
         HttpResponse::ServiceUnavailable()
     } else {
         HttpResponse::Ok()
     };
-    if !sees_all {
+    if !sees.all {
         response.insert_header((NOTICE, NOTICE_TEXT));
     }
     Ok(response.json(health))
 }
 
-/// Whether a deployment answers, and how it is shown.
-async fn check(call: &Call, routes: &Routes, index: u32, sees_all: bool) -> Option<(bool, Value)> {
-    let prepared = routes.deployment(index)?;
-    let found = probe(&call.worker, prepared).await?;
+/// Asks them now, and leaves what was found on the board.
+async fn ask(
+    call: &Call,
+    asked: &[(u32, Rc<Prepared>)],
+    concurrency: usize,
+) -> Vec<Option<Arc<Finding>>> {
+    let deployments: Vec<Rc<Prepared>> =
+        asked.iter().map(|(_, prepared)| prepared.clone()).collect();
+    let findings = probe_all(&call.worker.client, &deployments, concurrency, false).await;
+    call.worker.shared.health.do_send(Post(findings.clone()));
+    findings
+        .into_iter()
+        .map(|finding| Some(Arc::new(finding)))
+        .collect()
+}
+
+/// What was found of them last; nothing of those whose turn has not come yet.
+async fn known(call: &Call, asked: &[(u32, Rc<Prepared>)]) -> Vec<Option<Arc<Finding>>> {
+    let latest = call.worker.shared.health.send(GetLatest).await;
+    let latest: HashMap<_, _> = latest
+        .unwrap_or_default()
+        .into_iter()
+        .map(|finding| (finding.deployment.clone(), finding))
+        .collect();
+    let find = |prepared: &Prepared| latest.get(&prepared.deployment.id).cloned();
+    asked.iter().map(|(_, prepared)| find(prepared)).collect()
+}
+
+async fn report(call: &Call, number: u32) -> Option<DeploymentReport> {
     let router = call.worker.shared.control.router();
-    let report = router.send(DescribeDeployment(index)).await.ok().flatten();
-    let shown = shown(&prepared.deployment, &found, report, sees_all);
-    Some((found.failure.is_none(), shown))
+    router.send(DescribeDeployment(number)).await.ok().flatten()
 }
 
 /// LiteLLM's fields, and what the deployment's own account adds for administrators.
 fn shown(
     deployment: &Deployment,
-    probe: &Probe,
+    finding: &Finding,
     report: Option<DeploymentReport>,
-    sees_all: bool,
+    sees: Sees,
 ) -> Value {
     let mut fields = Map::new();
     let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
     put("model", json!(deployment.litellm_model));
     put("model_name", json!(deployment.group));
     put("model_id", json!(&*deployment.id));
-    put("custom_llm_provider", json!(deployment.provider));
-    put("response_time_ms", json!(probe.took.as_millis() as u64));
-    if let Some(failure) = &probe.failure {
-        put("error", json!(failure.message));
-        put("status_code", json!(failure.status));
+    if !sees.details {
+        return Value::Object(fields);
     }
-    if sees_all {
+    put("custom_llm_provider", json!(deployment.provider));
+    put("response_time_ms", json!(finding.took.as_millis() as u64));
+    put("checked_at", json!(time(finding.at)));
+    if let Some(problem) = &finding.problem {
+        put("error", json!(problem.message));
+        put("status_code", json!(problem.status));
+    }
+    if sees.all {
         put("api_base", json!(deployment.api_base));
-        for (name, value) in &probe.rate_limits {
+        for (name, value) in &finding.rate_limits {
             put(name, json!(value));
         }
         if let Some(report) = report {

@@ -5,6 +5,7 @@
 
 mod backlog;
 mod deployments;
+mod history;
 mod readiness;
 
 pub use backlog::in_flight;
@@ -61,7 +62,8 @@ pub const ROUTES: &[Route] = &[
         "Asks every deployment that the caller may call a question of a few tokens.",
     )
     .description(
-        "Costs a little. 503 when `model` or `model_id` is given and a deployment does not answer.",
+        "Costs a little. With `background_health_checks` nobody is asked: it tells what was found last. 503 when `model` or \
+         `model_id` is given and a deployment does not answer.",
     )
     .query::<deployments::HealthQuery>()
     .answers::<deployments::Health>()
@@ -85,6 +87,28 @@ pub const ROUTES: &[Route] = &[
     )
     .about(Tag::Health, "Tells how many upstream calls are under way.")
     .answers::<backlog::Backlog>(),
+    Route::get(
+        "/health/latest",
+        Permission::Administration,
+        |permission| guarded(permission, history::latest),
+    )
+    .about(
+        Tag::Health,
+        "Tells what the last check of each deployment has found.",
+    )
+    .answers::<history::LatestFindings>(),
+    Route::get(
+        "/health/history",
+        Permission::Administration,
+        |permission| guarded(permission, history::history),
+    )
+    .about(
+        Tag::Health,
+        "Tells what checks of deployments have found since the start, the newest first.",
+    )
+    .query::<history::HistoryQuery>()
+    .answers::<history::FindingHistory>()
+    .errors(&[422]),
     Route::get("/test", Permission::Public, |permission| {
         guarded(permission, echo)
     })

@@ -1,0 +1,54 @@
+//! The board's mailbox.
+
+use std::sync::Arc;
+
+use actix::{Actor, Context, Handler, Message, MessageResult};
+
+use super::board::{Board, Finding, HistoryFilter, Page};
+
+/// Owns the findings.
+#[derive(Default)]
+pub struct HealthBoard(Board);
+
+impl Actor for HealthBoard {
+    type Context = Context<Self>;
+}
+
+/// Puts findings on the board.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Post(pub Vec<Finding>);
+
+impl Handler<Post> for HealthBoard {
+    type Result = ();
+
+    fn handle(&mut self, post: Post, _: &mut Self::Context) {
+        self.0.post(post.0);
+    }
+}
+
+/// Asks for the last finding of each deployment.
+#[derive(Message)]
+#[rtype(result = "Vec<Arc<Finding>>")]
+pub struct GetLatest;
+
+impl Handler<GetLatest> for HealthBoard {
+    type Result = MessageResult<GetLatest>;
+
+    fn handle(&mut self, _: GetLatest, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.0.latest())
+    }
+}
+
+/// Asks for former findings.
+#[derive(Message)]
+#[rtype(result = "Page")]
+pub struct GetHistory(pub HistoryFilter);
+
+impl Handler<GetHistory> for HealthBoard {
+    type Result = MessageResult<GetHistory>;
+
+    fn handle(&mut self, asked: GetHistory, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.0.history(&asked.0))
+    }
+}

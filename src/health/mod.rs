@@ -1,0 +1,10 @@
+//! What checks of deployments have found: the last finding of each, and a bounded number of those before it.
+//!
+//! [`Board`] is plain state and [`HealthBoard`] its mailbox. Whoever has asked a deployment posts what came of it: the rounds of
+//! the background, and callers of `/health`. Nothing here calls a deployment, and nothing here decides about routing.
+
+mod actor;
+mod board;
+
+pub use actor::{GetHistory, GetLatest, HealthBoard, Post};
+pub use board::{Board, Finding, HistoryFilter, Page, Problem};
