@@ -20,7 +20,10 @@ use crate::policy::upstream_error::Failure;
 use crate::protocol::openai::usage::ParsedUsage;
 use crate::router::{Denied, Deployment, End, Estimate, Lease, Next, Outcome, Ticket};
 use crate::spend::journal::{Appended, Opened};
-use crate::types::{CallStatus, LedgerId, NanoUsd, Operation, RowCost, SpendRow, Usage};
+use crate::types::{
+    CallStatus, FailedCall, LedgerId, MOST_FAILED_CALLS, NanoUsd, Operation, RowCost, SpendRow,
+    Usage,
+};
 
 /// A lease of a deployment that reloads have brought and taken away again goes back; another is asked for, so often at most.
 const LEASES: usize = 8;
@@ -71,6 +74,8 @@ pub struct Charge {
     opened: Option<Appended>,
     /// The deployment has failed this request before.
     pub is_repeat: bool,
+    /// Calls that failed and were followed by another, the last few.
+    failed_calls: Vec<FailedCall>,
     /// Upstream calls made.
     calls: u16,
     /// Calls of the present group beyond its first.
@@ -158,6 +163,7 @@ impl Charge {
             lease: Some(ticket.lease),
             opened: None,
             is_repeat: false,
+            failed_calls: Vec::new(),
             calls: 0,
             retries: 0,
             max_retries: 0,
@@ -226,15 +232,15 @@ impl Charge {
     }
 
     /// Asks for another deployment of the same group for the same request.
-    pub async fn go_on(&mut self, next: Next) -> Result<(), Denied> {
-        self.take(next).await?;
+    pub async fn go_on(&mut self, failure: &Failure, next: Next) -> Result<(), Denied> {
+        self.take(failure, next).await?;
         self.retries += 1;
         Ok(())
     }
 
     /// Asks for a deployment of another group, or of the same one with other fields.
-    pub async fn fall_back(&mut self, next: Next) -> Result<(), Denied> {
-        let ticket = self.take(next).await?;
+    pub async fn fall_back(&mut self, failure: &Failure, next: Next) -> Result<(), Denied> {
+        let ticket = self.take(failure, next).await?;
         self.group = next.group;
         self.group_used = ticket.group_used;
         self.held = self.held.max(ticket.held);
@@ -243,11 +249,12 @@ impl Charge {
         Ok(())
     }
 
-    async fn take(&mut self, next: Next) -> Result<Ticket, Denied> {
+    async fn take(&mut self, failure: &Failure, next: Next) -> Result<Ticket, Denied> {
         for _ in 0..LEASES {
             let ticket = self.worker.port.next(next).await?;
             let lease = ticket.lease;
             if let Some(prepared) = self.worker.leased(&self.routes, lease) {
+                self.remember(failure);
                 self.deployment = as_asked(&prepared.deployment, &self.asked);
                 self.prepared = prepared;
                 self.deployment_index = lease.deployment;
@@ -259,6 +266,19 @@ impl Charge {
             self.worker.port.return_lease(ticket, next.group);
         }
         Err(Denied::Failed)
+    }
+
+    /// Remembers a failed call for the spend log, the last ones of many.
+    fn remember(&mut self, failure: &Failure) {
+        if self.failed_calls.len() >= MOST_FAILED_CALLS {
+            self.failed_calls.remove(0);
+        }
+        self.failed_calls.push(FailedCall {
+            model_group: self.deployment.group.clone(),
+            model_id: self.deployment.id.clone(),
+            exception_type: failure.class.as_str().into(),
+            status: failure.status,
+        });
     }
 
     /// A call goes upstream. That is journalled once a request, before the first.
@@ -552,7 +572,7 @@ impl Charge {
             error_class: error_class.map(Into::into),
             client_ip: self.client_ip.clone(),
             user_agent: self.asked.user_agent.clone(),
-            labels: self.asked.labels.clone(),
+            labels: SpendRow::with_failed_calls(self.asked.labels.as_ref(), &self.failed_calls),
         }
     }
 }

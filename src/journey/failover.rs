@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::trail::{Trail, tell_fallbacks, tell_retries};
 use super::tried::Tried;
 use crate::policy::retry::{Attempt, Decision, decide};
-use crate::policy::upstream_error::{ErrorClass, Retry};
+use crate::policy::upstream_error::{self, ErrorClass, Retry};
 use crate::protocol::openai::request::Request;
 use crate::protocol::{self, json};
 use crate::router::{Denied, Group, Next};
@@ -42,11 +42,19 @@ pub async fn serve(
         if let Some(target) = course.here() {
             trail.add(&target.model, &failed.failure.message);
         }
-        let class = failed.failure.class;
-        let first = first.get_or_insert(failed);
-        if go_on(&mut charge, &request, &mut course, class, &mut trail).await {
+        if go_on(
+            &mut charge,
+            &request,
+            &mut course,
+            &failed.failure,
+            &mut trail,
+        )
+        .await
+        {
+            first.get_or_insert(failed);
             continue;
         }
+        let first = first.get_or_insert(failed);
         tell_fallbacks(&mut first.failure, charge.traveller(), &asked_for, &trail);
         charge.fail(&first.failure, &first.told);
         worker.desk.written().await;
@@ -62,13 +70,13 @@ async fn go_on(
     charge: &mut Charge,
     request: &Request<'_>,
     course: &mut Course,
-    class: ErrorClass,
+    failure: &upstream_error::Failure,
     trail: &mut Trail,
 ) -> bool {
     if charge.calls_left() == 0 || charge.time_left().is_zero() {
         return false;
     }
-    let mut next = course.after(charge.traveller(), charge.group, class);
+    let mut next = course.after(charge.traveller(), charge.group, failure.class);
     while let Some(group) = next {
         let target = course.here();
         let has_own_fields = target.is_some_and(|target| !target.overrides.is_empty());
@@ -90,7 +98,7 @@ async fn go_on(
             estimate: charge.estimate,
             tried: Tried::default().deployments(),
         };
-        let Err(denied) = charge.fall_back(next_call).await else {
+        let Err(denied) = charge.fall_back(failure, next_call).await else {
             return true;
         };
         let why = Denial(&denied);
@@ -212,7 +220,7 @@ async fn in_group(
                     tried.hopeless()
                 },
             };
-            match charge.go_on(next).await {
+            match charge.go_on(&failed.failure, next).await {
                 Ok(()) => break,
                 // The others cannot take it: they are full, or left out for a while.
                 Err(_) if exclude_tried => step.untried = 0,

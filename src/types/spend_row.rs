@@ -88,9 +88,39 @@ pub struct Labels {
     /// A JSON object of the caller's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spend_logs_metadata: Option<Value>,
+    /// The calls that failed before the one that the row is about: the last [`MOST_FAILED_CALLS`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub previous_models: Vec<FailedCall>,
+}
+
+/// Failed calls that a row names (LiteLLM 1.106.2).
+pub const MOST_FAILED_CALLS: usize = 4;
+
+/// A call whose failure another call of the same request made good, or tried to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedCall {
+    pub model_group: Arc<str>,
+    /// The deployment's id.
+    pub model_id: Arc<str>,
+    /// The error's class, such as `RateLimitError`.
+    pub exception_type: Arc<str>,
+    /// The HTTP status that it would have had as an answer.
+    pub status: u16,
 }
 
 impl SpendRow {
+    /// `labels`, as they are kept, with calls that failed before.
+    pub fn with_failed_calls(labels: Option<&Arc<str>>, failed: &[FailedCall]) -> Option<Arc<str>> {
+        if failed.is_empty() {
+            return labels.cloned();
+        }
+        let read = labels.and_then(|json| serde_json::from_str(json).ok());
+        let mut labels: Labels = read.unwrap_or_default();
+        labels.previous_models = failed.to_vec();
+        // Texts and numbers always serialise.
+        serde_json::to_string(&labels).ok().map(Arc::from)
+    }
+
     /// The labels as they were written; none where there are none.
     pub fn read_labels(&self) -> Labels {
         self.labels

@@ -314,6 +314,14 @@ fn the_fallback_is_told_and_paid() {
         assert_eq!(row.spend.0, 2_000_000, "2 ¢ per thousand calls");
     }
     gateway.books_agree();
+    let logged = gateway.master().get("/spend/logs").with_status(200).json();
+    let failed = json!({
+        "model_group": "a", "model_id": "id-first", "exception_type": "InternalServerError", "status": 500,
+    });
+    for row in logged.as_array().unwrap() {
+        assert_eq!(row["metadata"]["previous_models"], json!([failed, failed]));
+        assert_eq!(row["metadata"]["attempted_retries"], 2);
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::http::error::ApiError;
 use crate::http::route::Call;
 use crate::store::queries::{DaySpend, LogFilter, LogQuery, PerDayQuery};
 use crate::store::{ask, messages};
-use crate::types::{CallStatus, NanoUsd, Role, SpendRow};
+use crate::types::{CallStatus, Labels, NanoUsd, Role, SpendRow};
 
 const MICROS_A_DAY: i64 = 24 * 60 * 60 * 1_000_000;
 
@@ -221,25 +221,32 @@ pub(super) fn shown(row: &SpendRow, agent_tags: bool) -> Value {
         "session_id": labels.session_id.as_deref().unwrap_or(&row.call_id),
         "requester_ip_address": row.client_ip,
         "status": if failed { "failure" } else { "success" },
-        "metadata": {
-            "status": row.status.as_str(),
-            "user_agent": row.user_agent,
-            "spend_logs_metadata": labels.spend_logs_metadata,
-            "usage_estimated": row.usage_estimated,
-            "unpriced": row.cost.unpriced,
-            "cost_breakdown": breakdown(row),
-            "attempted_retries": row.retries,
-            "additional_usage_values": {
-                "cache_read_input_tokens": usage.cache_read,
-                "cache_creation_input_tokens": usage.cache_write_5m.saturating_add(usage.cache_write_1h),
-                "reasoning_tokens": usage.reasoning,
-                "input_audio_tokens": usage.input_audio,
-                "output_audio_tokens": usage.output_audio,
-            },
-            "error_information": failed.then(|| json!({
-                "error_code": row.http_status.to_string(),
-                "error_class": row.error_class,
-            })),
+        "metadata": metadata(row, &labels),
+    })
+}
+
+fn metadata(row: &SpendRow, labels: &Labels) -> Value {
+    let usage = &row.usage;
+    let failed = !matches!(row.status, CallStatus::Success);
+    json!({
+        "status": row.status.as_str(),
+        "user_agent": row.user_agent,
+        "spend_logs_metadata": labels.spend_logs_metadata,
+        "usage_estimated": row.usage_estimated,
+        "unpriced": row.cost.unpriced,
+        "cost_breakdown": breakdown(row),
+        "attempted_retries": row.retries,
+        "previous_models": labels.previous_models,
+        "additional_usage_values": {
+            "cache_read_input_tokens": usage.cache_read,
+            "cache_creation_input_tokens": usage.cache_write_5m.saturating_add(usage.cache_write_1h),
+            "reasoning_tokens": usage.reasoning,
+            "input_audio_tokens": usage.input_audio,
+            "output_audio_tokens": usage.output_audio,
         },
+        "error_information": failed.then(|| json!({
+            "error_code": row.http_status.to_string(),
+            "error_class": row.error_class,
+        })),
     })
 }

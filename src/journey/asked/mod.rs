@@ -118,6 +118,7 @@ impl Asked {
                 named_headers: header.tag_headers,
             })?,
             session_id,
+            previous_models: Vec::new(),
             spend_logs_metadata: match header.spend_logs_metadata {
                 Some(metadata) => Some(metadata),
                 None => metadata.spend_logs_metadata,

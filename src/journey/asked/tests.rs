@@ -361,3 +361,83 @@ fn mocks_are_for_those_who_may() {
     );
     assert!(asked.unwrap().mock.unwrap().hangs);
 }
+
+#[test]
+fn fallbacks_in_every_form() {
+    use crate::policy::fallback::{Fallbacks, List};
+    let wishes = |body: Value| read(&[], body).unwrap().failover;
+    assert_eq!(wishes(json!({})), None);
+    assert_eq!(
+        wishes(json!({"fallbacks": null, "disable_fallbacks": false})),
+        None
+    );
+    assert!(wishes(json!({"disable_fallbacks": true})).unwrap().disabled);
+    let shown = |list: &Option<List>| match list {
+        None => "-".to_owned(),
+        Some(list) => {
+            let groups: Vec<&str> = list.groups().collect();
+            let targets: Vec<String> = list
+                .all()
+                .map(|target| {
+                    let fields = target.overrides.iter();
+                    let fields: String = fields.map(|(name, _)| format!("+{name}")).collect();
+                    format!("{}{fields}", target.model)
+                })
+                .collect();
+            format!("{groups:?} {}", targets.join(" "))
+        }
+    };
+    for (list, expected) in [
+        (json!([]), "[] "),
+        (json!(["a", "b"]), "[] a b"),
+        (
+            json!(["a", {"model": "b", "temperature": 0, "messages": []}]),
+            "[] a b+messages+temperature",
+        ),
+        (
+            json!([{"a": ["b", {"model": "c"}]}, {"*": "d"}]),
+            r#"["a", "*"] b c d"#,
+        ),
+    ] {
+        for field in [
+            "fallbacks",
+            "context_window_fallbacks",
+            "content_policy_fallbacks",
+        ] {
+            let wishes = wishes(json!({field: list.clone()})).unwrap();
+            let Fallbacks {
+                general,
+                context_window,
+                content_policy,
+            } = &wishes.lists;
+            let own = match field {
+                "fallbacks" => general,
+                "context_window_fallbacks" => context_window,
+                _ => content_policy,
+            };
+            assert_eq!(shown(own), expected, "{field}: {list}");
+        }
+    }
+}
+
+#[test]
+fn failures_are_rehearsed_where_that_is_allowed() {
+    let open = Rules {
+        mock_testing: true,
+        ..Rules::default()
+    };
+    for (flag, is_final) in [
+        ("mock_testing_fallbacks", true),
+        ("mock_testing_context_fallbacks", true),
+        ("mock_testing_content_policy_fallbacks", true),
+        ("mock_testing_rate_limit_error", false),
+    ] {
+        let asked = read_as(&open, KeyOptions::default(), &[], json!({flag: true})).unwrap();
+        let rehearsal = asked.failover.unwrap().rehearsal.unwrap();
+        assert_eq!(rehearsal.is_final, is_final, "{flag}");
+        let refused = read(&[], json!({flag: true})).unwrap_err();
+        assert_eq!(refused.param(), Some(flag));
+        assert!(read(&[], json!({flag: false})).unwrap().failover.is_none());
+        assert!(read_as(&open, KeyOptions::default(), &[], json!({flag: 1})).is_err());
+    }
+}

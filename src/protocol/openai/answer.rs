@@ -148,4 +148,27 @@ mod tests {
             assert_eq!(AnswerSpans::read(body.as_bytes()), None, "{body}");
         }
     }
+
+    #[test]
+    fn filtered_content() {
+        for (body, expected) in [
+            (r#"{"choices":[{"finish_reason":"content_filter"}]}"#, true),
+            (
+                r#"{"choices":[{"finish_reason":"stop"},{"finish_reason":"content_filter"}]}"#,
+                true,
+            ),
+            (
+                r#"{"choices":[{"finish_reason":"stop","message":{"content":"content_filter"}}]}"#,
+                false,
+            ),
+            (
+                r#"{"choices":[{"finish_reason":null}],"x":"content_filter"}"#,
+                false,
+            ),
+            (r#"{"choices":"content_filter"}"#, false),
+            ("content_filter", false),
+        ] {
+            assert_eq!(is_filtered(body.as_bytes()), expected, "{body}");
+        }
+    }
 }

@@ -358,3 +358,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn other_fields_for_another_model() {
+    let body = Bytes::from_static(
+        br#"{ "model": "m", "messages": [{"role":"user","content":"long"}], "seed" : 1E5, "top_p":0.5 }"#,
+    );
+    let request = read(&body).unwrap();
+    let fields = [
+        ("messages".to_owned(), b"[]".to_vec()),
+        ("temperature".to_owned(), b"0".to_vec()),
+    ];
+    assert_eq!(
+        request.with_fields(&fields),
+        r#"{"model": "m","seed" : 1E5,"top_p":0.5,"messages":[],"temperature":0}"#
+    );
+    assert_eq!(
+        request.into_owned().bytes(),
+        &body[..],
+        "shared, not copied"
+    );
+}
