@@ -172,8 +172,8 @@ async fn ask(
         };
         refused = Some(why);
         begin.group = next;
-        if let Some(target) = course.here().filter(|target| !target.overrides.is_empty()) {
-            let body = request.with_fields(&target.overrides);
+        if let Some(fields) = course.own_fields() {
+            let body = request.with_fields(fields);
             if let Ok(other) = Request::read(protocol::shape(request.operation()), &body, None) {
                 (begin.estimate, input_tokens) = estimate(routes, &other);
             }

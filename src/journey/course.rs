@@ -49,6 +49,12 @@ impl Course {
         self.here.as_ref().map(|hop| &hop.target)
     }
 
+    /// Fields that the fallback has in the place of the request's own, if it has any.
+    pub fn own_fields(&self) -> Option<&[(String, Vec<u8>)]> {
+        let fields = self.here().map(|target| target.overrides.as_slice());
+        fields.filter(|fields| !fields.is_empty())
+    }
+
     /// Groups asked after the first.
     pub fn hops(&self) -> u32 {
         self.walk.hops()

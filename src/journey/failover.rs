@@ -76,16 +76,19 @@ async fn go_on(
     if charge.calls_left() == 0 || charge.time_left().is_zero() {
         return false;
     }
+    let mut had_own_fields = course.own_fields().is_some();
     let mut next = course.after(charge.traveller(), charge.group, failure.class);
     while let Some(group) = next {
-        let target = course.here();
-        let has_own_fields = target.is_some_and(|target| !target.overrides.is_empty());
-        if let Some(target) = target.filter(|_| has_own_fields) {
-            let body = request.with_fields(&target.overrides);
+        let has_own_fields = course.own_fields().is_some();
+        if let Some(fields) = course.own_fields() {
+            let body = request.with_fields(fields);
             if let Ok(other) = Request::read(protocol::shape(request.operation()), &body, None) {
                 (charge.estimate, charge.input_tokens) = estimate(&charge.routes, &other);
             }
+        } else if had_own_fields {
+            (charge.estimate, charge.input_tokens) = estimate(&charge.routes, request);
         }
+        had_own_fields = has_own_fields;
         let next_call = Next {
             hold: charge.hold(),
             group,
@@ -133,11 +136,10 @@ async fn at_group(
     };
     let named = (*named != *group.name).then(|| json::quoted(named));
     let name_json = named.as_deref().unwrap_or(&group.name_json);
-    let target = course.here();
-    let Some(target) = target.filter(|target| !target.overrides.is_empty()) else {
+    let Some(fields) = course.own_fields() else {
         return in_group(charge, request, group, name_json, course).await;
     };
-    let body = request.with_fields(&target.overrides);
+    let body = request.with_fields(fields);
     match Request::read(protocol::shape(request.operation()), &body, None) {
         Ok(other) => in_group(charge, &other, group, name_json, course).await,
         Err(error) => Err(Failed::unusable(charge.deployment(), &error.to_string())),
