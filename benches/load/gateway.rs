@@ -111,18 +111,43 @@ impl Gateway {
         let small = std::iter::repeat_n(models::SMALL.to_owned(), SMALL_DEPLOYMENTS - 1);
         let named = models::ALL.map(str::to_owned).into_iter().chain(small);
         let others = (0..).map(|number| format!("other-{number}"));
+        let entry = |group: &str, model: &str, weight: u32| {
+            format!(
+                "  - model_name: {group}\n    litellm_params:\n      model: openai/{model}\n      api_base: http://{upstream}/v1\n      \
+                 api_key: sk-upstream\n      weight: {weight}\n      input_cost_per_token: {INPUT_PRICE:.6}\n      \
+                 output_cost_per_token: {OUTPUT_PRICE:.6}\n"
+            )
+        };
+        let flaky = (0..models::FLAKY_DEPLOYMENTS).map(|number| {
+            let fails = number < models::FLAKY_FAILING;
+            let model = if fails {
+                models::FAILING
+            } else {
+                models::SMALL
+            };
+            entry(models::FLAKY, model, 1)
+        });
+        let failing = [
+            // As good as always the first.
+            entry(models::MOVED, models::FAILING, 1_000_000_000),
+            entry(models::MOVED, models::SMALL, 1),
+            entry(models::FALLEN, models::FAILING, 1),
+        ];
         let deployments: String = named
             .chain(others)
             .take(self.deployments)
-            .map(|name| {
-                format!(
-                    "  - model_name: {name}\n    litellm_params:\n      model: openai/{name}\n      api_base: http://{upstream}/v1\n      \
-                     api_key: sk-upstream\n      input_cost_per_token: {INPUT_PRICE:.6}\n      output_cost_per_token: {OUTPUT_PRICE:.6}\n"
-                )
-            })
+            .map(|name| entry(&name, &name, 1))
+            .chain(failing)
+            .chain(flaky)
             .collect();
+        let (fallen, small) = (models::FALLEN, models::SMALL);
+        let settings = format!(
+            "router_settings:\n  num_retries: {}\n  disable_cooldowns: true\n  model_group_retry_policy: {{{fallen}: \
+             {{InternalServerErrorRetries: 0}}}}\n  fallbacks: [{{{fallen}: [{small}]}}]\n",
+            models::FLAKY_FAILING
+        );
         format!(
-            "model_list:\n{deployments}general_settings:\n  master_key: os.environ/LITELLM_MASTER_KEY\n  database_url: {}\n",
+            "model_list:\n{deployments}{settings}general_settings:\n  master_key: os.environ/LITELLM_MASTER_KEY\n  database_url: {}\n",
             self.database.url
         )
     }

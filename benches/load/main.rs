@@ -9,6 +9,7 @@
 mod args;
 mod bare;
 mod client;
+mod failover;
 mod fresh;
 mod gateway;
 mod latency;

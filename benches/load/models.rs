@@ -14,6 +14,16 @@ pub const FLAT: &str = "flat";
 pub const PACED: &str = "paced";
 /// A stream with a chunk a second.
 pub const IDLE: &str = "idle";
+/// Answers 500 at once.
+pub const FAILING: &str = "failing";
+/// A group whose first deployment fails: another one answers as [`SMALL`].
+pub const MOVED: &str = "moved";
+/// A group that fails: another one answers as [`SMALL`].
+pub const FALLEN: &str = "fallen";
+/// A group of [`FLAKY_DEPLOYMENTS`], of which [`FLAKY_FAILING`] fail: 31 of 100 upstream calls when each request is answered.
+pub const FLAKY: &str = "flaky";
+pub const FLAKY_DEPLOYMENTS: usize = 12;
+pub const FLAKY_FAILING: usize = 4;
 pub const ALL: [&str; 5] = [SMALL, DELAYED, FLAT, PACED, IDLE];
 
 pub const DELAY_MS: u64 = 50;
@@ -56,6 +66,7 @@ pub fn teach(simulator: &Simulator, paced_chunks: usize) {
     simulator.behave(FLAT, stream(FLAT_CHUNKS, 0));
     simulator.behave(PACED, stream(paced_chunks, PACE_MS));
     simulator.behave(IDLE, stream(300, 1000));
+    simulator.behave(FAILING, Behaviour::failing(500));
     // Bodies of a load test are many and all the same.
     simulator.record(false);
 }

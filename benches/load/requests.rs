@@ -5,7 +5,6 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use crate::client::Client;
-use crate::models;
 use crate::process::Cpu;
 use crate::table::Sample;
 use crate::target::Target;
@@ -54,26 +53,26 @@ pub async fn timed(
 pub async fn measure(
     target: &Target,
     what: &'static str,
-    text_bytes: usize,
+    (model, text_bytes): (&str, usize),
     duration: Duration,
 ) -> Result<Sample, String> {
-    let warming = closed_loop(target, text_bytes, duration / 8, true);
+    let warming = closed_loop(target, (model, text_bytes), duration / 8, true);
     timed(target, warming).await?;
-    let load = closed_loop(target, text_bytes, duration, false);
+    let load = closed_loop(target, (model, text_bytes), duration, false);
     Ok(timed(target, load).await?.sample(what, target))
 }
 
 /// For `duration` at least; with `every_key`, until each was used.
 async fn closed_loop(
     target: &Target,
-    text_bytes: usize,
+    (model, text_bytes): (&str, usize),
     duration: Duration,
     every_key: bool,
 ) -> io::Result<Done> {
     let mut loops = Vec::new();
     let end = Instant::now() + duration;
     for index in 0..CONNECTIONS {
-        let requests = target.requests(index, CONNECTIONS, models::SMALL, text_bytes);
+        let requests = target.requests(index, CONNECTIONS, model, text_bytes);
         let address = target.address;
         loops.push(tokio::spawn(async move {
             let mut client = Client::connect(address).await?;

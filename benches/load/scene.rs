@@ -7,12 +7,13 @@ use crate::args::Args;
 use crate::gateway::{Gateway, Size};
 use crate::latency::{self, Latencies};
 use crate::machine::Usage;
+use crate::models::SMALL;
 use crate::requests::{self, LARGE_TEXT, SMALL_TEXT};
 use crate::simulator::Simulator;
 use crate::stats;
 use crate::table::{Sample, Table};
 use crate::target::{Kind, Setup, Target};
-use crate::{fresh, models, streams};
+use crate::{failover, fresh, models, streams};
 
 const START: &str = "start to first answer, s";
 const IDLE: &str = "memory idle, MiB";
@@ -44,6 +45,14 @@ const LATENCY: [(&str, &str, f64); 3] = [
         0.99,
     ),
 ];
+
+const FAILOVER: [&str; 4] = [
+    "a failing call, another deployment answers: added p50, ms",
+    "a failing call, another deployment answers: added p99, ms",
+    "a failing call, another group answers: added p50, ms",
+    "a failing call, another group answers: added p99, ms",
+];
+const FLAKY: &str = "31 % of upstream calls fail, 64 connections, req/s";
 
 /// No pass takes longer; one that does has failed.
 const LIMIT: Duration = Duration::from_secs(150);
@@ -137,6 +146,7 @@ impl<'a> Scene<'a> {
         }
         self.throughput(&targets).await;
         self.latency(&targets).await;
+        self.failover(&targets).await;
         if self.args.measures("memory") {
             let whole =
                 |target: &&Target| !matches!(target.kind, Kind::Direct | Kind::PointsmanSmall);
@@ -191,11 +201,17 @@ impl<'a> Scene<'a> {
                     let one = |sample: Result<Sample, String>| sample.map(|sample| vec![sample]);
                     let samples = match what {
                         REQUESTS => one(bounded(requests::measure(
-                            target, what, SMALL_TEXT, duration,
+                            target,
+                            what,
+                            (SMALL, SMALL_TEXT),
+                            duration,
                         ))
                         .await),
                         BODIES => one(bounded(requests::measure(
-                            target, what, LARGE_TEXT, duration,
+                            target,
+                            what,
+                            (SMALL, LARGE_TEXT),
+                            duration,
                         ))
                         .await),
                         FLAT => one(bounded(streams::flat(target, what, duration)).await),
@@ -249,6 +265,36 @@ impl<'a> Scene<'a> {
                 }
                 if target.kind == Kind::Direct {
                     direct = Some(measured);
+                }
+            }
+        }
+    }
+
+    /// Only the gateway knows what to do about a failure; beside it, the same load without one.
+    async fn failover(&mut self, targets: &[Target]) {
+        if !self.args.measures("failover") {
+            return;
+        }
+        let duration = self
+            .args
+            .pick(Duration::from_secs(1), Duration::from_secs(4));
+        let gateways = [Kind::Pointsman, Kind::PointsmanSmall];
+        for round in 1..=self.args.pick(1, 3) {
+            for target in targets
+                .iter()
+                .filter(|target| gateways.contains(&target.kind))
+            {
+                eprintln!("failover: {} ({round})", target.name());
+                let added = bounded(failover::added(target, FAILOVER, duration)).await;
+                self.keep(target, "failover", added);
+                let mut loads = vec![(FLAKY, models::FLAKY)];
+                if !self.args.measures("requests") {
+                    loads.push((REQUESTS, SMALL));
+                }
+                for (what, model) in loads {
+                    let load = requests::measure(target, what, (model, SMALL_TEXT), duration);
+                    let sample = bounded(load).await;
+                    self.keep(target, what, sample.map(|sample| vec![sample]));
                 }
             }
         }
