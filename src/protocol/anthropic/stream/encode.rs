@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::ladder::{Before, Between, Ended, InputBlock, TextBlock, ThinkingBlock};
+use super::ladder::{Before, Between, Ended, InputBlock, TextBlock, ThinkingBlock, UnderWay};
 use crate::protocol::anthropic::answer::reason_with;
 use crate::protocol::neutral::{
     Delta, Dialect, Event, Failure, FailureKind, NotCarried, Notes, Opening, Stop, StopReason,
@@ -89,11 +89,13 @@ impl Encoder {
                 self.start(out);
             }
             Event::Usage(usage) => self.usage = usage,
-            Event::Ping => {
-                if let Stage::Between(between) = &self.stage {
-                    between.ping(out);
-                }
-            }
+            Event::Ping => match &self.stage {
+                Stage::Between(between) => between.ping(out),
+                Stage::Inside(_, Open::Text(block)) => block.ping(out),
+                Stage::Inside(_, Open::Thinking(block)) => block.ping(out),
+                Stage::Inside(_, Open::Input(block)) => block.ping(out),
+                Stage::Before(_) | Stage::Ended(_) | Stage::Moving => {}
+            },
             Event::BlockStart {
                 choice: 0,
                 block,

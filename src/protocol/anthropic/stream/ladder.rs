@@ -53,6 +53,18 @@ fn error(out: &mut Vec<u8>, failure: &Failure) -> Ended {
     Ended(())
 }
 
+/// A message under way may be kept alive anywhere.
+pub trait UnderWay {
+    fn ping(&self, out: &mut Vec<u8>) {
+        event(out, "ping", |_| {});
+    }
+}
+
+impl UnderWay for Between {}
+impl UnderWay for TextBlock {}
+impl UnderWay for ThinkingBlock {}
+impl UnderWay for InputBlock {}
+
 // === impl Before ===
 
 impl Before {
@@ -141,10 +153,6 @@ impl Between {
             out.raw("content", result.content.as_bytes());
         });
         close(out, index)
-    }
-
-    pub fn ping(&self, out: &mut Vec<u8>) {
-        event(out, "ping", |_| {});
     }
 
     pub fn finish(self, out: &mut Vec<u8>, stop: &Stop, usage: &UsageReport) -> Ended {
