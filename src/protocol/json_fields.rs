@@ -130,9 +130,12 @@ impl<'a> Fields<'a> {
         self.take(name).filter(|value| value.first() == Some(&b'"'))
     }
 
-    /// Everything has been taken.
-    pub fn is_empty(&self) -> bool {
-        self.fields.is_empty()
+    /// What has not been taken, as it is written.
+    pub fn untaken(&self) -> impl Iterator<Item = (&str, &'a [u8])> {
+        let fields = self.fields.iter();
+        fields
+            .filter(|(_, value)| *value != b"null")
+            .map(|(name, value)| (name.as_ref(), *value))
     }
 
     /// The field stands there, whatever its value.

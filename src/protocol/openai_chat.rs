@@ -6,8 +6,10 @@
 
 mod answer;
 mod decode_messages;
+mod decode_parts;
 mod decode_request;
 mod encode_messages;
+mod encode_parts;
 mod encode_request;
 mod encode_tools;
 mod errors;

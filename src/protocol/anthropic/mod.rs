@@ -12,6 +12,7 @@ mod count_tokens;
 mod decode_request;
 mod encode_request;
 mod errors;
+mod needs;
 mod schema;
 pub mod stream;
 mod thinking;

@@ -1,6 +1,7 @@
 //! Tools and the choice among them, as they are written.
 
-use super::encode_request::{FORMAT_TOOL, refused};
+use super::encode_request::FORMAT_TOOL;
+use super::needs::refused;
 use super::write_blocks::cache_control;
 use crate::protocol::json_fields::{Fields, Path};
 use crate::protocol::json_write::{Array, Object};

@@ -1,6 +1,7 @@
 //! A request as a client of Chat Completions sends it, made neutral.
 
-use super::decode_messages::{self, cache_control};
+use super::decode_messages;
+use super::decode_parts::cache_control;
 use crate::protocol::anthropic::read_thinking;
 use crate::protocol::json_fields::{DecodeError, Fields, Path, items, text};
 use crate::protocol::neutral::{

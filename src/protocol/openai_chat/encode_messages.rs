@@ -1,21 +1,22 @@
 //! A conversation as Chat Completions takes it: results of tools as messages of their own, thoughts and calls beside the text.
 
 use super::decode_messages::PROVIDER_FIELDS;
+use super::encode_parts::{cache_control, text_of};
 use super::encode_request::Target;
 use crate::protocol::json_write::{self, Array, Object};
 use crate::protocol::neutral::{
-    Block, CacheControl, Content, Dialect, Lifetime, Message, Notes, Refused, Request, Role,
-    Source, ToolCallKind, ToolNames, ToolResult, Why,
+    Block, Content, Dialect, Message, Notes, Refused, Request, Role, ToolCallKind, ToolNames,
+    ToolResult, Why,
 };
 
 /// Claude Code marks its own accounting in the system prompt; nobody else needs it.
 const BILLING: &str = "x-anthropic-billing-header:";
 
 /// What the messages are written with.
-struct Form<'a> {
-    target: &'a Target<'a>,
-    names: &'a ToolNames,
-    notes: &'a mut Notes,
+pub struct Form<'a> {
+    pub target: &'a Target<'a>,
+    pub names: &'a ToolNames,
+    pub notes: &'a mut Notes,
 }
 
 /// The `messages` array as JSON.
@@ -288,208 +289,6 @@ impl Form<'_> {
             out.extensions(&block.extensions, Dialect::Chat);
         });
     }
-
-    fn is_marked(&self, block: &Block) -> bool {
-        block.cache.is_some() && self.target.takes_cache_control
-    }
-
-    /// One plain text as a string; anything else as parts.
-    fn content(&mut self, blocks: &[&Block], field: &str) -> Result<Vec<u8>, Refused> {
-        let mut json = Vec::new();
-        match blocks {
-            [] => json_write::text(&mut json, ""),
-            [block]
-                if matches!(block.content, Content::Text { .. })
-                    && !self.is_marked(block)
-                    && block.extensions.of(Dialect::Chat).next().is_none() =>
-            {
-                if block.cache.is_some() {
-                    self.notes.add("cache_control", Why::Hint);
-                }
-                json_write::text(&mut json, text_of(block));
-            }
-            blocks => {
-                let mut outcome = Ok(());
-                json_write::array(&mut json, |out| {
-                    for (index, block) in blocks.iter().enumerate() {
-                        outcome = self.part(out, block, &format!("{field}.{index}"), 0);
-                        if outcome.is_err() {
-                            return;
-                        }
-                    }
-                });
-                outcome?;
-            }
-        }
-        Ok(json)
-    }
-
-    fn part(
-        &mut self,
-        out: &mut Array<'_>,
-        block: &Block,
-        field: &str,
-        depth: u32,
-    ) -> Result<(), Refused> {
-        let refused = |why| {
-            Err(Refused {
-                field: field.to_owned(),
-                why,
-            })
-        };
-        match &block.content {
-            Content::Text { .. } => self.text_part(out, block),
-            Content::Image { source, detail } => {
-                return self.image(out, block, source, detail.as_deref(), field);
-            }
-            Content::Document {
-                source,
-                title,
-                context,
-                ..
-            } => {
-                if let Some(context) = context {
-                    self.notes.add(field, Why::Approximated);
-                    self.text_part(out, &Block::text(context.clone()));
-                }
-                return self.document(out, block, source, title.as_deref(), field, depth);
-            }
-            Content::Audio {
-                data,
-                format: Some(format),
-                ..
-            } => self.marked(out, block, |out| {
-                out.text("type", "input_audio");
-                out.object("input_audio", |out| {
-                    out.text("data", data);
-                    out.text("format", format);
-                });
-            }),
-            Content::Unknown {
-                dialect: Dialect::Chat,
-                raw,
-                ..
-            } => out.raw(raw.as_bytes()),
-            Content::Unknown { .. } => {
-                return refused("this kind of content is unknown to Chat Completions");
-            }
-            _ => {
-                return refused("this kind of content does not belong into a message of this role");
-            }
-        }
-        Ok(())
-    }
-
-    fn text_part(&mut self, out: &mut Array<'_>, block: &Block) {
-        self.marked(out, block, |out| {
-            out.text("type", "text");
-            out.text("text", text_of(block));
-        });
-    }
-
-    fn image(
-        &mut self,
-        out: &mut Array<'_>,
-        block: &Block,
-        source: &Source,
-        detail: Option<&str>,
-        field: &str,
-    ) -> Result<(), Refused> {
-        let url = match source {
-            Source::Url(url) => url.clone(),
-            Source::Base64 { media_type, data } => data_url(media_type, data),
-            Source::File(_) | Source::Text(_) | Source::Blocks(_) => {
-                return Err(Refused {
-                    field: field.to_owned(),
-                    why: "a stored image belongs to the provider that stores it; send it as base64 or by its address",
-                });
-            }
-        };
-        self.marked(out, block, |out| {
-            out.text("type", "image_url");
-            out.object("image_url", |out| {
-                out.text("url", &url);
-                out.maybe_text("detail", detail);
-            });
-        });
-        Ok(())
-    }
-
-    fn document(
-        &mut self,
-        out: &mut Array<'_>,
-        block: &Block,
-        source: &Source,
-        title: Option<&str>,
-        field: &str,
-        depth: u32,
-    ) -> Result<(), Refused> {
-        let refused = |why| {
-            Err(Refused {
-                field: field.to_owned(),
-                why,
-            })
-        };
-        match source {
-            Source::Base64 { media_type, data } if self.target.takes_files => {
-                let url = data_url(media_type, data);
-                self.marked(out, block, |out| {
-                    out.text("type", "file");
-                    out.object("file", |out| {
-                        out.text("filename", title.unwrap_or("document.pdf"));
-                        out.text("file_data", &url);
-                    });
-                });
-            }
-            Source::Base64 { .. } => return refused("this model takes no documents"),
-            Source::Text(text) => {
-                self.notes.add(field, Why::Approximated);
-                let text = match title {
-                    Some(title) => format!("{title}\n\n{text}"),
-                    None => text.clone(),
-                };
-                let part = Block {
-                    content: Content::Text {
-                        text,
-                        citations: Vec::new(),
-                    },
-                    ..block.clone()
-                };
-                self.text_part(out, &part);
-            }
-            Source::Blocks(inner) if depth < 2 => {
-                self.notes.add(field, Why::Approximated);
-                for (index, inner) in inner.iter().enumerate() {
-                    let field = format!("{field}.source.content.{index}");
-                    self.part(out, inner, &field, depth + 1)?;
-                }
-            }
-            Source::Blocks(_) => return refused("documents are nested too deep"),
-            Source::File(id) => {
-                self.marked(out, block, |out| {
-                    out.text("type", "file");
-                    out.object("file", |out| out.text("file_id", id));
-                });
-            }
-            Source::Url(_) => {
-                return refused(
-                    "Chat Completions takes no document by its address; send it as base64",
-                );
-            }
-        }
-        Ok(())
-    }
-
-    fn marked(&mut self, out: &mut Array<'_>, block: &Block, fill: impl FnOnce(&mut Object<'_>)) {
-        out.object(|out| {
-            fill(out);
-            cache_control(out, block.cache.as_ref(), self.target, self.notes);
-            out.extensions(&block.extensions, Dialect::Chat);
-        });
-        for extension in block.extensions.foreign(Dialect::Chat) {
-            self.notes.add(&extension.name, Why::Unsupported);
-        }
-    }
 }
 
 /// What an assistant's message holds, by where it goes.
@@ -511,17 +310,6 @@ impl Spoken<'_> {
     }
 }
 
-fn text_of(block: &Block) -> &str {
-    match &block.content {
-        Content::Text { text, .. } => text,
-        _ => "",
-    }
-}
-
-fn data_url(media_type: &str, data: &str) -> String {
-    format!("data:{media_type};base64,{data}")
-}
-
 /// What a message has beside role and content.
 fn extras(out: &mut Object<'_>, message: &Message) {
     out.maybe_text("name", message.name.as_deref());
@@ -539,32 +327,6 @@ fn extras(out: &mut Object<'_>, message: &Message) {
             }
         });
     }
-}
-
-/// Anthropic's mark, for hosts that take it.
-pub fn cache_control(
-    out: &mut Object<'_>,
-    mark: Option<&CacheControl>,
-    target: &Target<'_>,
-    notes: &mut Notes,
-) {
-    let Some(mark) = mark else {
-        return;
-    };
-    if !target.takes_cache_control {
-        return notes.add("cache_control", Why::Hint);
-    }
-    out.object("cache_control", |out| {
-        out.text("type", "ephemeral");
-        match mark.lifetime {
-            Some(Lifetime::FiveMinutes) => out.text("ttl", "5m"),
-            Some(Lifetime::OneHour) => out.text("ttl", "1h"),
-            None => {}
-        }
-        for extension in &mark.extensions.0 {
-            out.raw(&extension.name, extension.value.as_bytes());
-        }
-    });
 }
 
 /// The fields of one call. Arguments that are not there are those of a call without any.

@@ -1,6 +1,6 @@
 //! Tools and the choice among them, as Chat Completions takes them.
 
-use super::encode_messages::cache_control;
+use super::encode_parts::cache_control;
 use super::encode_request::Target;
 use crate::protocol::json_fields::{Fields, Path, items};
 use crate::protocol::json_write::{self, Array, Object};

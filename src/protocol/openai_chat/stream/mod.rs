@@ -4,6 +4,8 @@
 //! neutral events of an upstream's bytes. [`Encoder`] makes a client's bytes of neutral events; it writes through the types of
 //! `chunks`, which have no way to say anything in a wrong place.
 
+mod calls;
+mod choice;
 mod chunks;
 mod decode;
 mod encode;
