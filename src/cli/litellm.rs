@@ -51,20 +51,12 @@ const fn refused(name: &'static str, takes_value: bool, why: &'static str) -> Fl
     }
 }
 
-const TLS: &str = "TLS to clients is not supported yet: put a proxy with the certificate in front";
+const CIPHERS: &str = "TLS 1.2 and 1.3 are spoken with today's ciphers";
 const NO_IAM: &str =
     "database tokens of a cloud are not supported yet: give a password in DATABASE_URL";
 
 const FLAGS: &[Flag] = &[
-    Flag {
-        variable: Some("SSL_KEYFILE_PATH"),
-        ..refused("ssl_keyfile_path", true, TLS)
-    },
-    Flag {
-        variable: Some("SSL_CERTFILE_PATH"),
-        ..refused("ssl_certfile_path", true, TLS)
-    },
-    refused("ciphers", true, TLS),
+    refused("ciphers", true, CIPHERS),
     refused("iam_token_db_auth", false, NO_IAM),
     refused("azure_postgresql_auth", false, NO_IAM),
     refused(
@@ -169,7 +161,7 @@ mod tests {
     #[test]
     fn start_scripts_of_litellm_are_understood() {
         let line = "pointsman --port 8000 --num_workers 4 --run_gunicorn --max_requests_before_restart 100 --telemetry False \
-                    --ssl_keyfile_path k --detailed_debug --drop_params --request_timeout 30 --use_prisma_db_push --model openai/gpt-4o";
+                    --ciphers TLSv1.2 --ssl_keyfile_path k --detailed_debug --drop_params --request_timeout 30 --use_prisma_db_push --model openai/gpt-4o";
         let matches = add(Cli::command())
             .try_get_matches_from(line.split_whitespace())
             .unwrap();
@@ -177,7 +169,7 @@ mod tests {
         assert_eq!(
             names,
             [
-                "ssl_keyfile_path",
+                "ciphers",
                 "max_requests_before_restart",
                 "run_gunicorn",
                 "use_prisma_db_push",

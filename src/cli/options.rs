@@ -56,6 +56,24 @@ pub struct Options {
     )]
     pub keepalive_timeout: Option<u64>,
 
+    /// The certificate that TLS is spoken with to clients: a PEM file, with the certificates that lead to its root.
+    #[arg(
+        long = "ssl_certfile_path",
+        alias = "ssl-certfile-path",
+        env = "SSL_CERTFILE_PATH",
+        value_name = "FILE"
+    )]
+    pub ssl_certfile: Option<PathBuf>,
+
+    /// The key of that certificate: a PEM file.
+    #[arg(
+        long = "ssl_keyfile_path",
+        alias = "ssl-keyfile-path",
+        env = "SSL_KEYFILE_PATH",
+        value_name = "FILE"
+    )]
+    pub ssl_keyfile: Option<PathBuf>,
+
     /// Start although the master key is unset or well known. Then only this machine is served unless --host is given.
     #[arg(
         long = "dangerously_permit_weak_or_unset_master_key",

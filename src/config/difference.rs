@@ -11,11 +11,12 @@ use super::outline::Outline;
 
 /// Fields of `general_settings` that a running gateway takes up. The others belong to what is made once: the listening
 /// socket, the database, the threads.
-const TAKEN_UP: [&str; 19] = [
+const TAKEN_UP: [&str; 20] = [
     "allow_client_side_credentials",
     "always_include_stream_usage",
     "background_health_check_model_groups",
     "background_health_checks",
+    "client_body_timeout",
     "config_watch_interval",
     "configurable_clientside_auth_params",
     "dangerously_allow_mock_testing_request_params",

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::types::{DatabaseUrl, Secret};
 
+use super::client_limits::ClientLimits;
 use super::diagnostic::{Severity, Sink};
 use super::fields::Place;
 use super::model::{ClientsideParam, clientside_params};
@@ -43,6 +44,8 @@ pub struct GeneralSettings {
     pub global_max_parallel_requests: Option<u64>,
     /// Largest request body, in MiB; fractions allowed.
     pub max_request_size_mb: Option<f64>,
+    /// How far clients are trusted with connections, time and memory.
+    pub client_limits: ClientLimits,
     pub budget_enforcement: BudgetEnforcement,
     /// Time between two looks at the files of the configuration, 2 s unless set; zero: they are read again when asked only.
     pub config_watch_interval: Duration,
@@ -82,6 +85,7 @@ impl Default for GeneralSettings {
             max_parallel_requests: None,
             global_max_parallel_requests: None,
             max_request_size_mb: None,
+            client_limits: ClientLimits::default(),
             budget_enforcement: BudgetEnforcement::Default,
             config_watch_interval: Duration::from_secs(2),
             drain_timeout: Duration::from_secs(30),
@@ -136,6 +140,7 @@ pub fn read(
         max_parallel_requests: section.count("max_parallel_requests"),
         global_max_parallel_requests: section.count("global_max_parallel_requests"),
         max_request_size_mb: section.amount("max_request_size_mb"),
+        client_limits: ClientLimits::read(&section),
         budget_enforcement: budget_enforcement(&section),
         config_watch_interval: section
             .seconds("config_watch_interval")

@@ -7,6 +7,7 @@
 //! This room reads the file and those it includes, and asks the environment only through the function it is given. It opens
 //! no connection, logs nothing, and no message of it ever contains a secret.
 
+mod client_limits;
 mod cooldown;
 mod cost_adjustments;
 mod credentials;
@@ -39,6 +40,7 @@ mod tests;
 mod variables;
 mod yaml;
 
+pub use client_limits::ClientLimits;
 pub use diagnostic::{Diagnostic, Severity};
 pub use difference::{ChangedDeployment, Difference, NamedDeployment};
 pub use general_settings::{BudgetEnforcement, GeneralSettings};

@@ -16,6 +16,8 @@ pub struct ApiError {
     /// Boxed, because every handler's result is as large as its error.
     body: Box<Body>,
     headers: HeaderMap,
+    /// What is left of the request would have to be read before another one.
+    ends_connection: bool,
 }
 
 #[derive(Debug)]
@@ -50,6 +52,7 @@ impl ApiError {
             status,
             body: Box::new(body),
             headers: HeaderMap::new(),
+            ends_connection: false,
         }
     }
 
@@ -58,6 +61,7 @@ impl ApiError {
             status,
             body: Box::new(Body::Detail(detail)),
             headers: HeaderMap::new(),
+            ends_connection: false,
         }
     }
 
@@ -114,6 +118,12 @@ impl ApiError {
             "the request's body did not arrive in time",
             None,
         )
+    }
+
+    /// Ends the connection with this answer: the request's body was not read to its end.
+    pub fn ending_connection(mut self) -> Self {
+        self.ends_connection = true;
+        self
     }
 
     /// Adds a header; a text that is no header value is left out.
@@ -189,7 +199,11 @@ impl ApiError {
             }
             Body::Detail(detail) => json!({"detail": detail}),
         };
-        let mut response = HttpResponse::build(status).json(body);
+        let mut response = HttpResponse::build(status);
+        if self.ends_connection {
+            response.force_close();
+        }
+        let mut response = response.json(body);
         for (name, value) in self.headers {
             response.headers_mut().append(name, value);
         }

@@ -25,4 +25,4 @@ pub use docs::DocsSettings;
 pub use error::ApiError;
 pub use root_path::{RootPath, RootPathError};
 pub use route::{Route, routes};
-pub use server::{Running, ServeError, serve};
+pub use server::{OwnCertificate, Running, ServeError, TlsFiles, serve};

@@ -9,6 +9,7 @@ mod answer_prices;
 mod asked;
 mod attempt;
 mod azure_login;
+mod body_room;
 mod buffers;
 mod charge;
 mod cost_headers;
@@ -30,6 +31,7 @@ mod tried;
 mod worker;
 
 pub use asked::Rules as AskingRules;
+pub use body_room::{BodyRoom, Share as BodyShare};
 pub use buffers::Buffers;
 pub use cut::{Ending, Phase};
 pub use failure::{Failure, Refused};

@@ -3,11 +3,13 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::{Addr, Recipient};
 use tokio::sync::Semaphore;
 
 use super::asked::Rules;
+use super::body_room::BodyRoom;
 use super::buffers::Buffers;
 use super::cut::{Cut, Ending, Phase};
 use super::reloading::{ReloadConfig, ReloadStatus};
@@ -30,6 +32,8 @@ use crate::upstream::{Client, Endpoint};
 pub struct Settings {
     /// Largest request body, in bytes.
     pub most_request_bytes: usize,
+    /// The longest silence within a request's body.
+    pub body_timeout: Duration,
     /// Largest answer that is not a stream, in bytes.
     pub most_answer_bytes: usize,
     /// `litellm_settings.budget_exceeded_status_code`.
@@ -67,6 +71,8 @@ pub struct Shared {
     pub journal: Arc<spend::journal::Syncer>,
     /// What checks of deployments have found.
     pub health: Addr<HealthBoard>,
+    /// Room for request bodies.
+    pub bodies: Arc<BodyRoom>,
     /// Exact token counts at the same time: each keeps a core busy.
     pub counts: Arc<Semaphore>,
 }

@@ -8,6 +8,7 @@ use crate::http::{RootPathError, ServeError};
 use crate::spend::{RecoveryError, VerifyError};
 use crate::store::StoreError;
 use crate::types::DatabaseUrlError;
+use crate::upstream::TlsError;
 
 use super::WINDOW_VARIABLE;
 
@@ -37,6 +38,10 @@ pub enum RunError {
     Window,
     #[error("TLS to providers: {0}")]
     Tls(String),
+    #[error("TLS to clients needs a certificate and its key: {0} is not given")]
+    HalfTls(&'static str),
+    #[error("TLS to clients: {0}")]
+    OwnTls(TlsError),
     #[error("the data directory {} cannot be used: {error}", .path.display())]
     DataDir {
         path: PathBuf,

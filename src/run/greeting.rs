@@ -11,6 +11,8 @@ use super::master_key::{self, MasterKey};
 pub struct Greeting<'a> {
     /// Where it listens.
     pub address: SocketAddr,
+    /// It speaks TLS.
+    pub is_tls: bool,
     /// `SERVER_ROOT_PATH`, empty or with a slash in front.
     pub root_path: &'a str,
     pub master_key: &'a MasterKey,
@@ -35,7 +37,8 @@ impl Greeting<'_> {
             std::net::IpAddr::V6(ip) => format!("[{ip}]"),
             ip => ip.to_string(),
         };
-        let base = format!("http://{host}:{}{root_path}", self.address.port());
+        let scheme = if self.is_tls { "https" } else { "http" };
+        let base = format!("{scheme}://{host}:{}{root_path}", self.address.port());
         let mut text = format!(
             "\npointsman {} listens on {base}\n\n",
             env!("CARGO_PKG_VERSION")
@@ -124,6 +127,7 @@ mod tests {
     fn text(master_key: &MasterKey, address: &str) -> String {
         Greeting {
             address: address.parse().unwrap(),
+            is_tls: false,
             root_path: "/llm",
             master_key,
             data_dir: Path::new("d"),

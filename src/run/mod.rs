@@ -2,7 +2,8 @@
 //!
 //! `main` calls [`run`], [`check`], [`verify_ledger`] or [`rotate_master_key`]. `data_dir` takes the data directory and keeps its secret files,
 //! `configuration` reads and reports, `master_key` and `salt_key` decide which keys count, `greeting` says what a first
-//! start says, `reload` puts another configuration in force, `stop` ends, `check` looks a file over. What is decided about a request is decided elsewhere.
+//! start says, `reload` puts another configuration in force, `open_files` asks for as many as there may be connections, `stop`
+//! ends, `check` looks a file over. What is decided about a request is decided elsewhere.
 
 mod check;
 mod configuration;
@@ -11,6 +12,7 @@ mod error;
 mod greeting;
 mod ledger;
 mod master_key;
+mod open_files;
 mod reload;
 mod salt_key;
 mod stop;
@@ -26,9 +28,9 @@ use crate::auth::Changes;
 use crate::cli::{self, Flag, Lack, Options};
 use crate::config::{BudgetEnforcement, Config, GeneralSettings, Loaded};
 use crate::health::HealthBoard;
-use crate::http::{Cors, DocsSettings, RootPath, Running, serve};
+use crate::http::{Cors, DocsSettings, OwnCertificate, RootPath, Running, TlsFiles, serve};
 use crate::journey::{
-    AskingRules, Ending, HealthChecker, InForce, ReloadStatus, Settings, Shared, Snapshot,
+    AskingRules, BodyRoom, Ending, HealthChecker, InForce, ReloadStatus, Settings, Shared, Snapshot,
 };
 use crate::metrics::Metrics;
 use crate::router::{self, RoutingTable};
@@ -95,6 +97,8 @@ pub fn run(options: &Options, without_effect: &[&'static Flag]) -> Result<(), Ru
     // Fails only when a provider is installed already, and then there is one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     upstream::check(&config).map_err(RunError::Tls)?;
+    let certificate = certificate(options)?;
+    open_files::raise_limit(config.general_settings.client_limits.most_connections);
     let data_dir = DataDir::open(&options.data_dir)?;
     let master_key = MasterKey::choose(
         &config.general_settings,
@@ -112,6 +116,7 @@ pub fn run(options: &Options, without_effect: &[&'static Flag]) -> Result<(), Ru
         root_path,
         data_dir: &data_dir,
         master_key,
+        certificate,
     };
     actix_web::rt::System::new().block_on(start_up(start))
 }
@@ -130,6 +135,8 @@ struct Start<'a> {
     docs: DocsSettings,
     data_dir: &'a DataDir,
     master_key: MasterKey,
+    /// What TLS is spoken with to clients, if it is.
+    certificate: Option<Arc<OwnCertificate>>,
 }
 
 fn env(name: &str) -> Option<String> {
@@ -158,6 +165,7 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
         docs,
         data_dir,
         master_key,
+        certificate,
     } = start;
     let general = &config.general_settings;
     let embedded = || {
@@ -263,6 +271,7 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
         ledger,
         journal: syncer.clone(),
         health,
+        bodies: BodyRoom::new(general.client_limits.most_body_bytes),
         counts: Arc::new(Semaphore::new(COUNTS)),
     });
     // Before anybody can know that it runs, and stop it.
@@ -279,13 +288,16 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
         workers: options.workers(),
         docs: docs.clone(),
         keep_alive: options.keepalive_timeout.map(Duration::from_secs),
+        limits: general.client_limits,
+        certificate: certificate.clone(),
         root_path: root_path.clone(),
         cors: Cors::of(&|name| std::env::var(name).ok()),
     })?;
     // A key that was never shown must not be the one that counts at the next start.
     master_key.keep(data_dir)?;
     for address in &addresses {
-        log::info!("listening on http://{address}{root_path}");
+        let scheme = certificate.as_ref().map_or("http", |_| "https");
+        log::info!("listening on {scheme}://{address}{root_path}");
     }
     log::info!(
         "{} deployments in {} model groups; data in {}",
@@ -302,6 +314,7 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
                 docs: &docs,
                 data_dir,
                 master_key: &master_key,
+                is_tls: certificate.is_some(),
             },
             *address,
         )?;
@@ -310,6 +323,22 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
         .await
         .map_err(|error| RunError::Other(error.to_string()))?;
     finish(&store, &options.data_dir, &logger, &syncer).await
+}
+
+/// The certificate for clients, if one is given.
+fn certificate(options: &Options) -> Result<Option<Arc<OwnCertificate>>, RunError> {
+    let files = match (&options.ssl_certfile, &options.ssl_keyfile) {
+        (None, None) => return Ok(None),
+        (Some(certificate), Some(key)) => TlsFiles {
+            certificate: certificate.clone(),
+            key: key.clone(),
+        },
+        (None, Some(_)) => return Err(RunError::HalfTls("--ssl_certfile_path")),
+        (Some(_), None) => return Err(RunError::HalfTls("--ssl_keyfile_path")),
+    };
+    OwnCertificate::read(files)
+        .map(Some)
+        .map_err(RunError::OwnTls)
 }
 
 /// Where to listen. A gateway whose key everybody knows is for this machine, unless somebody says otherwise.
@@ -331,6 +360,7 @@ struct Greet<'a> {
     docs: &'a DocsSettings,
     data_dir: &'a DataDir,
     master_key: &'a MasterKey,
+    is_tls: bool,
 }
 
 /// Tells a person who started without a file what there is and what to try.
@@ -343,6 +373,7 @@ fn greet(start: &Greet<'_>, address: SocketAddr) -> Result<(), RunError> {
             root_path: start.root_path.as_str(),
             master_key: start.master_key,
             data_dir: start.data_dir.path(),
+            is_tls: start.is_tls,
             salt_key: salt_key.as_deref(),
             model: model.map_or("gpt-4o", |model| &model.model_name),
             is_demo: !start.options.models.is_any(),
@@ -360,6 +391,7 @@ fn settings(config: &Config, strict_budgets: bool) -> Settings {
         most_request_bytes: general
             .max_request_size_mb
             .map_or(MOST_REQUEST_BYTES, megabytes),
+        body_timeout: general.client_limits.body_timeout,
         most_answer_bytes: MOST_ANSWER_BYTES,
         budget_exceeded_status: config.litellm_settings.budget_exceeded_status_code,
         strict_budgets,

@@ -107,6 +107,31 @@ const PROOFS: &[(&str, &[&str], &str)] = &[
         "obeyed::a_provider_by_its_field_and_an_address_by_its_other_name",
     ),
     (
+        "general_settings",
+        &["max_client_connections"],
+        "hostile::idle_connections_cost_little_and_give_way",
+    ),
+    (
+        "general_settings",
+        &["max_requests_in_memory_mb"],
+        "hostile::all_bodies_together",
+    ),
+    (
+        "general_settings",
+        &["client_head_timeout"],
+        "hostile::a_head_that_does_not_become_whole",
+    ),
+    (
+        "general_settings",
+        &["client_body_timeout"],
+        "hostile::a_body_that_does_not_become_whole",
+    ),
+    (
+        "general_settings",
+        &["client_write_timeout"],
+        "hostile::a_client_that_does_not_read",
+    ),
+    (
         "litellm_params",
         &["ssl_verify"],
         "network::each_deployment_checks_for_itself",

@@ -35,11 +35,12 @@ async fn read_up_to(
     worker: &Worker,
     most: usize,
 ) -> Result<Map<String, Value>, ApiError> {
-    let bytes = body::read(request, payload, most, &worker.buffers).await?;
+    let body = body::read(request, payload, most, worker).await?;
+    let bytes = &body.bytes;
     if bytes.trim_ascii().is_empty() {
         return Ok(Map::new());
     }
-    let value: Value = serde_json::from_slice(&bytes).map_err(|error| {
+    let value: Value = serde_json::from_slice(bytes).map_err(|error| {
         let detail = json!([{
             "type": "json_invalid",
             "loc": ["body", error.column()],

@@ -44,7 +44,7 @@ async fn create(call: Call, operation: Operation) -> Result<HttpResponse, ApiErr
     let started_at = now_micros();
     let call_id = call_id(call.request.headers());
     let (most, buffers) = (settings.most_request_bytes, &call.worker.buffers);
-    let body = body::read(&call.request, call.payload, most, buffers)
+    let body::Body { bytes, share } = body::read(&call.request, call.payload, most, &call.worker)
         .await
         .map_err(|error| error.header("x-litellm-call-id", &call_id))?;
     let client_ip = call
@@ -55,7 +55,7 @@ async fn create(call: Call, operation: Operation) -> Result<HttpResponse, ApiErr
         operation,
         model: model_in_path(&call.request),
         headers: call.request.headers(),
-        body,
+        body: bytes,
         arrived: call.arrived,
         started_at,
         call_id,
@@ -63,6 +63,7 @@ async fn create(call: Call, operation: Operation) -> Result<HttpResponse, ApiErr
     };
     let served = infer(&call.worker, &caller, &incoming).await;
     buffers.give_back(incoming.body);
+    drop(share);
     match served {
         Ok(Reply::Whole { headers, body }) => {
             let mut response = HttpResponse::Ok().body(body);

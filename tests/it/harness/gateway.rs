@@ -122,6 +122,10 @@ impl Setup {
             || self.env.iter().any(|(name, _)| name.contains("DATABASE"))
     }
 
+    fn speaks_tls(&self) -> bool {
+        self.flags.iter().any(|flag| flag.starts_with("--ssl_"))
+    }
+
     pub fn start(self) -> Gateway {
         if postgres::is_wanted() && !self.names_a_database() {
             return self.start_in(Schema::new());
@@ -223,13 +227,27 @@ impl Gateway {
         self.address = eventually("the gateway listens", SOON, || {
             self.must_live();
             let log = self.log();
-            let (_, rest) = log.split_once("listening on http://")?;
+            let (_, rest) = log.split_once("listening on http")?;
+            let (_, rest) = rest.split_once("://")?;
             rest.split(|c: char| c.is_whitespace() || c == '\u{1b}' || c == '/')
                 .next()?
                 .parse()
                 .ok()
                 .map(reachable)
         });
+        if self
+            .setup
+            .flags
+            .iter()
+            .any(|flag| flag.starts_with("--ssl_"))
+        {
+            // These callers speak no TLS.
+            return;
+        }
+        if self.setup.speaks_tls() {
+            // These callers speak no TLS.
+            return;
+        }
         until("the gateway is ready", SOON, || {
             self.must_live();
             self.anonymous().get("/health/readiness").status == 200
@@ -496,7 +514,7 @@ impl Gateway {
     }
 
     fn last_metrics(&self) -> Option<Reply> {
-        self.child.as_ref()?;
+        self.child.as_ref().filter(|_| !self.setup.speaks_tls())?;
         let request = Request::get("/metrics").key(MASTER_KEY);
         Connection::open(self.address).ok()?.ask(&request).ok()
     }

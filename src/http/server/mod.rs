@@ -1,4 +1,14 @@
-//! The listening server.
+//! The listening server: sockets, TLS, and who may stay how long.
+//!
+//! `serve` puts together what a worker has and the routes; `listen` accepts connections; `door` is one of them and `visitors`
+//! all of a worker's; `attended` tells when a request begins and ends; `tls` keeps the certificate. Nothing here looks into a
+//! request.
+
+mod attended;
+mod door;
+mod listen;
+mod tls;
+mod visitors;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,7 +18,9 @@ use std::time::Duration;
 
 use actix::Addr;
 use actix_web::dev::ServerHandle;
-use actix_web::{App, HttpServer, web};
+use actix_web::{App, web};
+
+use actix_server::ServerBuilder;
 
 use super::cors::Cors;
 use super::docs::{self, DocsSettings, Site};
@@ -16,19 +28,20 @@ use super::missing::{not_found, wrong_method};
 use super::root_path::RootPath;
 use super::route::{Route, guarded, routes};
 use crate::auth::{Directory, Master, Permission};
+use crate::config::ClientLimits;
 use crate::journey::{Shared, Worker};
 use crate::router::Port;
 use crate::spend::journal::JournalWriter;
 use crate::spend::{Desk, SpendLogger};
+use crate::upstream::TlsError;
+use visitors::Patience;
 
 /// Idle connections of clients are kept longer than load balancers keep them, so that it is never us who close first.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// A request's head must arrive within this time.
-const HEAD_TIME: Duration = Duration::from_secs(30);
 /// The server itself waits without end: how long is decided where the process ends.
 const GRACE_SECONDS: u64 = 366 * 24 * 3600;
-/// Connections of one worker.
-const MOST_CONNECTIONS: usize = 25_000;
+
+pub use tls::{OwnCertificate, TlsFiles};
 
 /// What a server needs beside what its threads share.
 pub struct Running {
@@ -46,6 +59,9 @@ pub struct Running {
     pub docs: DocsSettings,
     /// How long an idle connection of a client is kept, when not as usual.
     pub keep_alive: Option<Duration>,
+    pub limits: ClientLimits,
+    /// The certificate that TLS is spoken with, if it is.
+    pub certificate: Option<Arc<OwnCertificate>>,
     pub root_path: RootPath,
     /// Which pages may call from a browser.
     pub cors: Cors,
@@ -64,6 +80,8 @@ pub enum ServeError {
         port: u16,
         error: std::io::Error,
     },
+    #[error("TLS to clients: {0}")]
+    Tls(#[from] TlsError),
 }
 
 /// Binds and starts the server; answers its future, its handle and the addresses it listens on.
@@ -82,6 +100,8 @@ pub fn serve(
         workers,
         docs,
         keep_alive,
+        limits,
+        certificate,
         root_path,
         cors,
     } = running;
@@ -116,24 +136,37 @@ pub fn serve(
             .default_service(web::to(not_found))
     };
     let (host, port) = address;
-    let server = HttpServer::new(app)
-        .workers(workers)
-        .keep_alive(keep_alive.unwrap_or(KEEP_ALIVE))
-        .client_request_timeout(HEAD_TIME)
-        .max_connections(MOST_CONNECTIONS)
-        .shutdown_timeout(GRACE_SECONDS)
-        .tcp_nodelay(true)
-        // The server's own handling would stop all arbiters with it, the spend logger's among them.
-        .disable_signals()
-        // Else a client that leaves during a silent upstream call goes unnoticed.
-        .h1_allow_half_closed(false)
-        .bind((host.as_str(), port))
-        .map_err(|error| match error.kind() {
+    let failed = |error: std::io::Error| {
+        let host = host.clone();
+        match error.kind() {
             std::io::ErrorKind::AddrInUse => ServeError::InUse { host, port },
             _ => ServeError::Bind { host, port, error },
-        })?;
-    let addresses = server.addrs();
-    let server = server.run();
+        }
+    };
+    let listeners = listen::bind(&host, port).map_err(failed)?;
+    let patience = Patience {
+        head: limits.head_timeout,
+        write: limits.write_timeout,
+        keep_alive: keep_alive.unwrap_or(KEEP_ALIVE),
+        most: limits.most_connections.div_ceil(workers),
+    };
+    let tls = certificate.as_ref().map(|own| own.config()).transpose()?;
+    if let Some(certificate) = certificate {
+        actix_web::rt::spawn(certificate.follow());
+    }
+    let mut builder = ServerBuilder::new()
+        .workers(workers)
+        .max_concurrent_connections(patience.most)
+        .shutdown_timeout(GRACE_SECONDS)
+        // The server's own handling would stop all arbiters with it, the spend logger's among them.
+        .disable_signals();
+    let mut addresses = Vec::new();
+    for listener in listeners {
+        addresses.push(listener.local_addr().map_err(failed)?);
+        builder =
+            listen::add(builder, listener, patience, tls.clone(), app.clone()).map_err(failed)?;
+    }
+    let server = builder.run();
     let handle = server.handle();
     Ok((server, handle, addresses))
 }
