@@ -274,6 +274,8 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
         bodies: BodyRoom::new(general.client_limits.most_body_bytes),
         counts: Arc::new(Semaphore::new(COUNTS)),
     });
+    // The actors of this thread begin now: one that is dropped before would begin at the end, without a runtime.
+    tokio::task::yield_now().await;
     // Before anybody can know that it runs, and stop it.
     let signals = StopSignals::listen().map_err(|error| RunError::Other(error.to_string()))?;
     let (server, handle, addresses) = serve(Running {

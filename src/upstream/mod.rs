@@ -20,4 +20,5 @@ mod wire;
 
 pub use answer::{Answer, ReadError};
 pub use client::{CallError, Client, Endpoint, EndpointError};
+pub use decode::Decoder;
 pub use tls::{TlsError, certificates, check, key};

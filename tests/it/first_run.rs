@@ -367,7 +367,7 @@ fn flags_of_litellm() {
     let log = started.stop();
     assert!(log.contains("--limit_concurrency has no effect"), "{log}");
     for arguments in [
-        &["--ssl_keyfile_path", "k"][..],
+        &["--ciphers", "k"][..],
         &["--health"],
         &["--iam_token_db_auth"],
     ] {

@@ -53,6 +53,7 @@ mod openai_client;
 mod openapi;
 mod own_tls;
 mod parameters;
+mod parsers;
 mod pass_through;
 mod paths;
 mod permissions;
