@@ -1,5 +1,7 @@
 //! Pointsman, an LLM gateway. The rooms, each importing only those above it.
 
+pub mod steps;
+
 pub mod types;
 
 pub mod catalog;

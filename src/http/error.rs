@@ -98,6 +98,12 @@ impl ApiError {
         Self::new(503, "service_unavailable", message, None).header("retry-after", "1")
     }
 
+    /// A step of this request panicked.
+    pub fn broken() -> Self {
+        let message = "this request failed in an unexpected way; others are not affected";
+        Self::new(500, "internal_server_error", message, None)
+    }
+
     pub fn too_large(most: usize) -> Self {
         let message = format!(
             "Request size is too large. Max size is {} MB",

@@ -16,6 +16,7 @@ use super::error::ApiError;
 use super::{admin, body, docs, health, metrics, openai};
 use crate::auth::{AuthError, Caller, Permission, Visited, credential, is_granted, is_within};
 use crate::journey::Worker;
+use crate::steps;
 
 /// Puts the guard for a permission in front of a handler.
 type Mount = fn(Permission) -> actix_web::Route;
@@ -188,33 +189,53 @@ where
                 .headers()
                 .contains_key(ORIGIN)
                 .then(|| request.clone());
-            let Some(worker) = request.app_data::<Rc<Worker>>().cloned() else {
-                return ApiError::unavailable("this thread is not ready").response();
-            };
-            let caller = match permission {
-                Permission::Public => None,
-                _ => match authorise(&worker, &request, permission).await {
-                    Ok(caller) => Some(caller),
-                    Err(error) => {
-                        // An unread body would cost the connection, and the client its answer.
-                        body::discard(payload).await;
-                        let id = call_id(request.headers());
-                        let error = ApiError::from(error).header("x-litellm-call-id", &id);
-                        return finished(error.response(), page.as_ref());
-                    }
-                },
-            };
-            let call = Call {
-                worker,
-                request,
-                payload,
-                caller,
-                arrived,
-            };
-            let response = handler(call).await.unwrap_or_else(ApiError::response);
-            finished(response, page.as_ref())
+            let answer = answer(request, payload, permission, handler, arrived);
+            let response = steps::contained_future("http", answer).await;
+            finished(
+                response.unwrap_or_else(|| ApiError::broken().response()),
+                page.as_ref(),
+            )
         },
     )
+}
+
+async fn answer<F, Answer>(
+    request: HttpRequest,
+    payload: web::Payload,
+    permission: Permission,
+    handler: F,
+    arrived: Instant,
+) -> HttpResponse
+where
+    F: Fn(Call) -> Answer,
+    Answer: Future<Output = Result<HttpResponse, ApiError>>,
+{
+    let Some(worker) = request.app_data::<Rc<Worker>>().cloned() else {
+        return ApiError::unavailable("this thread is not ready").response();
+    };
+    steps::point("http.authorise");
+    let caller = match permission {
+        Permission::Public => None,
+        _ => match authorise(&worker, &request, permission).await {
+            Ok(caller) => Some(caller),
+            Err(error) => {
+                // An unread body would cost the connection, and the client its answer.
+                body::discard(payload).await;
+                let id = call_id(request.headers());
+                let error = ApiError::from(error).header("x-litellm-call-id", &id);
+                return error.response();
+            }
+        },
+    };
+    let call = Call {
+        worker,
+        request,
+        payload,
+        caller,
+        arrived,
+    };
+    steps::point("http.handler");
+    handler(call).await.unwrap_or_else(ApiError::response)
 }
 
 /// No browser shall guess that an answer is a page, and pages elsewhere see what they may.

@@ -21,6 +21,7 @@ use crate::policy::{access, token_count};
 use crate::protocol;
 use crate::protocol::openai::request::{Request, RequestError};
 use crate::router::{Begin, Denied, Estimate, Group, Ticket, clock};
+use crate::steps;
 use crate::types::DeploymentId;
 
 /// A ticket may name a deployment that two reloads, one right after the other, have brought and taken away again while it was
@@ -135,6 +136,7 @@ async fn ask(
         estimate: expected,
         user_budget_binds: principal.team.is_none(),
     };
+    steps::point("journey.admit");
     let mut answer = worker.port.begin(begin).await;
     if let Err(Denied::Refused(refusal)) = &answer
         && refusal.depends_on_the_estimate(routes.settings().strict_budgets)

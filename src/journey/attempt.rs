@@ -21,6 +21,7 @@ use crate::protocol::openai_embeddings;
 use crate::providers::Entra;
 use crate::providers::parameters::Unsupported;
 use crate::router::Deployment;
+use crate::steps;
 use crate::types::{Operation, Pieces};
 use crate::upstream::{Answer, CallError, ReadError};
 
@@ -139,6 +140,7 @@ pub async fn attempt(
     request: &Request<'_>,
     name_json: &[u8],
 ) -> Result<Came, Failed> {
+    steps::point("journey.attempt");
     let began = Instant::now();
     let earlier = charge.upstream_time;
     let worker = charge.worker.clone();

@@ -20,6 +20,7 @@ use crate::policy::upstream_error::Failure;
 use crate::protocol::openai::usage::ParsedUsage;
 use crate::router::{Denied, Deployment, End, Estimate, Lease, Next, Outcome, Ticket};
 use crate::spend::journal::{Appended, Opened};
+use crate::steps;
 use crate::types::{
     CallStatus, FailedCall, LedgerId, MOST_FAILED_CALLS, NanoUsd, Operation, RowCost, SpendRow,
     Usage,
@@ -94,6 +95,8 @@ pub struct Charge {
     /// Time spent waiting for upstreams.
     pub upstream_time: Duration,
     settled: bool,
+    /// A step of it panicked.
+    pub is_broken: bool,
 }
 
 /// A settled request.
@@ -174,6 +177,7 @@ impl Charge {
             first_token: None,
             upstream_time: Duration::ZERO,
             settled: false,
+            is_broken: false,
         }
     }
 
@@ -405,12 +409,14 @@ impl Charge {
         );
     }
 
-    /// Settles a call whose client left, or that the gateway's own end cut short. What was streamed is charged.
+    /// Settles a call whose client left, that panicked, or that the gateway's own end cut short. What was streamed is charged.
     pub fn abandon(&mut self, told: &Told) {
         if self.settled {
             return;
         }
-        let (call_status, status, class) = if self.worker.cut.is_over() {
+        let (call_status, status, class) = if self.is_broken || std::thread::panicking() {
+            (CallStatus::Failure, 500, "InternalServerError")
+        } else if self.worker.cut.is_over() {
             (CallStatus::Interrupted, 503, "GatewayEnded")
         } else {
             (CallStatus::ClientDisconnected, 499, "ClientDisconnected")
@@ -492,9 +498,11 @@ impl Charge {
         http_status: u16,
         error_class: Option<&'static str>,
     ) {
-        if std::mem::replace(&mut self.settled, true) {
+        if self.settled {
             return;
         }
+        steps::point("journey.settle");
+        self.settled = true;
         let spend = bill.spend();
         if let Some(metrics) = self.metrics() {
             metrics.spend.inc_by(spend.to_f64());
@@ -579,7 +587,7 @@ impl Charge {
 
 impl Drop for Charge {
     fn drop(&mut self) {
-        self.abandon(&Told::default());
+        steps::insisted("journey.abandon", || self.abandon(&Told::default()));
     }
 }
 

@@ -47,6 +47,8 @@ pub enum Failure {
     ControlFailed,
     /// The gateway ends, and this call took longer than it could wait.
     Ending,
+    /// A step of this request panicked.
+    Panicked,
     /// The upstream failed; its answer's headers come along.
     Upstream {
         failure: upstream_error::Failure,

@@ -15,6 +15,7 @@ use super::worker::Worker;
 use crate::auth::Caller;
 use crate::protocol;
 use crate::protocol::openai::request::Request;
+use crate::steps;
 use crate::types::NanoUsd;
 
 /// Serves a request: an answer, or the reason why there is none.
@@ -24,16 +25,18 @@ pub async fn infer(
     incoming: &Incoming<'_>,
 ) -> Result<Reply, Refused> {
     let place = worker.cut.place();
-    let served = place.wait(answer(worker, caller, incoming)).await;
-    let Some(served) = served else {
-        return Err(Refused {
-            failure: Failure::Ending,
-            call_id: incoming.call_id.clone(),
-            key_spend: None,
-            timeout: None,
-        });
+    let served = place.wait(answer(worker, caller, incoming));
+    let failure = match steps::contained_future("journey", served).await {
+        Some(Some(served)) => return served,
+        Some(None) => Failure::Ending,
+        None => Failure::Panicked,
     };
-    served
+    Err(Refused {
+        failure,
+        call_id: incoming.call_id.clone(),
+        key_spend: None,
+        timeout: None,
+    })
 }
 
 async fn answer(
@@ -99,6 +102,7 @@ async fn stream(
 }
 
 async fn reply((mut charge, came): Served) -> Reply {
+    steps::point("journey.answered");
     match came {
         Came::Whole(Whole {
             mut headers,

@@ -13,6 +13,7 @@ use super::failover::Served;
 use super::failure as journey;
 use crate::policy::upstream_error::{Failure, Upstream};
 use crate::protocol::openai::stream::{StreamEditor, StreamFault};
+use crate::steps;
 use crate::upstream::{Answer, ReadError};
 
 /// How long an upstream is given for what may follow the last content (usage, `[DONE]`), and to end its body, so that its
@@ -75,6 +76,18 @@ impl EventStream {
 
     /// The next bytes for the client; `None` at the end. A failure ends a stream whose head went out before its content.
     pub async fn next(&mut self) -> Option<Result<Bytes, journey::Failure>> {
+        let next = steps::contained_future("journey.stream", self.advance()).await;
+        next.unwrap_or_else(|| {
+            if let State::Open(open) = &mut self.state {
+                open.charge.is_broken = true;
+            }
+            // Settles what was delivered.
+            self.state = State::Ended;
+            Some(Err(journey::Failure::Panicked))
+        })
+    }
+
+    async fn advance(&mut self) -> Option<Result<Bytes, journey::Failure>> {
         if let State::Waiting { serving, greeted } = &mut self.state {
             if !std::mem::replace(greeted, true) {
                 return Some(Ok(PING));
@@ -135,6 +148,7 @@ impl Open {
     ///
     /// The last ones leave when the call's row is journalled: a complete answer always has its row.
     async fn next(&mut self, heartbeat: Option<Duration>, place: &Place) -> Option<Bytes> {
+        steps::point("journey.stream");
         if let Some(first) = self.first.take() {
             return self.pass(first, None).await;
         }
@@ -272,8 +286,8 @@ impl Open {
 
 impl Drop for Open {
     fn drop(&mut self) {
-        // Does nothing when the stream has ended.
-        self.charge.abandon(&self.told());
+        // Does nothing when the stream has ended. The charge settles itself when this fails.
+        steps::contained("journey.leave", || self.charge.abandon(&self.told()));
     }
 }
 

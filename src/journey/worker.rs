@@ -172,7 +172,7 @@ impl Worker {
             .gatekeeper()
             .send(Enroll { scopes })
             .await
-            .ok()?;
+            .ok()??;
         caller
             .known
             .places

@@ -9,6 +9,7 @@ use actix::{Actor, Context, Handler, Message};
 use super::entity::{EntityIx, ScopeKind, Standing};
 use super::gatekeeper::{Gatekeeper, MAX_SCOPES, SpentChange};
 use super::resets::Renewal;
+use crate::steps;
 use crate::types::{NanoUsd, Scope};
 
 /// The mailbox of a [`Gatekeeper`] that lives on this thread.
@@ -30,9 +31,9 @@ impl Actor for GatekeeperActor {
     }
 }
 
-/// Makes the scopes of a caller known; answers their places.
+/// Makes the scopes of a caller known; answers their places, or `None` when the step failed.
 #[derive(Message)]
-#[rtype(result = "[Option<EntityIx>; MAX_SCOPES]")]
+#[rtype(result = "Option<[Option<EntityIx>; MAX_SCOPES]>")]
 pub struct Enroll {
     /// In the order key, user, team.
     pub scopes: [Option<Scope>; MAX_SCOPES],
@@ -42,13 +43,15 @@ impl Handler<Enroll> for GatekeeperActor {
     type Result = actix::MessageResult<Enroll>;
 
     fn handle(&mut self, message: Enroll, _: &mut Self::Context) -> Self::Result {
-        let mut state = self.state.borrow_mut();
-        let kinds = [ScopeKind::Key, ScopeKind::User, ScopeKind::Team];
-        let mut places = [None; MAX_SCOPES];
-        for ((place, kind), scope) in places.iter_mut().zip(kinds).zip(message.scopes) {
-            *place = scope.map(|scope| state.enroll(kind, &scope));
-        }
-        actix::MessageResult(places)
+        actix::MessageResult(steps::contained("gatekeeper.enroll", || {
+            let mut state = self.state.borrow_mut();
+            let kinds = [ScopeKind::Key, ScopeKind::User, ScopeKind::Team];
+            let mut places = [None; MAX_SCOPES];
+            for ((place, kind), scope) in places.iter_mut().zip(kinds).zip(message.scopes) {
+                *place = scope.map(|scope| state.enroll(kind, &scope));
+            }
+            places
+        }))
     }
 }
 
@@ -65,8 +68,10 @@ impl Handler<Rename> for GatekeeperActor {
     type Result = ();
 
     fn handle(&mut self, message: Rename, _: &mut Self::Context) {
-        let mut state = self.state.borrow_mut();
-        state.rename(message.kind, &message.from, &message.to);
+        steps::contained("gatekeeper.rename", || {
+            let mut state = self.state.borrow_mut();
+            state.rename(message.kind, &message.from, &message.to);
+        });
     }
 }
 
@@ -82,7 +87,9 @@ impl Handler<Forget> for GatekeeperActor {
     type Result = ();
 
     fn handle(&mut self, message: Forget, _: &mut Self::Context) {
-        self.state.borrow_mut().forget(message.kind, &message.id);
+        steps::contained("gatekeeper.forget", || {
+            self.state.borrow_mut().forget(message.kind, &message.id);
+        });
     }
 }
 
@@ -99,8 +106,11 @@ impl Handler<SetSpent> for GatekeeperActor {
     type Result = Option<NanoUsd>;
 
     fn handle(&mut self, message: SetSpent, _: &mut Self::Context) -> Self::Result {
-        let mut state = self.state.borrow_mut();
-        state.set_spent(message.kind, &message.id, message.change)
+        let set = steps::contained("gatekeeper.set_spent", || {
+            let mut state = self.state.borrow_mut();
+            state.set_spent(message.kind, &message.id, message.change)
+        });
+        set.flatten()
     }
 }
 
@@ -116,9 +126,12 @@ impl Handler<TakeRenewals> for GatekeeperActor {
     type Result = Vec<Renewal>;
 
     fn handle(&mut self, message: TakeRenewals, _: &mut Self::Context) -> Self::Result {
-        let mut state = self.state.borrow_mut();
-        state.reset_due(message.now_ms);
-        state.take_renewals()
+        let taken = steps::contained("gatekeeper.renewals", || {
+            let mut state = self.state.borrow_mut();
+            state.reset_due(message.now_ms);
+            state.take_renewals()
+        });
+        taken.unwrap_or_default()
     }
 }
 
@@ -161,11 +174,12 @@ impl Handler<Report> for GatekeeperActor {
 
     fn handle(&mut self, message: Report, _: &mut Self::Context) -> Self::Result {
         let state = self.state.borrow();
-        actix::MessageResult(Reported {
+        let reported = steps::contained("gatekeeper.report", || Reported {
             standing: message.entity.and_then(|(kind, id)| state.find(kind, &id)),
             open_holds: state.open_holds(),
             held: state.held().0,
             overshoot: state.overshoot().0,
-        })
+        });
+        actix::MessageResult(reported.unwrap_or_default())
     }
 }

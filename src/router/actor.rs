@@ -13,6 +13,7 @@ use super::deployment::{DeploymentState, LastError};
 use super::table::RoutingTable;
 use super::turn::Turn;
 use crate::policy::cooldown::State;
+use crate::steps;
 use crate::types::DeploymentId;
 
 /// Messages a mailbox holds before senders wait. Workers send one turn at a time, so this is never reached by them.
@@ -50,6 +51,11 @@ impl Handler<Arc<Turn>> for RouterActor {
     type Result = MessageResult<Arc<Turn>>;
 
     fn handle(&mut self, turn: Arc<Turn>, context: &mut Self::Context) -> Self::Result {
+        // Here a panic costs the mailbox; a worker that finds it gone has another one attached, and asks again.
+        steps::point("router.mailbox");
+        if steps::strikes("control.thread") {
+            actix::Arbiter::current().stop();
+        }
         let answer = self.state.borrow_mut().turn(&turn);
         if !self.watches && self.state.borrow().is_any_cooling() {
             self.watch(context);
@@ -118,7 +124,7 @@ impl Handler<DescribeDeployment> for RouterActor {
 
     fn handle(&mut self, message: DescribeDeployment, _: &mut Self::Context) -> Self::Result {
         let deployment = self.deployments.get(message.0 as usize).cloned().flatten();
-        Box::pin(async move { deployment?.send(Describe).await.ok() })
+        Box::pin(async move { deployment?.send(Describe).await.ok().flatten() })
     }
 }
 
@@ -133,7 +139,7 @@ impl Actor for DeploymentActor {
 }
 
 #[derive(Message)]
-#[rtype(result = "DeploymentReport")]
+#[rtype(result = "Option<DeploymentReport>")]
 struct Describe;
 
 /// How a deployment is doing.
@@ -157,17 +163,19 @@ impl Handler<Describe> for DeploymentActor {
 
     fn handle(&mut self, _: Describe, _: &mut Self::Context) -> Self::Result {
         let (state, now) = (self.state.borrow(), clock::now());
-        MessageResult(DeploymentReport {
-            in_flight: state.in_flight(),
-            slots: state.slots(),
-            successes: state.successes,
-            failures: state.failures,
-            latency_ms: state.latency_ms,
-            first_token_ms: state.first_token_ms,
-            last_error: state.last_error,
-            state: state.state(now),
-            cooling_for: state.cooling(now).map(|cooling| cooling.until - now),
-        })
+        MessageResult(steps::contained("deployment.describe", || {
+            DeploymentReport {
+                in_flight: state.in_flight(),
+                slots: state.slots(),
+                successes: state.successes,
+                failures: state.failures,
+                latency_ms: state.latency_ms,
+                first_token_ms: state.first_token_ms,
+                last_error: state.last_error,
+                state: state.state(now),
+                cooling_for: state.cooling(now).map(|cooling| cooling.until - now),
+            }
+        }))
     }
 }
 

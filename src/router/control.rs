@@ -8,7 +8,6 @@ mod replace;
 mod simulation;
 
 use std::cell::RefCell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -27,6 +26,7 @@ use crate::policy::cost::Expected;
 use crate::policy::output_estimate::OutputEstimate;
 use crate::policy::strategies::{Candidates, Strategy};
 use crate::policy::window::Window;
+use crate::steps;
 use crate::types::NanoUsd;
 
 /// The window of a group's use, in milliseconds.
@@ -110,20 +110,20 @@ impl Control {
     /// The same at a given moment of a monotonic clock, in milliseconds.
     pub fn turn_at(&mut self, turn: &Turn, now: u64) -> TurnAnswer {
         for end in &turn.ends {
-            self.contained(|control| control.end(end, now));
+            self.end(end, now);
         }
         let mut answer = TurnAnswer::default();
         answer.nexts.reserve_exact(turn.nexts.len());
         for next in &turn.nexts {
             answer.nexts.push(
-                self.contained(|control| control.next(next, now))
+                self.contained("router.next", |control| control.next(next, now))
                     .unwrap_or(Err(Denied::Failed)),
             );
         }
         answer.begins.reserve_exact(turn.begins.len());
         for begin in &turn.begins {
             answer.begins.push(
-                self.contained(|control| control.begin(begin, now))
+                self.contained("router.begin", |control| control.begin(begin, now))
                     .unwrap_or(Err(Denied::Failed)),
             );
         }
@@ -137,14 +137,14 @@ impl Control {
         };
         let now = wall_clock_ms();
         if now >= next {
-            self.contained(|control| control.gatekeeper.borrow_mut().reset_due(now));
+            self.contained("gatekeeper.reset", |control| {
+                control.gatekeeper.borrow_mut().reset_due(now)
+            });
         }
     }
 
-    fn contained<T>(&mut self, step: impl FnOnce(&mut Self) -> T) -> Option<T> {
-        catch_unwind(AssertUnwindSafe(|| step(self)))
-            .inspect_err(|_| log::error!("control: a step panicked; its request was refused"))
-            .ok()
+    fn contained<T>(&mut self, name: &'static str, step: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        steps::contained(name, || step(self))
     }
 
     fn begin(&mut self, begin: &Begin, now: u64) -> Answer {
@@ -173,7 +173,9 @@ impl Control {
             .borrow_mut()
             .admit(&ask, now)
             .map_err(Denied::Refused)?;
-        let dispatched = catch_unwind(AssertUnwindSafe(|| self.dispatch(begin.group, &[], now)));
+        let dispatched = self.contained("router.dispatch", |control| {
+            control.dispatch(begin.group, &[], now)
+        });
         match dispatched.unwrap_or(Err(Denied::Failed)) {
             Ok(lease) => {
                 let used = self.use_group(begin.group, now);
@@ -346,10 +348,25 @@ impl Control {
         Ok(ticket(lease, hold, used))
     }
 
+    /// Each part by itself: a panic in one must not keep another from giving back what is reserved.
     fn end(&mut self, end: &End, now: u64) {
         if let Some((lease, outcome)) = end.lease {
-            self.report(lease, outcome, now);
+            steps::insisted("deployment.report", || self.report(lease, outcome, now));
         }
+        self.contained("router.learn", |control| control.learn(end, now));
+        if let Some(hold) = end.hold {
+            let settled = steps::insisted("gatekeeper.settle", || {
+                self.gatekeeper.borrow_mut().settle(hold, end.settlement);
+            });
+            if settled.is_none() {
+                self.contained("gatekeeper.cancel", |control| {
+                    control.gatekeeper.borrow_mut().cancel(hold);
+                });
+            }
+        }
+    }
+
+    fn learn(&mut self, end: &End, now: u64) {
         if let (Some(tokens), Some(state)) = (end.output_tokens, self.group_state_mut(end.group)) {
             state.output.learn(tokens);
         }
@@ -359,9 +376,6 @@ impl Control {
         {
             used.roll(now, MINUTE);
             used.add(end.settlement.tokens);
-        }
-        if let Some(hold) = end.hold {
-            self.gatekeeper.borrow_mut().settle(hold, end.settlement);
         }
     }
 
@@ -703,7 +717,7 @@ mod tests {
     #[test]
     fn a_panicking_step_harms_nothing_else() {
         let mut control = control("", 1, "simple-shuffle");
-        assert!(control.contained(|_| panic!("planted")).is_none());
+        assert!(control.contained("t", |_| panic!("planted")).is_none());
         assert!(control.turn(&begins(1)).begins.remove(0).is_ok());
     }
 }

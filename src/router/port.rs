@@ -11,6 +11,10 @@ use tokio::sync::{Notify, oneshot};
 
 use super::start::ControlHandle;
 use super::turn::{Answer, Begin, Denied, End, Next, Outcome, Ticket, Turn, TurnAnswer};
+use crate::steps;
+
+/// How often a turn is sent while mailboxes die under it.
+const ASKED: usize = 16;
 
 type Waiter = oneshot::Sender<Answer>;
 
@@ -35,7 +39,15 @@ impl Port {
             gathering: Rc::default(),
             wake: Rc::new(Notify::new()),
         };
-        actix_rt::spawn(port.clone().pump(control));
+        let pump = port.clone();
+        actix_rt::spawn(async move {
+            loop {
+                let ended = pump.clone().pump(control.clone());
+                steps::contained_future("port.pump", ended).await;
+                // What has been gathered meanwhile is not to wait for the next entry.
+                pump.wake.notify_one();
+            }
+        });
         port
     }
 
@@ -84,6 +96,7 @@ impl Port {
         loop {
             // Woken by the first entry, this task runs after the tasks that are ready now: their entries come along.
             self.wake.notified().await;
+            steps::point("port.pump");
             loop {
                 let Gathering {
                     turn,
@@ -170,10 +183,12 @@ impl Drop for Waiting<'_> {
 }
 
 async fn ask(control: &Arc<ControlHandle>, turn: &Arc<Turn>) -> TurnAnswer {
-    for _ in 0..2 {
+    // What ends in this turn must be told, whatever becomes of the mailbox.
+    for _ in 0..ASKED {
         match control.router().send(turn.clone()).await {
             Ok(answer) => return answer,
-            Err(_) => control.revive().await,
+            Err(_) if control.revive().await => {}
+            Err(_) => break,
         }
     }
     let failed = |count: usize| (0..count).map(|_| Err(Denied::Failed)).collect();

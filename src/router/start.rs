@@ -77,19 +77,20 @@ impl ControlHandle {
     }
 
     /// Attaches a new Router mailbox to the state of the control thread, when the old one has died.
-    pub async fn revive(self: &Arc<Self>) {
+    /// False when the thread itself is lost: then nothing can be decided any more.
+    pub async fn revive(self: &Arc<Self>) -> bool {
         if self.router().connected() {
-            return;
+            return true;
         }
         log::error!("control: the router's mailbox was lost; attaching a new one to its state");
         let (tell, told) = tokio::sync::oneshot::channel();
         let handle = self.clone();
-        self.arbiter.spawn_fn(move || {
+        let is_there = self.arbiter.spawn_fn(move || {
             if let Some(control) = CONTROL.with_borrow(Clone::clone) {
                 handle.router.store(Arc::new(RouterActor::attach(control)));
             }
             let _ = tell.send(());
         });
-        let _ = told.await;
+        is_there && told.await.is_ok()
     }
 }

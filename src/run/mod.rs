@@ -2,8 +2,9 @@
 //!
 //! `main` calls [`run`], [`check`], [`verify_ledger`] or [`rotate_master_key`]. `data_dir` takes the data directory and keeps its secret files,
 //! `configuration` reads and reports, `master_key` and `salt_key` decide which keys count, `greeting` says what a first
-//! start says, `reload` puts another configuration in force, `open_files` asks for as many as there may be connections, `stop`
-//! ends, `check` looks a file over. What is decided about a request is decided elsewhere.
+//! start says, `reload` puts another configuration in force, `open_files` asks for as many as there may be connections,
+//! `watchdog` looks after the control thread, `stop` ends, `check` looks a file over. What is decided about a request is
+//! decided elsewhere.
 
 mod check;
 mod configuration;
@@ -16,6 +17,7 @@ mod open_files;
 mod reload;
 mod salt_key;
 mod stop;
+mod watchdog;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -36,6 +38,7 @@ use crate::metrics::Metrics;
 use crate::router::{self, RoutingTable};
 use crate::spend::journal::{FOLDER, Syncer};
 use crate::spend::{BudgetRenewals, Gauges, SpendLogger, WRITE_INTERVAL, recover};
+use crate::steps;
 use crate::store::messages::ResetOverdue;
 use crate::store::{Pools, Store, ask};
 use crate::types::DatabaseUrl;
@@ -47,6 +50,7 @@ use greeting::Greeting;
 use master_key::MasterKey;
 use reload::{Reloader, Reloading, Seen};
 use stop::{StopSignals, finish, serve_until_told};
+use watchdog::control_lost;
 
 pub use check::check;
 pub use error::RunError;
@@ -154,6 +158,7 @@ fn window() -> Result<Duration, RunError> {
 }
 
 async fn start_up(start: Start<'_>) -> Result<(), RunError> {
+    steps::listen();
     let Start {
         options,
         config,
@@ -258,6 +263,7 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
         seen,
     });
     let ending = Arc::<Ending>::default();
+    let lost = control_lost(control.clone());
     let shared = Arc::new(Shared {
         in_force,
         ending: ending.clone(),
@@ -321,10 +327,9 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
             *address,
         )?;
     }
-    serve_until_told(server, handle, signals, &ending, general)
-        .await
-        .map_err(|error| RunError::Other(error.to_string()))?;
-    finish(&store, &options.data_dir, &logger, &syncer).await
+    let served = serve_until_told(server, handle, signals, &ending, general, lost).await;
+    finish(&store, &options.data_dir, &logger, &syncer).await?;
+    served.map_err(|error| RunError::Other(error.to_string()))
 }
 
 /// The certificate for clients, if one is given.

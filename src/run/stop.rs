@@ -51,18 +51,26 @@ impl StopSignals {
 }
 
 /// Serves until a signal comes, then lets calls under way end, for as long as `general` says; a second signal has no such
-/// patience. What is left is cut short: its clients are told, and it is charged.
+/// patience. What is left is cut short: its clients are told, and it is charged. The same when what nothing can go on without
+/// is `lost`, and that is an error.
 pub async fn serve_until_told(
     server: Server,
     handle: ServerHandle,
     mut signals: StopSignals,
     ending: &Ending,
     general: &GeneralSettings,
+    lost: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
     let mut server = pin!(server);
     let name = tokio::select! {
         ended = &mut server => return ended,
         name = signals.next() => name,
+        () = lost => {
+            actix_rt::spawn(handle.stop(true));
+            cut_short(ending, server).await?;
+            let text = "the control thread was lost; the process must be started again";
+            return Err(std::io::Error::other(text));
+        }
     };
     ending.advance(Phase::Draining);
     log::info!(
@@ -82,10 +90,17 @@ pub async fn serve_until_told(
         name = signals.next() => name,
     };
     log::warn!("{why}: what is still under way is cut short");
-    ending.advance(Phase::Cut);
     actix_rt::spawn(handle.stop(true));
+    cut_short(ending, server).await
+}
+
+async fn cut_short(
+    ending: &Ending,
+    server: impl Future<Output = std::io::Result<()>>,
+) -> std::io::Result<()> {
+    ending.advance(Phase::Cut);
     tokio::select! {
-        ended = &mut server => ended?,
+        ended = server => ended?,
         () = tokio::time::sleep(LAST_WORDS) => {}
     }
     ending.advance(Phase::Over);

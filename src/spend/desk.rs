@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::journal::{Appended, JournalWriter, Opened};
 use super::logger::{Gauges, Record, SpendLogger};
+use crate::steps;
 use crate::types::SpendRow;
 
 /// Rows are handed to the spend logger this often, or when so many wait.
@@ -55,7 +56,15 @@ impl Desk {
         let desk = Self {
             inner: Rc::new(inner),
         };
-        actix_rt::spawn(desk.clone().pump(logger));
+        let pump = desk.clone();
+        actix_rt::spawn(async move {
+            loop {
+                let ended = pump.clone().pump(logger.clone());
+                steps::contained_future("desk.pump", ended).await;
+                // What has been journalled meanwhile is not to wait for the next entry.
+                pump.inner.wake.notify_one();
+            }
+        });
         desk
     }
 
@@ -103,6 +112,7 @@ impl Desk {
                     () = sleep_until(at) => {}
                 },
             }
+            steps::point("desk.pump");
             self.write_out().await;
             let waiting = self.inner.writer.borrow().settled_waiting();
             if waiting == 0 {

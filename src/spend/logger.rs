@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use super::backlog::Backlog;
 use super::journal::{FOLDER, JournalId, Settled, Syncer};
 use super::recovery::tell_refused;
+use crate::steps;
 use crate::store::messages::FlushSpend;
 use crate::store::{FlushBatch, FlushReport, Store, StoreError, ask};
 
@@ -89,6 +90,13 @@ impl SpendLogger {
         if self.busy {
             return;
         }
+        if steps::contained("spend.flush", || self.flush_now(context)).is_none() {
+            self.busy = false;
+            self.try_again(context);
+        }
+    }
+
+    fn flush_now(&mut self, context: &mut Context<Self>) {
         let batch = match self.next_batch() {
             Ok(Some(batch)) => batch,
             Ok(None) => {

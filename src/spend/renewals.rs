@@ -14,6 +14,7 @@ use actix::{
 
 use crate::limits::{GatekeeperActor, Knows, Renewal, ScopeKind, TakeRenewals};
 use crate::policy::duration::Span;
+use crate::steps;
 use crate::store::messages::{BookReset, DueResets};
 use crate::store::queries::{DueReset, ResetBooking};
 use crate::store::{OwnerType, Store, StoreError, ask};
@@ -46,6 +47,10 @@ impl BudgetRenewals {
 
     fn tick(&mut self, context: &mut Context<Self>) {
         if self.busy {
+            return;
+        }
+        // Before anything is taken in hand: the next tick does it.
+        if steps::contained("budgets.tick", || ()).is_none() {
             return;
         }
         self.busy = true;

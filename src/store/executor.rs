@@ -10,6 +10,7 @@ use actix::{Actor, Addr, Handler, Message, SyncContext};
 use super::breaker::Breaker;
 use super::connection::Connector;
 use super::{AnyConnection, NameCache, StoreError};
+use crate::steps;
 
 /// One thread of a `SyncArbiter`. It owns nothing but its cache of names: connections come from the arbiter's pool.
 pub struct DbExecutor {
@@ -70,6 +71,7 @@ impl<Q: Query> Handler<Q> for DbExecutor {
     fn handle(&mut self, query: Q, _: &mut SyncContext<Self>) -> Self::Result {
         let run = || {
             let mut conn = self.connection()?;
+            steps::point("store.query");
             query.run(&mut conn, &mut self.names)
         };
         catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {

@@ -199,7 +199,9 @@ fn calls_under_load_notice_nothing() {
         counts.map(|count| count.expect("no error")).sum()
     });
     assert!(answered > 200, "{answered} answers are no load");
-    gateway.rows_when(answered);
+    until("every answer is booked", SOON, || {
+        gateway.metric("pointsman_ledger_rows_booked") == Some(answered as f64)
+    });
     gateway.books_agree();
     until("nothing is left over", SOON, || {
         gateway.metric("pointsman_open_holds") == Some(0.0)

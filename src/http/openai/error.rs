@@ -87,6 +87,7 @@ pub fn refusal(
         Failure::ControlFailed => {
             ApiError::unavailable("this request could not be admitted; try again")
         }
+        Failure::Panicked => ApiError::broken(),
         Failure::Ending => ApiError::unavailable(
             "the gateway is shutting down and could not wait for this call any longer; try again",
         ),

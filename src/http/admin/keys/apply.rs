@@ -50,7 +50,10 @@ pub async fn set_spend(
         .ok_or_else(|| not_found("Key not found."))?;
     let id = principal.key.id.clone();
     let scopes = [Some(principal.key), None, None];
-    gatekeeper.send(Enroll { scopes }).await.map_err(silent)?;
+    let enrolled = gatekeeper.send(Enroll { scopes }).await.map_err(silent)?;
+    if enrolled.is_none() {
+        return Err(ApiError::broken());
+    }
     let set = |change| SetSpent {
         kind: ScopeKind::Key,
         id: id.clone(),
