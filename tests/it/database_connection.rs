@@ -7,7 +7,7 @@ use diesel::connection::SimpleConnection;
 
 use crate::fronts::authority::AUTHORITY;
 use crate::harness::postgres::{Schema, Server};
-use crate::harness::{Config, Gateway, Setup, chat, json};
+use crate::harness::{Config, Gateway, SOON, Setup, Value, at_once, chat, json, until};
 use crate::simulator::Simulator;
 
 fn config(simulator: &Simulator) -> Config {
@@ -172,4 +172,36 @@ fn times_of_a_connection() {
     };
     assert!(waits(1) < Duration::from_secs(2));
     assert!(waits(3) >= Duration::from_secs(3));
+}
+
+/// Four processes begin on an empty database, and book the calls of one key at the same time.
+#[test]
+fn four_gateways_on_one_database() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let simulator = Simulator::start();
+    let config = config(&simulator);
+    let schema = Schema::at(&server.url(""));
+    let url = schema.url();
+    let gateways = at_once(4, |_| {
+        Setup::new(&config)
+            .env("DATABASE_URL", &url)
+            .workers(1)
+            .start()
+    });
+    let key = gateways[0].key(json!({}));
+    at_once(4, |index| {
+        for _ in 0..10 {
+            let caller = gateways[index].client(&key.secret);
+            caller.chat(&chat("m")).with_status(200);
+        }
+    });
+    let rows = || {
+        let (status, said) = gateways[0].verify(&["--json", "--database-url", &url]);
+        assert!(status.success(), "{said}");
+        let found: Value = serde_json::from_str(&said).unwrap();
+        found["rows"].as_u64()
+    };
+    until("all calls are booked", SOON, || rows() == Some(40));
 }
