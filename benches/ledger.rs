@@ -244,7 +244,9 @@ fn keys(count: u64) -> Vec<KeyHash> {
 /// CPU and wall time of a batch, a row.
 fn flush(place: &Place, plan: &Plan) -> Outcome<()> {
     let mut connection = place.connect()?;
-    connection.batch_execute(&plan.sql)?;
+    if !plan.sql.is_empty() {
+        connection.batch_execute(&plan.sql)?;
+    }
     let mut names = NameCache::default();
     let mut seq = 0;
     for distinct in [1, 200, 1_000, KEYS] {

@@ -73,8 +73,16 @@ impl AnyConnection {
 /// What a pool opens connections with.
 pub(super) struct Connector {
     pub url: DatabaseUrl,
-    /// The most memory that SQLite keeps pages in, KiB a connection; it grows with use.
-    pub page_cache_kib: u32,
+    pub pages: SqlitePages,
+}
+
+/// How a connection of SQLite treats pages.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SqlitePages {
+    /// The most memory that it keeps them in, KiB; it grows with use.
+    pub cache_kib: u32,
+    /// What was written to the log is moved into the file when there are so many of them.
+    pub checkpoint: u32,
 }
 
 impl r2d2::ManageConnection for Connector {
@@ -84,7 +92,10 @@ impl r2d2::ManageConnection for Connector {
     fn connect(&self) -> Result<AnyConnection, StoreError> {
         let mut conn = AnyConnection::open(&self.url)?;
         if let AnyConnection::Sqlite(conn) = &mut conn {
-            conn.batch_execute(&format!("PRAGMA cache_size = -{}", self.page_cache_kib))?;
+            conn.batch_execute(&format!(
+                "PRAGMA cache_size = -{}; PRAGMA wal_autocheckpoint = {};",
+                self.pages.cache_kib, self.pages.checkpoint
+            ))?;
         }
         Ok(conn)
     }
