@@ -4,9 +4,9 @@
 use crate::policy::by_class::ByClass;
 use crate::policy::cooldown::{AllowedFails, Limits, Shares};
 
-use super::diagnostic::{Severity, Sink};
+use super::class_map;
+use super::diagnostic::Sink;
 use super::read::Section;
-use super::suggest::nearest;
 use super::yaml::Pos;
 
 /// More failures than this are a slip.
@@ -39,26 +39,16 @@ fn by_class(section: &Section<'_>) -> ByClass {
     let Some(node) = section.value(KEY) else {
         return policy;
     };
+    let fields: Vec<String> = ByClass::fields(ENDING).collect();
     let path = section.path_of(KEY);
-    let Some(map) = Section::open(node, path, section.sink, Severity::Error) else {
-        return policy;
-    };
-    for entry in map.entries() {
-        let Some(allowed) = map.small(&entry.key, MOST_FAILS) else {
-            continue;
-        };
-        if !policy.set(&entry.key, ENDING, allowed) {
-            let names: Vec<String> = ByClass::fields(ENDING).collect();
-            let near = nearest(&entry.key, names.iter().map(String::as_str));
-            map.sink.push(
-                Severity::Warning,
-                entry.key_pos,
-                map.path_of(&entry.key),
-                "no class of errors has this name: it is ignored".to_owned(),
-                near.map(|near| format!("did you mean `{near}`?")),
-            );
-        }
-    }
+    class_map::read(
+        node,
+        path,
+        section,
+        MOST_FAILS,
+        &fields,
+        |field, allowed| policy.set(field, ENDING, allowed),
+    );
     policy
 }
 

@@ -7,6 +7,7 @@
 //! This room reads the file and those it includes, and asks the environment only through the function it is given. It opens
 //! no connection, logs nothing, and no message of it ever contains a secret.
 
+mod class_map;
 mod client_limits;
 mod cooldown;
 mod cost_adjustments;

@@ -2,10 +2,10 @@
 
 use crate::policy::retry::RetriesByClass;
 
+use super::class_map;
 use super::diagnostic::Severity;
 use super::model::MAX_RETRIES;
 use super::read::Section;
-use super::suggest::nearest;
 use super::yaml::{Entry, Node};
 
 /// `retry_policy`.
@@ -36,23 +36,14 @@ pub fn read_by_group(section: &Section<'_>) -> Vec<(String, RetriesByClass)> {
 
 fn policy(node: &Node, path: String, within: &Section<'_>) -> RetriesByClass {
     let mut policy = RetriesByClass::default();
-    let Some(section) = Section::open(node, path, within.sink, Severity::Error) else {
-        return policy;
-    };
-    for field in RetriesByClass::fields() {
-        if let Some(retries) = section.small(field, MAX_RETRIES) {
-            policy.set(field, retries);
-        }
-    }
-    for entry in section.unread() {
-        let near = nearest(&entry.key, RetriesByClass::fields());
-        section.sink.push(
-            Severity::Warning,
-            entry.key_pos,
-            section.path_of(&entry.key),
-            "unknown kind of error, ignored".to_owned(),
-            near.map(|near| format!("did you mean `{near}`?")),
-        );
-    }
+    let fields: Vec<String> = RetriesByClass::fields().collect();
+    class_map::read(
+        node,
+        path,
+        within,
+        MAX_RETRIES,
+        &fields,
+        |field, retries| policy.set(field, retries),
+    );
     policy
 }

@@ -143,7 +143,7 @@ fn names_of_nobody_and_wrong_forms_are_told() {
             "c.yaml:9:12: error: router_settings.fallbacks[2].small: expected a list of names of groups",
             "c.yaml:10:5: warning: router_settings.fallbacks[3].small: the group has fallbacks above, and the first ones count",
             "c.yaml:11:23: warning: router_settings.default_fallbacks[0]: no entry of `model_list` serves `nobody`: this fallback is passed over",
-            "c.yaml:12:44: warning: router_settings.retry_policy.TimoutErrorRetries: unknown kind of error, ignored; did you mean `TimeoutErrorRetries`?",
+            "c.yaml:12:44: warning: router_settings.retry_policy.TimoutErrorRetries: no class of errors has this name: it is ignored; did you mean `TimeoutErrorRetries`?",
             "c.yaml:12:83: error: router_settings.retry_policy.DefaultRetries: expected a whole number from 0 to 1000, found \"many\"",
             "c.yaml:14:29: error: router_settings.context_window_fallbacks: expected a list of maps, each of a group to the groups that follow it: `- small: [large]`, found a map",
         ]
