@@ -1,0 +1,255 @@
+//! Steps of the control thread, one by one.
+
+use super::*;
+use crate::config::Config;
+use crate::limits::ScopeKind;
+use crate::policy::cooldown::Fault;
+use crate::types::{Limits, Scope};
+
+fn control(entry: &str, count: usize, strategy: &str) -> Control {
+    let entries: String = (0..count)
+        .map(|n| format!("  - model_name: m\n    litellm_params: {{model: openai/gpt-4o, api_base: 'http://h{n}/v1', api_key: k{entry}}}\n"))
+        .collect();
+    let text = format!("model_list:\n{entries}router_settings:\n  routing_strategy: {strategy}\n");
+    let loaded = Config::from_text("test.yaml", &text, &|_| None).unwrap();
+    let table = Arc::new(RoutingTable::compile(&loaded.config));
+    Control::new(table, Rc::new(RefCell::new(Gatekeeper::new(60_000, false))))
+}
+
+const ESTIMATE: Estimate = Estimate {
+    input_tokens: 1,
+    max_tokens: None,
+    choices: 1,
+    tier: None,
+};
+
+fn begin() -> Begin {
+    Begin {
+        scopes: [None; 3],
+        group: 0,
+        estimate: ESTIMATE,
+        user_budget_binds: true,
+    }
+}
+
+fn begins(count: usize) -> Turn {
+    Turn {
+        begins: vec![begin(); count],
+        ..Turn::default()
+    }
+}
+
+fn end(ticket: Ticket) -> End {
+    End {
+        hold: Some(ticket.hold),
+        lease: Some((ticket.lease, Outcome::Neutral)),
+        group: 0,
+        settlement: Default::default(),
+        output_tokens: None,
+    }
+}
+
+#[test]
+fn one_turn_of_64_spreads_evenly() {
+    let mut control = control("", 4, "least-busy");
+    let answer = control.turn(&begins(64));
+    let mut counts = [0; 4];
+    for ticket in answer.begins.into_iter().map(Result::unwrap) {
+        counts[ticket.lease.deployment as usize] += 1;
+    }
+    assert_eq!(counts, [16; 4]);
+}
+
+#[test]
+fn full_deployments_refuse_and_burn_nothing() {
+    let mut control = control(", max_parallel_requests: 1", 2, "simple-shuffle");
+    let mut answer = control.turn(&begins(3));
+    let refused = answer.begins.pop().unwrap();
+    assert!(
+        matches!(refused, Err(Denied::Busy { slots: 1, .. })),
+        "{refused:?}"
+    );
+    assert_eq!(control.gatekeeper.borrow().open_holds(), 2);
+    let tickets: Vec<Ticket> = answer.begins.into_iter().map(Result::unwrap).collect();
+    // What ends in a turn is free for what begins in it.
+    let turn = Turn {
+        ends: tickets.iter().copied().map(end).collect(),
+        ..begins(2)
+    };
+    assert!(control.turn(&turn).begins.iter().all(Result::is_ok));
+    // Ending twice frees nothing twice.
+    let again = Turn {
+        ends: tickets.into_iter().map(end).collect(),
+        ..Turn::default()
+    };
+    control.turn(&again);
+    assert_eq!(control.gatekeeper.borrow().open_holds(), 2);
+}
+
+#[test]
+fn another_try_leaves_out_what_failed() {
+    let mut control = control("", 2, "simple-shuffle");
+    for round in 0..20 {
+        // Each when the last cooldowns are over.
+        let now = round * 60_000;
+        let ticket = control.turn_at(&begins(1), now).begins.remove(0).unwrap();
+        let mut tried = [u32::MAX; super::super::MAX_ATTEMPTS];
+        tried[0] = ticket.lease.deployment;
+        let report = End {
+            hold: None,
+            lease: Some((ticket.lease, Outcome::Failure(Fault::of_status(500)))),
+            ..end(ticket)
+        };
+        let next = Next {
+            hold: ticket.hold,
+            group: 0,
+            from: 0,
+            estimate: ESTIMATE,
+            tried,
+        };
+        let turn = Turn {
+            ends: vec![report],
+            nexts: vec![next],
+            begins: Vec::new(),
+        };
+        let second = control.turn_at(&turn, now).nexts.remove(0).unwrap();
+        assert_ne!(second.lease.deployment, ticket.lease.deployment);
+        tried[1] = second.lease.deployment;
+        let none = Turn {
+            nexts: vec![Next { tried, ..next }],
+            ..Turn::default()
+        };
+        assert_eq!(
+            control.turn_at(&none, now).nexts.remove(0).unwrap_err(),
+            Denied::Exhausted
+        );
+        let over = Turn {
+            ends: vec![end(second)],
+            ..Turn::default()
+        };
+        control.turn_at(&over, now);
+    }
+    let in_flight: u32 = (0..2)
+        .map(|n| control.deployment(n).unwrap().borrow().in_flight())
+        .sum();
+    assert_eq!(
+        (in_flight, control.gatekeeper.borrow().open_holds()),
+        (0, 0)
+    );
+}
+
+#[test]
+fn a_fallback_counts_where_it_goes() {
+    let entry = |name: &str, price: &str| {
+        format!(
+            "  - model_name: {name}\n    litellm_params: {{model: openai/x, api_base: 'http://h/v1', api_key: k, rpm: 5, \
+             input_cost_per_token: {price}, output_cost_per_token: {price}}}\n"
+        )
+    };
+    let text = format!(
+        "model_list:\n{}{}",
+        entry("cheap", "0.001"),
+        entry("dear", "0.01")
+    );
+    let loaded = Config::from_text("test.yaml", &text, &|_| None).unwrap();
+    let table = Arc::new(RoutingTable::compile(&loaded.config));
+    let keeper = Rc::new(RefCell::new(Gatekeeper::new(60_000, true)));
+    let limits = Limits {
+        max_budget: Some(NanoUsd(1_000_000_000_000)),
+        ..Limits::default()
+    };
+    let scope = Scope {
+        limits,
+        ..Scope::unlimited("k")
+    };
+    let key = keeper.borrow_mut().enroll(ScopeKind::Key, &scope);
+    let mut control = Control::new(table, keeper.clone());
+    let estimate = Estimate {
+        max_tokens: Some(9),
+        ..ESTIMATE
+    };
+    let turn = Turn {
+        begins: vec![Begin {
+            scopes: [Some(key), None, None],
+            estimate,
+            ..begin()
+        }],
+        ..Turn::default()
+    };
+    let ticket = control.turn(&turn).begins.remove(0).unwrap();
+    let held = || keeper.borrow().standing(key).held;
+    assert_eq!(
+        (ticket.group_used, held()),
+        (Some((1, 0)), NanoUsd(10_000_000))
+    );
+    let next = Next {
+        hold: ticket.hold,
+        group: 1,
+        from: 0,
+        estimate,
+        tried: [u32::MAX; super::super::MAX_ATTEMPTS],
+    };
+    let turn = Turn {
+        ends: vec![End {
+            hold: None,
+            ..end(ticket)
+        }],
+        nexts: vec![next],
+        begins: Vec::new(),
+    };
+    let fallen = control.turn(&turn).nexts.remove(0).unwrap();
+    assert_eq!((fallen.hold, fallen.lease.deployment), (ticket.hold, 1));
+    assert_eq!(
+        (fallen.group_used, held()),
+        (Some((1, 0)), NanoUsd(100_000_000))
+    );
+    control.turn(&Turn {
+        ends: vec![end(fallen)],
+        ..Turn::default()
+    });
+    assert_eq!(held(), NanoUsd(0));
+}
+
+#[test]
+fn what_cools_down_gets_no_call_until_it_is_over() {
+    let mut control = control("", 2, "simple-shuffle");
+    let fail = |control: &mut Control, now| {
+        let ticket = control.turn_at(&begins(1), now).begins.remove(0).unwrap();
+        let failed = End {
+            lease: Some((ticket.lease, Outcome::Failure(Fault::of_status(429)))),
+            ..end(ticket)
+        };
+        let turn = Turn {
+            ends: vec![failed],
+            ..Turn::default()
+        };
+        control.turn_at(&turn, now);
+        ticket.lease.deployment
+    };
+    let first = fail(&mut control, 0);
+    let second = fail(&mut control, 1_000);
+    assert_ne!(first, second);
+    let refused = |control: &mut Control, now| control.turn_at(&begins(1), now).begins.remove(0);
+    for (now, returns_in_ms) in [(1_000, 4_000), (4_999, 1)] {
+        assert_eq!(
+            refused(&mut control, now).unwrap_err(),
+            Denied::Cooling { returns_in_ms }
+        );
+    }
+    assert_eq!(control.gatekeeper.borrow().open_holds(), 0);
+    assert_eq!(control.tell_returns(4_999), Some(1));
+    assert_eq!(control.tell_returns(5_000), Some(1_000));
+    for now in [5_000, 5_999] {
+        let ticket = refused(&mut control, now).unwrap();
+        assert_eq!(ticket.lease.deployment, first);
+    }
+    assert_eq!(control.tell_returns(6_000), None);
+    assert!(!control.is_any_cooling());
+}
+
+#[test]
+fn a_panicking_step_harms_nothing_else() {
+    let mut control = control("", 1, "simple-shuffle");
+    assert!(control.contained("t", |_| panic!("planted")).is_none());
+    assert!(control.turn(&begins(1)).begins.remove(0).is_ok());
+}

@@ -1,0 +1,260 @@
+//! One entry of the model list as a deployment.
+
+use std::sync::Arc;
+
+use super::{Deployment, HealthCheck, TIMEOUT};
+use crate::catalog::{self, ModelEntry as CatalogEntry, Prices, ServiceTier};
+use crate::config::{ClientsideParam, Config, ModelEntry, PriceField};
+use crate::policy::client_access::AccessRule;
+use crate::policy::cooldown::Rules as CooldownRules;
+use crate::policy::cost::{OffPeak, Residency, Tariff};
+use crate::protocol::json;
+use crate::protocol::mock::Mock;
+use crate::providers::parameters::Plan;
+use crate::providers::{self, Entra, Provider};
+use crate::types::{Operation, Secret};
+
+/// The catalogue's row of an entry: its `base_model`, else the provider's model.
+pub(super) fn catalogue_row(entry: &ModelEntry) -> Option<CatalogEntry> {
+    match entry.base_model() {
+        Some(base) => catalog::find(&entry.provider, base).or_else(|| catalog::find_key(base)),
+        None => catalog::find(&entry.provider, &entry.upstream_model),
+    }
+}
+
+/// Prices written at the deployment; those of `litellm_params` win.
+pub(super) fn own_prices(entry: &ModelEntry) -> Vec<&PriceField> {
+    entry
+        .model_info
+        .prices
+        .iter()
+        .chain(&entry.litellm_params.prices)
+        .collect()
+}
+
+pub(super) fn own_off_peak(entry: &ModelEntry) -> Option<&OffPeak> {
+    let (params, info) = (&entry.litellm_params, &entry.model_info);
+    params.off_peak.as_ref().or(info.off_peak.as_ref())
+}
+
+/// The catalogue's prices with the entry's own laid over them.
+pub(super) fn tariff(
+    config: &Config,
+    entry: &ModelEntry,
+    row: Option<&CatalogEntry>,
+    own: &[&PriceField],
+) -> Tariff {
+    let mut over = Prices::default();
+    for field in own {
+        // The configuration has checked names and figures; what it let through and the catalogue does not know is no price.
+        if over.set(&field.name, &field.decimal).is_err() {
+            log::warn!(
+                "deployment {}: the price '{}' cannot be used",
+                entry.id,
+                field.name
+            );
+        }
+    }
+    let listed = row.map(|row| &row.prices).cloned().unwrap_or_default();
+    let off_peak = own_off_peak(entry).cloned().or_else(|| {
+        let listed = row.and_then(OffPeak::of_entry).and_then(Result::ok)?;
+        Some(listed.overridden_by(&over))
+    });
+    Tariff::new(
+        &entry.provider,
+        &listed.overridden_by(&over),
+        off_peak,
+        config.litellm_settings.cost_adjustments.of(&entry.provider),
+    )
+}
+
+/// What the entry says it is for, else the catalogue (`chat`, `completion`, `embedding` …).
+fn mode(entry: &ModelEntry) -> Option<&str> {
+    let listed = || catalogue_row(entry).and_then(|row| row.mode);
+    entry.model_info.mode.as_deref().or_else(listed)
+}
+
+/// Whether text completions of this entry go to its chats, as in LiteLLM: where the provider has no others, where OpenAI's
+/// model is known to chat, and at Azure unless the model is known to complete texts.
+fn texts_by_chat(entry: &ModelEntry, provider: &Provider) -> bool {
+    if !provider.serves(Operation::Completion) {
+        return provider.serves(Operation::Chat);
+    }
+    match entry.provider.as_str() {
+        "openai" => mode(entry) == Some("chat"),
+        "azure" => mode(entry) != Some("completion"),
+        _ => false,
+    }
+}
+
+/// OpenAI's regional hosts process their data there, at a price of their own.
+pub(super) fn residency(entry: &ModelEntry) -> Residency {
+    let host = entry.api_base.split("://").nth(1).unwrap_or_default();
+    if host.starts_with("us.api.openai.com") {
+        Residency::Us
+    } else if host.starts_with("eu.api.openai.com") {
+        Residency::Eu
+    } else {
+        Residency::Global
+    }
+}
+
+/// What is said of the entry's cooldowns, by itself and by the router. What stands for many models by a wildcard is never left
+/// out: one of them failing says nothing of the others (LiteLLM 1.106.2).
+fn cooldown(config: &Config, entry: &ModelEntry) -> CooldownRules {
+    let router = &config.router_settings;
+    let mut own = entry.model_info.cooldown;
+    own.time_ms = own.time_ms.or(entry.litellm_params.cooldown_time_ms);
+    CooldownRules {
+        never: router.disable_cooldowns || entry.model_name.contains('*'),
+        is_alone: false,
+        own,
+        router: router.cooldown,
+        shares: router.cooldown_shares,
+    }
+}
+
+pub(super) fn deployment(
+    config: &Config,
+    entry: &ModelEntry,
+    tariff: Arc<Tariff>,
+    plan: Plan,
+) -> Deployment {
+    let params = &entry.litellm_params;
+    let router = &config.router_settings;
+    let timeout = params
+        .timeout
+        .or(router.timeout)
+        .or(config.litellm_settings.request_timeout)
+        .unwrap_or(TIMEOUT);
+    let provider = providers::or_generic(&entry.provider);
+    let url = |operation| {
+        let version = params.api_version.as_deref();
+        provider.url(operation, &entry.api_base, &entry.upstream_model, version)
+    };
+    let mock = mock(config, entry);
+    let (key, entra) = (entry.api_key.as_ref(), entry.entra.as_ref());
+    let auth = auth_headers(provider, &entry.api_base, key, entra);
+    let own_headers = own_headers(entry);
+    Deployment {
+        id: entry.id.clone(),
+        group: entry.model_name.as_str().into(),
+        provider: entry.provider.as_str().into(),
+        model: entry.upstream_model.as_str().into(),
+        counted_as: entry.base_model().unwrap_or(&entry.upstream_model).into(),
+        model_json: json::quoted(&entry.upstream_model),
+        litellm_model: params.model.as_str().into(),
+        health_check: HealthCheck::of(entry, mode(entry), timeout),
+        texts_by_chat: texts_by_chat(entry, provider),
+        api_base: entry.api_base.as_str().into(),
+        api_key: entry.api_key.clone(),
+        entra: entry.entra.clone(),
+        api_version: params.api_version.as_deref().map(Arc::from),
+        urls: Operation::ALL.map(|operation| url(operation).filter(|_| mock.is_none())),
+        plan,
+        headers: auth.into_iter().chain(own_headers.clone()).collect(),
+        own_headers,
+        tls: params.tls.over(&config.network.tls),
+        timeout,
+        stream_timeout: params.stream_timeout.or(router.stream_timeout),
+        num_retries: params
+            .num_retries
+            .or(router.num_retries)
+            .or(config.litellm_settings.num_retries)
+            .unwrap_or(crate::policy::retry::RetryPolicy::default().num_retries),
+        tariff,
+        default_tier: params
+            .other
+            .iter()
+            .find(|(name, _)| name == "service_tier")
+            .and_then(|(_, value)| ServiceTier::named(value.as_str())),
+        bills_what_answers_name: entry.base_model().is_none()
+            && own_prices(entry).is_empty()
+            && own_off_peak(entry).is_none(),
+        client_access: client_access(config, entry),
+        mock,
+        cooldown: cooldown(config, entry),
+        slots: slots(config, entry).map(|slots| u32::try_from(slots).unwrap_or(u32::MAX)),
+        gauges: Arc::default(),
+        entry: Arc::new(entry.clone()),
+    }
+}
+
+/// What every call of an entry carries beside its key; of two headers of one name the later one counts.
+fn own_headers(entry: &ModelEntry) -> Vec<(String, Secret)> {
+    let params = &entry.litellm_params;
+    let organization = params
+        .organization
+        .as_deref()
+        .map(|organization| ("openai-organization".to_owned(), Secret::new(organization)));
+    entry
+        .env_headers
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), value.clone()))
+        .chain(params.headers.iter().cloned())
+        .chain(params.extra_headers.iter().cloned())
+        .chain(organization)
+        .collect()
+}
+
+/// The headers that carry a key, or a token that is given, to a provider's address.
+pub(super) fn auth_headers(
+    provider: &Provider,
+    base: &str,
+    key: Option<&Secret>,
+    entra: Option<&Entra>,
+) -> Vec<(String, Secret)> {
+    let headers = match (key, entra) {
+        (Some(key), _) => provider.auth_headers(base, key),
+        (None, Some(Entra::Token(token))) => vec![("authorization", providers::bearer(token))],
+        (None, Some(Entra::Application(_)) | None) => Vec::new(),
+    };
+    headers
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
+
+fn client_access(config: &Config, entry: &ModelEntry) -> AccessRule {
+    let (general, litellm) = (&config.general_settings, &config.litellm_settings);
+    let all = general.allow_client_side_credentials;
+    let mut rule = AccessRule {
+        api_key: all,
+        extra_headers: all,
+        any_base: all,
+        trusted_hosts: litellm.user_url_allowed_hosts.clone(),
+        no_guard: !litellm.user_url_validation,
+        ..AccessRule::default()
+    };
+    let params = &entry.litellm_params.configurable_clientside_auth_params;
+    for param in params
+        .iter()
+        .chain(&general.configurable_clientside_auth_params)
+    {
+        match param {
+            ClientsideParam::ApiKey => rule.api_key = true,
+            ClientsideParam::ExtraHeaders => rule.extra_headers = true,
+            ClientsideParam::ApiBase => rule.any_base = true,
+            ClientsideParam::ApiBaseLike(pattern) => rule.bases.push(pattern.clone()),
+        }
+    }
+    rule
+}
+
+/// The entry's own mock, or the canned answer of all.
+fn mock(config: &Config, entry: &ModelEntry) -> Option<Mock> {
+    let canned = config.litellm_settings.network_mock;
+    let own = entry.litellm_params.mock.clone();
+    own.or_else(|| canned.then(|| Mock::text("This is a mock request")))
+}
+
+/// Calls at the same time, as LiteLLM derives them: `max_parallel_requests`, else `rpm`, else six a minute for each thousand
+/// tokens of `tpm`, else the router's default.
+fn slots(config: &Config, entry: &ModelEntry) -> Option<u64> {
+    let params = &entry.litellm_params;
+    params
+        .max_parallel_requests
+        .or(params.rpm)
+        .or(params.tpm.map(|tpm| (tpm * 6 / 1000).max(1)))
+        .or(config.router_settings.default_max_parallel_requests)
+}
