@@ -1,6 +1,7 @@
 //! The list of routes, and the guard in front of every handler.
 
 use std::future::Future;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -189,7 +190,7 @@ where
                 .headers()
                 .contains_key(ORIGIN)
                 .then(|| request.clone());
-            let answer = answer(request, payload, permission, handler, arrived);
+            let answer = pin!(answer(request, payload, permission, handler, arrived));
             let response = steps::contained_future("http", answer).await;
             finished(
                 response.unwrap_or_else(|| ApiError::broken().response()),

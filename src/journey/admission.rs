@@ -47,7 +47,7 @@ pub struct Prospect {
     /// Where the request may go on.
     pub course: Course,
     /// Why the group that was asked for could not take it, if a fallback does.
-    pub refused: Option<Failure>,
+    pub refused: Option<Box<Failure>>,
 }
 
 /// Looks up the model, checks the caller's lists, and asks the control thread.
@@ -168,9 +168,9 @@ async fn ask(
         } else {
             None
         };
-        let why = refused.unwrap_or_else(|| failure(routes, group, denied));
+        let why = refused.unwrap_or_else(|| Box::new(failure(routes, group, denied)));
         let Some(next) = next else {
-            return Err(why);
+            return Err(*why);
         };
         refused = Some(why);
         begin.group = next;

@@ -65,7 +65,8 @@ pub struct Begun {
     pub first: Bytes,
 }
 
-/// A failed attempt, with the headers of the upstream's answer if there was one.
+/// A failed attempt, with the headers of the upstream's answer if there was one. Boxed: answers, which are the rule, should
+/// not be moved about in the room that failures need.
 pub struct Failed {
     pub failure: Failure,
     pub headers: HeaderMap,
@@ -74,7 +75,7 @@ pub struct Failed {
 }
 
 impl Failed {
-    pub fn of(deployment: &Deployment, upstream: &Upstream<'_>, headers: HeaderMap) -> Self {
+    pub fn of(deployment: &Deployment, upstream: &Upstream<'_>, headers: HeaderMap) -> Box<Self> {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default()
@@ -85,52 +86,51 @@ impl Failed {
         for secret in deployment.api_key.iter().chain(headers_sent).chain(logins) {
             failure.redact(secret.expose());
         }
-        Self {
+        Self::made(failure, headers)
+    }
+
+    fn made(failure: Failure, headers: HeaderMap) -> Box<Self> {
+        Box::new(Self {
             failure,
             headers,
             told: Told::default(),
-        }
+        })
+    }
+
+    fn with(mut self: Box<Self>, headers: HeaderMap) -> Box<Self> {
+        self.headers = headers;
+        self
     }
 
     /// Nothing was sent: the request cannot be made for it.
-    pub fn unusable(deployment: &Deployment, why: &str) -> Self {
+    pub fn unusable(deployment: &Deployment, why: &str) -> Box<Self> {
         Self::of(deployment, &Upstream::NotServed { why }, HeaderMap::new())
     }
 
     /// The answer came, and its content was taken out by the provider's filter.
-    pub fn filtered(deployment: &Deployment) -> Self {
+    pub fn filtered(deployment: &Deployment) -> Box<Self> {
         let class = ErrorClass::ContentPolicyViolationError;
         let text = "The provider's content filter stopped the answer.";
-        Self {
-            failure: Failure {
-                is_local: false,
-                ..Failure::rehearsed(&deployment.provider, class, text)
-            },
-            headers: HeaderMap::new(),
-            told: Told::default(),
-        }
+        let failure = Failure {
+            is_local: false,
+            ..Failure::rehearsed(&deployment.provider, class, text)
+        };
+        Self::made(failure, HeaderMap::new())
     }
 
     /// Nothing was sent: the request wants to see what follows such a failure.
-    pub fn rehearsed(deployment: &Deployment, rehearsal: Rehearsal) -> Self {
+    pub fn rehearsed(deployment: &Deployment, rehearsal: Rehearsal) -> Box<Self> {
         let text = format!(
             "this is a mock failure of the model group '{}'",
             deployment.group
         );
-        Self {
-            failure: Failure::rehearsed(&deployment.provider, rehearsal.class, &text),
-            headers: HeaderMap::new(),
-            told: Told::default(),
-        }
+        let failure = Failure::rehearsed(&deployment.provider, rehearsal.class, &text);
+        Self::made(failure, HeaderMap::new())
     }
 
     /// Nothing was sent: the provider does not serve what the request asks for.
-    pub fn unsupported(unsupported: &Unsupported) -> Self {
-        Self {
-            failure: Failure::unsupported(unsupported),
-            headers: HeaderMap::new(),
-            told: Told::default(),
-        }
+    pub fn unsupported(unsupported: &Unsupported) -> Box<Self> {
+        Self::made(Failure::unsupported(unsupported), HeaderMap::new())
     }
 }
 
@@ -139,7 +139,7 @@ pub async fn attempt(
     charge: &mut Charge,
     request: &Request<'_>,
     name_json: &[u8],
-) -> Result<Came, Failed> {
+) -> Result<Came, Box<Failed>> {
     steps::point("journey.attempt");
     let began = Instant::now();
     let earlier = charge.upstream_time;
@@ -190,7 +190,7 @@ pub async fn attempt(
             match with_access {
                 Some(own) => {
                     let (client, endpoint) = own.ok_or_else(not_served)?;
-                    client.call(&endpoint, &body, authorization, limit).await
+                    Box::pin(client.call(&endpoint, &body, authorization, limit)).await
                 }
                 None => {
                     let prepared = charge.prepared();
@@ -221,22 +221,14 @@ pub async fn attempt(
             headers: waits(&answer),
             body: &body,
         };
-        return Err(Failed {
-            headers,
-            ..fail(&told)
-        });
+        return Err(fail(&told).with(headers));
     }
     if let Some(why) = answer.unreadable() {
-        return Err(Failed {
-            headers,
-            ..fail(&Upstream::Unreadable { why: &why })
-        });
+        return Err(fail(&Upstream::Unreadable { why: &why }).with(headers));
     }
     if request.stream != answer.is_event_stream() {
-        return Err(Failed {
-            headers,
-            ..fail(&unexpected(&mut answer, limit, began).await.as_upstream())
-        });
+        let wrong = Box::pin(unexpected(&mut answer, limit, began)).await;
+        return Err(fail(&wrong.as_upstream()).with(headers));
     }
     if request.stream {
         answer.forget_headers();
@@ -245,7 +237,7 @@ pub async fn attempt(
             ..stream_form(charge, request, name_json)
         };
         let editor = StreamEditor::new(form);
-        let begun = first_content(&deployment, answer, editor, limit, began).await;
+        let begun = Box::pin(first_content(&deployment, answer, editor, limit, began)).await;
         charge.upstream_time = earlier + began.elapsed();
         return match begun {
             Ok((answer, editor, first)) => {
@@ -257,7 +249,7 @@ pub async fn attempt(
                     first,
                 })))
             }
-            Err(failed) => Err(Failed { headers, ..failed }),
+            Err(failed) => Err(failed.with(headers)),
         };
     }
     let left = limit.saturating_sub(began.elapsed());
@@ -288,10 +280,7 @@ pub async fn attempt(
             body,
             told,
         })),
-        Err(wrong) => Err(Failed {
-            headers,
-            ..fail(&wrong.as_upstream())
-        }),
+        Err(wrong) => Err(fail(&wrong.as_upstream()).with(headers)),
     }
 }
 
@@ -399,7 +388,7 @@ async fn first_content(
     mut editor: StreamEditor,
     limit: Duration,
     began: Instant,
-) -> Result<(Answer, StreamEditor, Bytes), Failed> {
+) -> Result<(Answer, StreamEditor, Bytes), Box<Failed>> {
     let fail = |upstream: &Upstream<'_>| Failed::of(deployment, upstream, HeaderMap::new());
     let mut held = BytesMut::new();
     loop {
@@ -435,7 +424,7 @@ async fn first_content(
 }
 
 /// Nothing was sent: there is no token to send it with.
-pub fn no_token(deployment: &Deployment, why: &LoginError) -> Failed {
+pub fn no_token(deployment: &Deployment, why: &LoginError) -> Box<Failed> {
     let why = why.to_string();
     Failed::of(
         deployment,

@@ -130,7 +130,7 @@ impl Charge {
         incoming: &Incoming<'_>,
         asked: Asked,
         admitted: Admitted,
-    ) -> Self {
+    ) -> Box<Self> {
         let Admitted {
             routes,
             group,
@@ -142,7 +142,7 @@ impl Charge {
         let deployment = as_asked(&prepared.deployment, &asked);
         let failover = &routes.table().failover;
         let total = failover.total_timeout(asked.limit(&deployment, false));
-        Self {
+        Box::new(Self {
             routes,
             deployment,
             worker: worker.clone(),
@@ -178,7 +178,7 @@ impl Charge {
             upstream_time: Duration::ZERO,
             settled: false,
             is_broken: false,
-        }
+        })
     }
 
     pub fn hold(&self) -> HoldId {

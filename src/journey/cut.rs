@@ -5,7 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
@@ -93,9 +93,9 @@ pub struct Place {
 }
 
 impl Place {
-    /// What `future` gives, or `None` when the time is over before.
-    pub async fn wait<T>(&self, future: impl Future<Output = T>) -> Option<T> {
-        let mut future = pin!(future);
+    /// What `future` gives, or `None` when the time is over before. Pinned by the caller: taken by value, a future has room
+    /// for itself twice.
+    pub async fn wait<T>(&self, mut future: Pin<&mut impl Future<Output = T>>) -> Option<T> {
         poll_fn(|context| {
             if self.cut.is_over() {
                 return Poll::Ready(None);
@@ -129,20 +129,24 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use super::*;
 
     #[actix_web::test]
     async fn who_waits_gives_way() {
         let cut = Rc::new(Cut::default());
         let place = cut.place();
-        assert_eq!(place.wait(async { 7 }).await, Some(7));
+        assert_eq!(place.wait(pin!(async { 7 })).await, Some(7));
         let waiting =
-            actix_web::rt::spawn(async move { place.wait(std::future::pending::<()>()).await });
+            actix_web::rt::spawn(
+                async move { place.wait(pin!(std::future::pending::<()>())).await },
+            );
         let other = cut.place();
         actix_web::rt::task::yield_now().await;
         cut.cut();
         assert_eq!(waiting.await.unwrap(), None);
-        assert_eq!(other.wait(async { 7 }).await, None, "too late");
+        assert_eq!(other.wait(pin!(async { 7 })).await, None, "too late");
         // Places are used again.
         drop(other);
         assert_eq!(cut.free.borrow().len(), 2);

@@ -14,15 +14,15 @@ use crate::protocol::{self, json};
 use crate::router::{Denied, Group, Next};
 
 /// An answer with what it is charged to.
-pub type Served = (Charge, Came);
+pub type Served = (Box<Charge>, Came);
 
 /// Calls deployments until one answers or all policies give up.
 ///
 /// What comes back when everything fails is the first failure, as in LiteLLM (why the group that was asked for was passed over
 /// at admission, if it was): the others are told in its message.
 pub async fn serve(
-    mut charge: Charge,
-    request: Request<'_>,
+    mut charge: Box<Charge>,
+    request: &Request<'_>,
     prospect: Prospect,
 ) -> Result<Served, Failure> {
     let Prospect {
@@ -32,9 +32,9 @@ pub async fn serve(
     let worker = charge.worker.clone();
     let asked_for = charge.deployment().group.clone();
     let mut trail = Trail::default();
-    let mut first: Option<Failed> = None;
+    let mut first: Option<Box<Failed>> = None;
     loop {
-        let failed = match at_group(&mut charge, &request, &course).await {
+        let failed = match at_group(&mut charge, request, &course).await {
             Ok(came) => return Ok((charge, came)),
             Err(failed) => failed,
         };
@@ -42,15 +42,14 @@ pub async fn serve(
         if let Some(target) = course.here() {
             trail.add(&target.model, &failed.failure.message);
         }
-        if go_on(
+        let others = go_on(
             &mut charge,
-            &request,
+            request,
             &mut course,
             &failed.failure,
             &mut trail,
-        )
-        .await
-        {
+        );
+        if Box::pin(others).await {
             first.get_or_insert(failed);
             continue;
         }
@@ -58,10 +57,14 @@ pub async fn serve(
         tell_fallbacks(&mut first.failure, charge.traveller(), &asked_for, &trail);
         charge.fail(&first.failure, &first.told);
         worker.desk.written().await;
-        return Err(refused.unwrap_or_else(|| Failure::Upstream {
-            failure: first.failure.clone(),
-            headers: std::mem::take(&mut first.headers),
-        }));
+        let failure = match refused {
+            Some(refused) => *refused,
+            None => Failure::Upstream {
+                failure: first.failure.clone(),
+                headers: std::mem::take(&mut first.headers),
+            },
+        };
+        return Err(failure);
     }
 }
 
@@ -124,7 +127,7 @@ async fn at_group(
     charge: &mut Charge,
     request: &Request<'_>,
     course: &Course,
-) -> Result<Came, Failed> {
+) -> Result<Came, Box<Failed>> {
     let routes = charge.routes.clone();
     let Some(group) = routes.group(charge.group) else {
         return Err(Failed::unusable(charge.deployment(), "its group is gone"));
@@ -141,7 +144,7 @@ async fn at_group(
     };
     let body = request.with_fields(fields);
     match Request::read(protocol::shape(request.operation()), &body, None) {
-        Ok(other) => in_group(charge, &other, group, name_json, course).await,
+        Ok(other) => Box::pin(in_group(charge, &other, group, name_json, course)).await,
         Err(error) => Err(Failed::unusable(charge.deployment(), &error.to_string())),
     }
 }
@@ -153,7 +156,7 @@ async fn in_group(
     group: &Group,
     name_json: &[u8],
     course: &Course,
-) -> Result<Came, Failed> {
+) -> Result<Came, Box<Failed>> {
     let mut rehearsal = charge.rehearsal().filter(|_| course.here().is_none());
     let mut tried = Tried::default();
     loop {
@@ -236,7 +239,7 @@ async fn in_group(
 }
 
 /// A whole answer whose content the provider has filtered is a failure where a fallback stands ready for that.
-fn filtered(charge: &Charge, course: &Course, came: &Came) -> Option<Failed> {
+fn filtered(charge: &Charge, course: &Course, came: &Came) -> Option<Box<Failed>> {
     let Came::Whole(whole) = came else {
         return None;
     };

@@ -1,5 +1,6 @@
 //! The way of a request that a model answers.
 
+use std::pin::pin;
 use std::rc::Rc;
 
 use super::admission::{Prospect, admit};
@@ -25,7 +26,8 @@ pub async fn infer(
     incoming: &Incoming<'_>,
 ) -> Result<Reply, Refused> {
     let place = worker.cut.place();
-    let served = place.wait(answer(worker, caller, incoming));
+    let answer = pin!(answer(worker, caller, incoming));
+    let served = pin!(place.wait(answer));
     let failure = match steps::contained_future("journey", served).await {
         Some(Some(served)) => return served,
         Some(None) => Failure::Ending,
@@ -68,7 +70,7 @@ async fn answer(
     let served = if request.stream {
         stream(charge, request.into_owned(), prospect).await
     } else {
-        match serve(charge, request, prospect).await {
+        match serve(charge, &request, prospect).await {
             Ok(served) => Ok(reply(served).await),
             Err(failure) => Err(failure),
         }
@@ -82,7 +84,7 @@ async fn answer(
 /// Serves a stream. Its head waits for the first content, so that a failure before it has a status of its own; when it has
 /// waited long enough it goes ahead, and what is tried goes on behind it.
 async fn stream(
-    charge: Charge,
+    charge: Box<Charge>,
     request: Request<'static>,
     prospect: Prospect,
 ) -> Result<Reply, Failure> {
@@ -91,7 +93,7 @@ async fn stream(
     let hold = hold.saturating_sub(charge.arrived.elapsed());
     let early = early(&charge);
     let place = charge.worker.cut.place();
-    let mut serving: Serving = Box::pin(serve(charge, request, prospect));
+    let mut serving: Serving = Box::pin(async move { serve(charge, &request, prospect).await });
     match tokio::time::timeout(hold, &mut serving).await {
         Ok(served) => Ok(reply(served?).await),
         Err(_) => Ok(Reply::Stream {
@@ -122,5 +124,21 @@ async fn reply((mut charge, came): Served) -> Reply {
                 body: Box::new(EventStream::begun(charge, *begun)),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size<'a, F: 'a>(_: impl Fn(&'a Rc<Worker>, &'a Caller, &'a Incoming<'a>) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// A handler's future is moved several times before it runs: of 49 KB, that took a third of a request's time.
+    #[test]
+    fn the_future_of_a_call_stays_small() {
+        let bytes = size(infer);
+        assert!(bytes <= 6 * 1024, "{bytes} bytes");
     }
 }

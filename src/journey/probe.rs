@@ -84,7 +84,11 @@ async fn probe(client: &Client, prepared: &Prepared, by_schedule: bool) -> Optio
     })
 }
 
-async fn ask(client: &Client, prepared: &Prepared, began: Instant) -> Result<HeaderMap, Failed> {
+async fn ask(
+    client: &Client,
+    prepared: &Prepared,
+    began: Instant,
+) -> Result<HeaderMap, Box<Failed>> {
     let deployment = &*prepared.deployment;
     if deployment.mock.is_some() {
         // There is nobody to ask.

@@ -1,6 +1,6 @@
 //! The body of a streamed answer.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -53,7 +53,7 @@ enum State {
 
 impl EventStream {
     /// A stream whose content is there.
-    pub fn begun(charge: Charge, begun: Begun) -> Self {
+    pub fn begun(charge: Box<Charge>, begun: Begun) -> Self {
         Self {
             heartbeat: charge.routes.table().failover.heartbeat,
             place: charge.worker.cut.place(),
@@ -76,7 +76,7 @@ impl EventStream {
 
     /// The next bytes for the client; `None` at the end. A failure ends a stream whose head went out before its content.
     pub async fn next(&mut self) -> Option<Result<Bytes, journey::Failure>> {
-        let next = steps::contained_future("journey.stream", self.advance()).await;
+        let next = steps::contained_future("journey.stream", pin!(self.advance())).await;
         next.unwrap_or_else(|| {
             if let State::Open(open) = &mut self.state {
                 open.charge.is_broken = true;
@@ -93,7 +93,10 @@ impl EventStream {
                 return Some(Ok(PING));
             }
             let wait = self.heartbeat.unwrap_or(HEARTBEAT);
-            let served = self.place.wait(tokio::time::timeout(wait, serving)).await;
+            let served = self
+                .place
+                .wait(pin!(tokio::time::timeout(wait, serving)))
+                .await;
             match served.unwrap_or(Ok(Err(journey::Failure::Ending))) {
                 Err(_) => return Some(Ok(PING)),
                 Ok(Ok((charge, Came::Stream(begun)))) => {
@@ -118,7 +121,7 @@ impl EventStream {
 
 /// A stream whose content has begun.
 struct Open {
-    charge: Charge,
+    charge: Box<Charge>,
     answer: Option<Answer>,
     editor: StreamEditor,
     first: Option<Bytes>,
@@ -130,7 +133,7 @@ struct Open {
 }
 
 impl Open {
-    fn new(charge: Charge, begun: Begun) -> Self {
+    fn new(charge: Box<Charge>, begun: Begun) -> Self {
         let gap = charge.asked.limit(charge.deployment(), true);
         Self {
             charge,
@@ -162,7 +165,8 @@ impl Open {
             };
             let left = gap.saturating_sub(self.silence);
             let beat = heartbeat.filter(|beat| *beat < left);
-            let Some(read) = place.wait(answer.chunk(beat.unwrap_or(left))).await else {
+            let chunk = answer.chunk(beat.unwrap_or(left));
+            let Some(read) = place.wait(pin!(chunk)).await else {
                 return Some(self.end_cut().await);
             };
             if let (Some(beat), Err(ReadError::Timeout)) = (beat, &read) {

@@ -4,6 +4,7 @@
 //! into one message, and while that one is under way the next fills.
 
 use std::cell::RefCell;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -43,7 +44,7 @@ impl Port {
         actix_rt::spawn(async move {
             loop {
                 let ended = pump.clone().pump(control.clone());
-                steps::contained_future("port.pump", ended).await;
+                steps::contained_future("port.pump", pin!(ended)).await;
                 // What has been gathered meanwhile is not to wait for the next entry.
                 pump.wake.notify_one();
             }

@@ -1,6 +1,7 @@
 //! A worker's side of the ledger: its journal, written once an event-loop turn.
 
 use std::cell::RefCell;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -60,7 +61,7 @@ impl Desk {
         actix_rt::spawn(async move {
             loop {
                 let ended = pump.clone().pump(logger.clone());
-                steps::contained_future("desk.pump", ended).await;
+                steps::contained_future("desk.pump", pin!(ended)).await;
                 // What has been journalled meanwhile is not to wait for the next entry.
                 pump.inner.wake.notify_one();
             }

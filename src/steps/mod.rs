@@ -9,7 +9,7 @@ mod faults;
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::Pin;
 use std::task::Poll;
 
 /// What `step` gives; `None` when it panicked, which is logged.
@@ -33,9 +33,11 @@ fn undisturbed<T>(step: impl FnOnce() -> T) -> T {
     step()
 }
 
-/// The same for a step that waits.
-pub async fn contained_future<T>(name: &'static str, step: impl Future<Output = T>) -> Option<T> {
-    let mut step = pin!(step);
+/// The same for a step that waits. Pinned by the caller: taken by value, a future has room for itself twice.
+pub async fn contained_future<T>(
+    name: &'static str,
+    mut step: Pin<&mut impl Future<Output = T>>,
+) -> Option<T> {
     poll_fn(
         |context| match catch_unwind(AssertUnwindSafe(|| step.as_mut().poll(context))) {
             Ok(poll) => poll.map(Some),
@@ -81,6 +83,8 @@ pub fn listen() {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use super::*;
 
     #[actix_web::test]
@@ -88,11 +92,11 @@ mod tests {
         assert_eq!(contained("t", || 7), Some(7));
         let panics = || std::panic::resume_unwind(Box::new(()));
         assert_eq!(contained("t", || -> u8 { panics() }), None);
-        assert_eq!(contained_future("t", async { 7 }).await, Some(7));
+        assert_eq!(contained_future("t", pin!(async { 7 })).await, Some(7));
         let later = async {
             actix_web::rt::task::yield_now().await;
             panics()
         };
-        assert_eq!(contained_future::<u8>("t", later).await, None);
+        assert_eq!(contained_future::<u8>("t", pin!(later)).await, None);
     }
 }
