@@ -61,6 +61,21 @@ pub struct Behaviour {
     pub annotations: Vec<Box<RawValue>>,
     /// Speak, with no text unless `content` gives one.
     pub audio: Option<Audio>,
+    /// What is said, block by block and in every protocol alike, in place of the texts, calls and refusal above.
+    pub blocks: Vec<Block>,
+    /// Told as usage in each protocol's own words, unless `usage` is given.
+    pub counts: Option<Counts>,
+    /// The answers of a session, in place of everything else here: the first until results of tools come back, the second until
+    /// they do so again, and so on; the last for good.
+    pub turns: Vec<Behaviour>,
+    /// Messages: a `ping` before each chunk. One always follows the beginning.
+    pub pings: bool,
+    /// Events of a type that nobody has heard of stand between the others (Messages, Responses).
+    pub unknown_events: bool,
+    /// A stream gives arguments whole: Responses in the `done` events alone, Messages in one delta, Chat with the call's name.
+    pub whole_arguments: bool,
+    /// Chat: `"tool_calls": []` where there are none.
+    pub empty_tool_calls: bool,
 
     /// Close the socket after so many bytes.
     pub cut_after_bytes: Option<usize>,
@@ -101,6 +116,69 @@ pub struct ToolCall {
     pub name: String,
     /// JSON text, which models sometimes get wrong: it is not checked.
     pub arguments: String,
+}
+
+/// A part of what is said.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Block {
+    Text {
+        text: String,
+        /// Where it stands: a web citation of the whole text each.
+        #[serde(default)]
+        cites: Vec<Source>,
+    },
+    /// Signed in Messages, with encrypted content in Responses, nothing of the kind in a chat.
+    Thinking {
+        thinking: String,
+    },
+    /// Thoughts that nobody may read: base64. A reasoning item without summary in Responses, nothing in a chat.
+    RedactedThinking {
+        data: String,
+    },
+    ToolUse {
+        id: String,
+        name: String,
+        /// JSON text, which models sometimes get wrong: it is not checked.
+        arguments: String,
+    },
+    /// A call whose input is plain text (Responses and Chat; Messages has none).
+    CustomTool {
+        id: String,
+        name: String,
+        input: String,
+    },
+    /// A search that the provider runs itself; nothing in a chat.
+    Search {
+        id: String,
+        query: String,
+        found: Vec<Source>,
+    },
+    Refusal {
+        text: String,
+    },
+}
+
+/// A page of the web.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    pub url: String,
+    pub title: String,
+}
+
+/// Tokens, each counted once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Counts {
+    /// Input that no cache has to do with.
+    pub input: u64,
+    pub cache_read: u64,
+    pub cache_write_5m: u64,
+    pub cache_write_1h: u64,
+    /// All output, thoughts included.
+    pub output: u64,
+    pub thinking: u64,
 }
 
 /// Spoken words. In a stream the transcript comes in pieces, then the sound.
@@ -182,7 +260,34 @@ pub enum Framing {
     Close,
 }
 
+impl Block {
+    /// Bytes of what it says.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Text { text, .. } | Self::Refusal { text } => text.len(),
+            Self::Thinking { thinking } => thinking.len(),
+            Self::ToolUse {
+                name, arguments, ..
+            } => name.len() + arguments.len(),
+            Self::CustomTool { name, input, .. } => name.len() + input.len(),
+            Self::RedactedThinking { .. } | Self::Search { .. } => 0,
+        }
+    }
+}
+
+impl Counts {
+    /// All input, as OpenAI counts it.
+    pub fn all_input(&self) -> u64 {
+        self.input + self.cache_read + self.cache_write_5m + self.cache_write_1h
+    }
+}
+
 impl Behaviour {
+    /// The behaviour after so many returns of tools' results.
+    pub fn at_turn(&self, turn: usize) -> &Self {
+        self.turns.get(turn).or(self.turns.last()).unwrap_or(self)
+    }
+
     /// A correct answer with this text.
     pub fn saying(text: impl Into<String>) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! Errors in OpenAI's shape and words.
+//! Errors in OpenAI's shape and words (Anthropic's are in `anthropic`).
 
 use serde::Serialize;
 
@@ -14,6 +14,9 @@ struct Fields<'a> {
     param: Option<&'a str>,
     code: Option<&'a str>,
 }
+
+/// Stands in a body for the id of its request.
+pub const REQUEST_ID: &str = "req_OF_THIS_ANSWER";
 
 /// A refusal: status and body.
 #[derive(Debug, PartialEq, Eq)]

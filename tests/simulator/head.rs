@@ -6,8 +6,9 @@ use super::Framing;
 use super::ids::Stamp;
 use super::script::Cue;
 
-/// The head of an answer. Headers are those OpenAI sends.
+/// The head of an answer. Headers are those OpenAI sends, or Anthropic.
 pub struct Head<'a> {
+    pub is_anthropics: bool,
     pub status: u16,
     pub content_type: &'a str,
     pub framing: Framing,
@@ -25,9 +26,7 @@ impl Head<'_> {
             Framing::Chunked => ("transfer-encoding", "chunked"),
             Framing::Close => ("connection", "close"),
         };
-        let usual = [
-            ("content-type", self.content_type),
-            framing,
+        let openais = [
             ("access-control-expose-headers", "X-Request-ID"),
             ("openai-organization", "pointsman-tests"),
             ("openai-processing-ms", "7"),
@@ -40,6 +39,26 @@ impl Head<'_> {
             ("x-ratelimit-reset-tokens", "0s"),
             ("x-request-id", stamp.request.as_str()),
         ];
+        let anthropics = [
+            (
+                "anthropic-organization-id",
+                "00000000-0000-4000-8000-000000000000",
+            ),
+            ("anthropic-ratelimit-requests-limit", "10000"),
+            ("anthropic-ratelimit-requests-remaining", "9999"),
+            ("anthropic-ratelimit-requests-reset", "2030-01-01T00:00:00Z"),
+            ("anthropic-ratelimit-tokens-limit", "2000000"),
+            ("anthropic-ratelimit-tokens-remaining", "1999000"),
+            ("anthropic-ratelimit-tokens-reset", "2030-01-01T00:00:00Z"),
+            ("request-id", stamp.request.as_str()),
+        ];
+        let own_to_provider = if self.is_anthropics {
+            &anthropics[..]
+        } else {
+            &openais
+        };
+        let always = [("content-type", self.content_type), framing];
+        let usual = always.iter().chain(own_to_provider).copied();
         let replaced = |name: &str| {
             self.headers
                 .keys()
@@ -49,11 +68,7 @@ impl Head<'_> {
             .headers
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()));
-        for (name, value) in usual
-            .into_iter()
-            .filter(|(name, _)| !replaced(name))
-            .chain(own)
-        {
+        for (name, value) in usual.filter(|(name, _)| !replaced(name)).chain(own) {
             head.extend([name, ": ", value, "\r\n"]);
         }
         head.push_str("\r\n");
@@ -119,7 +134,9 @@ fn reason(status: u16) -> &'static str {
         500 => "Internal Server Error",
         502 => "Bad Gateway",
         503 => "Service Unavailable",
+        413 => "Request Entity Too Large",
         504 => "Gateway Timeout",
+        529 => "Site is overloaded",
         _ => "Status",
     }
 }

@@ -5,7 +5,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Ids and time of one answer.
 #[derive(Clone, Debug)]
 pub struct Stamp {
-    /// `chatcmpl-` and 29 characters, as OpenAI's.
+    /// 29 characters, in every id of the answer.
+    pub serial: String,
+    /// `chatcmpl-` and the serial, as OpenAI's.
     pub completion: String,
     /// `req_` and 32 characters.
     pub request: String,
@@ -20,8 +22,10 @@ impl Stamp {
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default()
             .as_secs();
+        let serial = format!("Sim{number:026}");
         Self {
-            completion: format!("chatcmpl-Sim{number:026}"),
+            completion: format!("chatcmpl-{serial}"),
+            serial,
             request: format!("req_{number:032x}"),
             created: format!("{seconds:010}"),
         }
@@ -35,8 +39,7 @@ impl Stamp {
     }
 
     fn texts(&self) -> [&str; 3] {
-        // The shorter id is a part of the longer one.
-        [self.text_completion(), &self.request, &self.created]
+        [&self.serial, &self.request, &self.created]
     }
 }
 

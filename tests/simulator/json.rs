@@ -151,6 +151,22 @@ pub fn usage<'a>(ask: &Ask, behaviour: &'a Behaviour) -> Usage<'a> {
     if let Some(given) = &behaviour.usage {
         return Usage::Given(given);
     }
+    if let Some(counts) = &behaviour.counts {
+        let (prompt, completion) = (counts.all_input() as usize, counts.output as usize);
+        return Usage::Counted(Counted {
+            prompt_tokens: prompt,
+            completion_tokens: completion,
+            total_tokens: prompt + completion,
+            prompt_tokens_details: PromptDetails {
+                cached_tokens: counts.cache_read as usize,
+                ..PromptDetails::default()
+            },
+            completion_tokens_details: CompletionDetails {
+                reasoning_tokens: counts.thinking as usize,
+                ..CompletionDetails::default()
+            },
+        });
+    }
     let (said, thought) = Said::new(ask, behaviour).bytes();
     let choices = ask.choices as usize;
     let completion_tokens = said.div_ceil(4) * choices;

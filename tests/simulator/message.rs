@@ -15,8 +15,8 @@ pub struct Message<'a> {
     reasoning_content: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reasoning: Option<&'a str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    tool_calls: Vec<Call<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_calls: Option<Vec<Call<'a>>>,
     refusal: Option<&'a str>,
     annotations: &'a [Box<RawValue>],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -36,8 +36,8 @@ pub struct Delta<'a> {
     pub reasoning: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refusal: Option<Option<&'a str>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub tool_calls: Vec<Call<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool_calls: Option<Vec<Call<'a>>>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub annotations: &'a [Box<RawValue>],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -114,7 +114,8 @@ impl<'a> Said<'a> {
             content: self.text.as_deref(),
             reasoning_content: reasoning_content.as_deref(),
             reasoning: reasoning.as_deref(),
-            tool_calls: self.behaviour.tool_calls.iter().map(Call::whole).collect(),
+            tool_calls: (self.behaviour.empty_tool_calls || !self.behaviour.tool_calls.is_empty())
+                .then(|| self.behaviour.tool_calls.iter().map(Call::whole).collect()),
             refusal: refusal.as_deref(),
             annotations: &self.behaviour.annotations,
             audio: self.behaviour.audio.as_ref().map(|audio| Audio {
@@ -153,6 +154,7 @@ impl<'a> Said<'a> {
         for (at, piece) in self.pieces(&self.text).into_iter().enumerate() {
             let delta = Delta {
                 content: Some(Some(piece)),
+                tool_calls: self.behaviour.empty_tool_calls.then(Vec::new),
                 ..Delta::default()
             };
             let of = |count| Logprobs::of_content(vec![piece], at, count);
@@ -167,7 +169,7 @@ impl<'a> Said<'a> {
             parts.push((delta, self.alternatives.map(of)));
         }
         let calls = self.calls().into_iter().map(|call| Delta {
-            tool_calls: vec![call],
+            tool_calls: Some(vec![call]),
             ..Delta::default()
         });
         let audio = self.audio().into_iter().map(|audio| Delta {
@@ -213,6 +215,11 @@ impl<'a> Said<'a> {
         let calls = self.behaviour.tool_calls.iter().enumerate();
         let mut of_each: Vec<Vec<Call<'_>>> = calls
             .map(|(index, call)| {
+                if self.behaviour.whole_arguments {
+                    let mut whole = Call::whole(call);
+                    whole.index = Some(index);
+                    return vec![whole];
+                }
                 let arguments = text::pieces(&call.arguments, self.behaviour);
                 let more = arguments.into_iter().map(|piece| Call::more(index, piece));
                 std::iter::once(Call::opening(index, call))

@@ -1,4 +1,4 @@
-//! The provider simulator: an upstream that speaks OpenAI's wire format and misbehaves on request.
+//! The provider simulator: an upstream that speaks OpenAI's and Anthropic's wire formats and misbehaves on request.
 //!
 //! The integration tests and the load bench include it by path; the gateway under test is pointed at [`Simulator::base_url`].
 //! It is written by hand over TCP on purpose, not with a web framework: the faults a gateway must survive are made of single
@@ -11,7 +11,10 @@
     reason = "each of the two binaries that include this uses a part of it"
 )]
 
+mod anthropic;
 mod behaviour;
+mod blocks;
+mod chat_check;
 mod clock;
 mod completions;
 mod connection;
@@ -23,9 +26,12 @@ mod json;
 mod logprobs;
 mod message;
 mod plan;
+mod proof;
 mod providers;
 mod record;
 mod request;
+mod responses;
+mod route;
 mod script;
 mod server;
 mod shared;
@@ -41,7 +47,8 @@ mod tests;
 
 #[allow(unused_imports, reason = "as above")]
 pub use behaviour::{
-    Audio, Behaviour, CutWith, Framing, Garbage, Hang, Level, MidStreamError, Split, ToolCall, raw,
+    Audio, Behaviour, Block, Counts, CutWith, Framing, Garbage, Hang, Level, MidStreamError,
+    Source, Split, ToolCall, raw,
 };
 #[allow(unused_imports, reason = "as above")]
 pub use clock::sleep_until;

@@ -9,7 +9,8 @@ use super::ids::Stamp;
 use super::request::{Ask, Kind};
 use super::script::{self, Cue, Script};
 use super::{
-    Behaviour, CutWith, Framing, Garbage, Hang, Level, completions, embeddings, json, sse,
+    Behaviour, CutWith, Framing, Garbage, Hang, Level, anthropic, blocks, completions, embeddings,
+    json, responses, sse,
 };
 
 const JSON: &str = "application/json";
@@ -36,8 +37,14 @@ pub fn answer(ask: &Ask, behaviour: &Behaviour, stamp: &Stamp) -> Script {
         cues.push(Cue::Close(CutWith::Fin));
         return Script::new(cues, false);
     }
+    let as_chat = match ask.kind {
+        Kind::Messages | Kind::Responses => None,
+        _ => blocks::as_chat(behaviour),
+    };
+    let behaviour = as_chat.as_ref().unwrap_or(behaviour);
     let framing = framing(ask, behaviour);
     cues.extend(on_the_wire(
+        ask,
         body(ask, behaviour, stamp),
         framing,
         behaviour,
@@ -47,8 +54,10 @@ pub fn answer(ask: &Ask, behaviour: &Behaviour, stamp: &Stamp) -> Script {
 }
 
 /// The script of a refusal or another plain JSON body.
-pub fn plain(status: u16, body: String, stamp: &Stamp) -> Script {
+pub fn plain(status: u16, body: String, stamp: &Stamp, is_anthropics: bool) -> Script {
+    let body = body.replace(errors::REQUEST_ID, &stamp.request);
     let head = Head {
+        is_anthropics,
         status,
         content_type: JSON,
         framing: Framing::Length,
@@ -94,7 +103,12 @@ fn body(ask: &Ask, behaviour: &Behaviour, stamp: &Stamp) -> Body {
         };
     }
     if status >= 400 {
-        return whole(JSON, errors::for_status(status).body.into_bytes());
+        let refusal = match ask.kind {
+            Kind::Messages => anthropic::for_status(status),
+            _ => errors::for_status(status),
+        };
+        let body = refusal.body.replace(errors::REQUEST_ID, &stamp.request);
+        return whole(JSON, body.into_bytes());
     }
     match behaviour.garbage {
         Some(Garbage::Html) => return whole("text/html", PAGE.into()),
@@ -122,17 +136,26 @@ fn object(ask: &Ask, behaviour: &Behaviour, stamp: &Stamp) -> Vec<u8> {
         Kind::Chat => json::completion(ask, behaviour, stamp),
         Kind::Completion => completions::completion(ask, behaviour, stamp),
         Kind::Embedding => embeddings::list(ask, behaviour),
+        Kind::Messages => anthropic::message(ask, behaviour, stamp),
+        Kind::Responses => responses::whole(ask, behaviour, stamp),
     }
 }
 
 /// Head, framing, and the faults that concern bytes.
-fn on_the_wire(mut body: Body, framing: Framing, behaviour: &Behaviour, stamp: &Stamp) -> Vec<Cue> {
+fn on_the_wire(
+    ask: &Ask,
+    mut body: Body,
+    framing: Framing,
+    behaviour: &Behaviour,
+    stamp: &Stamp,
+) -> Vec<Cue> {
     let mut headers = behaviour.headers.clone();
     if behaviour.gzip {
         headers.insert("content-encoding".into(), "gzip".into());
         body.cues = script::compressed(body.cues);
     }
     let head = Head {
+        is_anthropics: ask.kind == Kind::Messages,
         status: body.status,
         content_type: body.content_type,
         framing,

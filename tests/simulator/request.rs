@@ -1,9 +1,12 @@
 //! Reading requests: head, body, and the few fields that decide the answer.
 
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::errors::{self, Refusal};
+use super::responses::Caller;
+use super::{anthropic, responses};
 
 const MAX_HEADERS: usize = 100;
 
@@ -15,6 +18,11 @@ pub struct RequestHead {
     /// Lower-case names, in order; kept only when asked for.
     pub headers: Vec<(String, String)>,
     pub authorization: Option<String>,
+    /// `x-api-key` or `api-key`.
+    pub api_key: Option<String>,
+    pub anthropic_version: Option<String>,
+    /// All of them, with commas.
+    pub anthropic_beta: Option<String>,
     pub body: BodyLength,
     pub keep_alive: bool,
     /// The peer waits for `100 Continue`.
@@ -47,6 +55,9 @@ pub fn head(bytes: &[u8], keep: bool) -> Result<Option<RequestHead>, NotHttp> {
         path: parsed.path.unwrap_or_default().to_owned(),
         headers: Vec::new(),
         authorization: None,
+        api_key: None,
+        anthropic_version: None,
+        anthropic_beta: None,
         body: BodyLength::Known(0),
         keep_alive: parsed.version == Some(1),
         expects: false,
@@ -68,6 +79,22 @@ pub fn head(bytes: &[u8], keep: bool) -> Result<Option<RequestHead>, NotHttp> {
             name if name.eq_ignore_ascii_case("authorization") => {
                 head.authorization = Some(value.clone().into_owned())
             }
+            name if ["x-api-key", "api-key"]
+                .iter()
+                .any(|own| name.eq_ignore_ascii_case(own)) =>
+            {
+                head.api_key = Some(value.clone().into_owned());
+            }
+            name if name.eq_ignore_ascii_case("anthropic-version") => {
+                head.anthropic_version = Some(value.clone().into_owned());
+            }
+            name if name.eq_ignore_ascii_case("anthropic-beta") => {
+                let betas = head.anthropic_beta.get_or_insert_default();
+                if !betas.is_empty() {
+                    betas.push(',');
+                }
+                betas.push_str(&value);
+            }
             _ => {}
         }
         if keep {
@@ -76,6 +103,17 @@ pub fn head(bytes: &[u8], keep: bool) -> Result<Option<RequestHead>, NotHttp> {
         }
     }
     Ok(Some(head))
+}
+
+impl RequestHead {
+    /// The key that came, in whatever header.
+    pub fn key(&self) -> Option<&str> {
+        let bearer = self
+            .authorization
+            .as_deref()
+            .and_then(|value| value.strip_prefix("Bearer "));
+        bearer.or(self.api_key.as_deref())
+    }
 }
 
 /// A chunked body while it arrives.
@@ -125,6 +163,9 @@ pub enum Kind {
     Chat,
     Completion,
     Embedding,
+    /// Anthropic's.
+    Messages,
+    Responses,
 }
 
 impl Kind {
@@ -134,6 +175,8 @@ impl Kind {
             _ if path.ends_with("/chat/completions") => Some(Self::Chat),
             _ if path.ends_with("/completions") => Some(Self::Completion),
             _ if path.ends_with("/embeddings") => Some(Self::Embedding),
+            _ if path.ends_with("/messages") => Some(Self::Messages),
+            _ if path.ends_with("/responses") => Some(Self::Responses),
             _ => None,
         }
     }
@@ -158,6 +201,22 @@ pub struct Ask {
     pub dimensions: usize,
     /// `encoding_format` is `base64`.
     pub base64: bool,
+    /// Messages, Responses: the whole body, some of which the answer repeats.
+    pub body: Value,
+    /// Responses: encrypted content was asked for, which this account alone can read.
+    pub encrypts: bool,
+    pub account: String,
+    /// Responses: all that came before the answer.
+    pub history: Vec<Value>,
+}
+
+// === impl Ask ===
+
+impl Ask {
+    /// Whether the response is to be made in the background.
+    pub fn is_in_background(&self) -> bool {
+        self.body["background"] == true
+    }
 }
 
 /// Dimensions of a vector when the request does not say.
@@ -169,7 +228,7 @@ struct Fields<'a> {
     stream: Option<bool>,
     n: Option<u32>,
     /// A flag in a chat, a number in a text completion.
-    logprobs: Option<serde_json::Value>,
+    logprobs: Option<Value>,
     top_logprobs: Option<usize>,
     stream_options: Option<StreamOptions>,
     echo: Option<bool>,
@@ -219,8 +278,97 @@ impl Texts {
     }
 }
 
+#[derive(Deserialize)]
+struct Simulate<'a> {
+    #[serde(borrow)]
+    simulate: Option<&'a RawValue>,
+}
+
 /// Reads a body: what is asked, and the text of `simulate`.
-pub fn ask(kind: Kind, body: &[u8]) -> Result<(Ask, Option<&str>), Refusal> {
+pub fn ask<'b>(
+    kind: Kind,
+    body: &'b [u8],
+    caller: &Caller<'_>,
+) -> Result<(Ask, Option<&'b str>), Refusal> {
+    match kind {
+        Kind::Messages | Kind::Responses => of_blocks(kind, body, caller),
+        _ => of_texts(kind, body),
+    }
+}
+
+/// A request whose body is checked as a whole.
+fn of_blocks<'b>(
+    kind: Kind,
+    text: &'b [u8],
+    caller: &Caller<'_>,
+) -> Result<(Ask, Option<&'b str>), Refusal> {
+    let unreadable = || match kind {
+        Kind::Messages => anthropic::invalid("The request body is not valid JSON."),
+        _ => errors::not_json(),
+    };
+    let body: Value = serde_json::from_slice(text).map_err(|_| unreadable())?;
+    let simulate: Simulate<'_> = serde_json::from_slice(text).map_err(|_| unreadable())?;
+    let history = match kind {
+        Kind::Messages => anthropic::check(&body, false).map(|()| Vec::new())?,
+        _ => responses::check(&body, caller)?,
+    };
+    let include = body["include"].as_array();
+    let ask = Ask {
+        kind,
+        model: body["model"].as_str().unwrap_or_default().to_owned(),
+        stream: body["stream"] == true,
+        include_usage: true,
+        choices: 1,
+        prompt_tokens: prompt_tokens(&body),
+        encrypts: include
+            .is_some_and(|list| list.iter().any(|one| one == "reasoning.encrypted_content")),
+        account: caller.account.to_owned(),
+        history,
+        body,
+        ..Ask::default()
+    };
+    Ok((ask, simulate.simulate.map(RawValue::get)))
+}
+
+/// A quarter of the bytes of what a model reads.
+pub fn prompt_tokens(body: &Value) -> usize {
+    let read = ["system", "instructions", "tools", "messages", "input"];
+    let texts = read.iter().filter(|name| !body[**name].is_null());
+    texts
+        .map(|name| body[*name].to_string().len())
+        .sum::<usize>()
+        .div_ceil(4)
+}
+
+/// How often results of tools have come back: runs of them.
+pub fn turn(ask: &Ask, body: &[u8]) -> usize {
+    let parsed: Value = match ask.kind {
+        Kind::Chat => serde_json::from_slice(body).unwrap_or_default(),
+        _ => Value::Null,
+    };
+    let (turns, gives): (&[Value], fn(&Value) -> bool) = match ask.kind {
+        Kind::Messages => (list(&ask.body["messages"]), |turn| {
+            list(&turn["content"])
+                .iter()
+                .any(|block| block["type"] == "tool_result")
+        }),
+        Kind::Responses => (&ask.history, |item| {
+            item["type"]
+                .as_str()
+                .is_some_and(|kind| kind.ends_with("_call_output"))
+        }),
+        _ => (list(&parsed["messages"]), |turn| turn["role"] == "tool"),
+    };
+    let gives: Vec<bool> = turns.iter().map(gives).collect();
+    let begins = |at: usize| gives[at] && (at == 0 || !gives[at - 1]);
+    (0..gives.len()).filter(|at| begins(*at)).count()
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn of_texts(kind: Kind, body: &[u8]) -> Result<(Ask, Option<&str>), Refusal> {
     let fields: Fields<'_> = serde_json::from_slice(body).map_err(|error| {
         if error.is_data() {
             errors::wrong_type(&error.to_string())
@@ -240,15 +388,15 @@ pub fn ask(kind: Kind, body: &[u8]) -> Result<(Ask, Option<&str>), Refusal> {
             let tokens = prompt.tokens();
             (prompt.shown(), tokens)
         }
-        Kind::Embedding => {
+        _ => {
             let input = fields.input.ok_or_else(|| errors::missing("input"))?;
             let tokens = input.tokens();
             (input.shown(), tokens)
         }
     };
     let logprobs = match fields.logprobs.unwrap_or_default() {
-        serde_json::Value::Bool(true) => Some(fields.top_logprobs.unwrap_or_default().min(20)),
-        serde_json::Value::Number(count) => count.as_u64().map(|count| count.min(5) as usize),
+        Value::Bool(true) => Some(fields.top_logprobs.unwrap_or_default().min(20)),
+        Value::Number(count) => count.as_u64().map(|count| count.min(5) as usize),
         _ => None,
     };
     let ask = Ask {
@@ -269,6 +417,7 @@ pub fn ask(kind: Kind, body: &[u8]) -> Result<(Ask, Option<&str>), Refusal> {
         },
         dimensions: fields.dimensions.unwrap_or(DIMENSIONS).min(4096),
         base64: fields.encoding_format.as_deref() == Some("base64"),
+        ..Ask::default()
     };
     Ok((ask, fields.simulate.map(RawValue::get)))
 }

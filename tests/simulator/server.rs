@@ -102,9 +102,16 @@ impl Simulator {
         self.shared.behave_by_default(behaviour);
     }
 
-    /// Refuses requests that do not carry `Authorization: Bearer <key>`; `None` lets everybody in.
+    /// Refuses requests that do not carry this key, as `Authorization: Bearer`, `x-api-key` or `api-key`; `None` lets
+    /// everybody in.
     pub fn expect_key(&self, key: Option<&str>) {
         self.shared.expect_key(key.map(str::to_owned));
+    }
+
+    /// Refuses chats that OpenAI refuses: unknown fields, tools' results that answer no call, and so on. Messages and responses
+    /// are always checked.
+    pub fn be_strict(&self) {
+        self.shared.be_strict();
     }
 
     /// Is every provider of [`provider_rows`](super::provider_rows), each below a path that begins with its name.

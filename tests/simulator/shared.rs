@@ -4,14 +4,18 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use serde::Deserialize;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::errors::{self, Refusal};
 use super::ids::Stamp;
 use super::record::{Records, lock};
 use super::request::{self, Ask, Kind, RequestHead};
+use super::responses::{self, Caller, Shelf};
+use super::route::Route;
 use super::script::Script;
-use super::{Behaviour, plan, providers};
+use super::{Behaviour, anthropic, chat_check, plan, providers};
 
 /// Answers kept for request bodies that come again and again, as those of a load test do.
 const REMEMBERED: usize = 8;
@@ -21,6 +25,7 @@ pub struct Shared {
     settings: Mutex<Settings>,
     gauges: Mutex<HashMap<String, Arc<Gauge>>>,
     pub records: Records,
+    shelf: Shelf,
     pub recording: AtomicBool,
     /// Requests, which are numbered.
     pub received: AtomicU64,
@@ -36,6 +41,7 @@ pub struct Shared {
 struct Settings {
     key: Option<String>,
     is_every_provider: bool,
+    is_strict: bool,
     by_default: Arc<Behaviour>,
     models: HashMap<String, Rule>,
     remembered: VecDeque<(Kind, Vec<u8>, Arc<Planned>)>,
@@ -76,6 +82,7 @@ impl Shared {
             settings: Mutex::default(),
             gauges: Mutex::default(),
             records: Records::default(),
+            shelf: Shelf::default(),
             recording: AtomicBool::new(true),
             received: AtomicU64::new(0),
             accepted: AtomicU64::new(0),
@@ -101,6 +108,10 @@ impl Shared {
         self.change(|settings| settings.key = key);
     }
 
+    pub fn be_strict(&self) {
+        self.change(|settings| settings.is_strict = true);
+    }
+
     pub fn be_every_provider(&self) {
         self.change(|settings| settings.is_every_provider = true);
     }
@@ -122,30 +133,32 @@ impl Shared {
 
     /// Decides the answer to a request.
     pub fn answer(&self, head: &RequestHead, body: &[u8], stamp: &Stamp) -> Arc<Planned> {
-        self.decide(head, body, stamp).unwrap_or_else(|refusal| {
-            let kind = Kind::of(path_of(head)).unwrap_or_default();
-            let model = request::ask(kind, body).ok().map(|(ask, _)| ask.model);
-            let gauge = model.as_deref().map(|model| self.gauge(model));
-            Arc::new(Planned {
-                script: plan::plain(refusal.status, refusal.body, stamp),
-                model,
-                gauge,
+        let route = Route::of(path_of(head));
+        self.decide(route, head, body, stamp)
+            .unwrap_or_else(|refusal| {
+                let model = serde_json::from_slice::<Named>(body)
+                    .ok()
+                    .and_then(|named| named.model);
+                let gauge = model.as_deref().map(|model| self.gauge(model));
+                let is_anthropics = route.is_some_and(Route::is_anthropics);
+                Arc::new(Planned {
+                    script: plan::plain(refusal.status, refusal.body, stamp, is_anthropics),
+                    model,
+                    gauge,
+                })
             })
-        })
     }
 
     fn decide(
         &self,
+        route: Option<Route<'_>>,
         head: &RequestHead,
         body: &[u8],
         stamp: &Stamp,
     ) -> Result<Arc<Planned>, Refusal> {
         let path = path_of(head);
-        let kind = Kind::of(path);
-        if kind.is_none() && !path.ends_with("/models") {
-            return Err(errors::no_such_route(&head.method, path));
-        }
-        if head.method != if kind.is_some() { "POST" } else { "GET" } {
+        let route = route.ok_or_else(|| errors::no_such_route(&head.method, path))?;
+        if !route.allows(&head.method) {
             return Err(errors::wrong_method(&head.method, path));
         }
         let (remembered, version) = {
@@ -153,41 +166,87 @@ impl Shared {
             if settings.is_every_provider {
                 providers::check(head, body)?;
             }
-            let bearer = head
-                .authorization
-                .as_deref()
-                .and_then(|value| value.strip_prefix("Bearer "));
-            if settings.key.is_some() && settings.key.as_deref() != bearer {
-                return Err(errors::wrong_key(head.authorization.as_deref()));
+            if settings.key.is_some() && settings.key.as_deref() != head.key() {
+                return Err(if route.is_anthropics() {
+                    anthropic::wrong_key(head.key())
+                } else {
+                    errors::wrong_key(head.authorization.as_deref())
+                });
+            }
+            if route.is_anthropics() {
+                anthropic::check_headers(head)?;
             }
             let known = settings
                 .remembered
                 .iter()
-                .find(|(asked, known, _)| kind == Some(*asked) && known == body);
+                .find(|(asked, known, _)| route == Route::Ask(*asked) && known == body);
             (
                 known.map(|(_, _, planned)| Arc::clone(planned)),
                 settings.version,
             )
         };
-        match (remembered, kind) {
-            (Some(planned), _) => Ok(planned),
-            (None, Some(kind)) => self.plan(kind, body, stamp, version),
-            (None, None) => Ok(Arc::new(Planned {
-                script: plan::plain(200, self.models(), stamp),
-                model: None,
-                gauge: None,
-            })),
+        if let Some(planned) = remembered {
+            return Ok(planned);
+        }
+        if let Route::Ask(kind) = route {
+            return self.plan(kind, head, body, stamp, version);
+        }
+        let text = self.look_up(route, head, body, stamp)?;
+        let is_anthropics = route.is_anthropics() || head.anthropic_version.is_some();
+        Ok(Arc::new(Planned {
+            script: plan::plain(200, text, stamp, is_anthropics),
+            model: None,
+            gauge: None,
+        }))
+    }
+
+    /// What is answered at once, without a behaviour.
+    fn look_up(
+        &self,
+        route: Route<'_>,
+        head: &RequestHead,
+        body: &[u8],
+        stamp: &Stamp,
+    ) -> Result<String, Refusal> {
+        let asked: Value = serde_json::from_slice(body).unwrap_or_default();
+        let tokens = request::prompt_tokens(&asked).max(1);
+        Ok(match route {
+            Route::Models | Route::Ask(_) => self.models(head.anthropic_version.is_some()),
+            Route::CountTokens => {
+                anthropic::check(&asked, true)?;
+                json!({"input_tokens": tokens}).to_string()
+            }
+            Route::InputTokens => {
+                responses::check(&asked, &self.caller(head))?;
+                json!({"object": "response.input_tokens", "input_tokens": tokens}).to_string()
+            }
+            Route::Compact => {
+                let history = responses::check(&asked, &self.caller(head))?;
+                responses::compacted(&history, head.key().unwrap_or_default(), stamp, tokens)
+            }
+            Route::Stored(id, what) => self.shelf.ask(&head.method, id, what)?,
+        })
+    }
+
+    fn caller<'a>(&'a self, head: &'a RequestHead) -> Caller<'a> {
+        Caller {
+            account: head.key().unwrap_or_default(),
+            shelf: &self.shelf,
         }
     }
 
     fn plan(
         &self,
         kind: Kind,
+        head: &RequestHead,
         body: &[u8],
         stamp: &Stamp,
         version: u64,
     ) -> Result<Arc<Planned>, Refusal> {
-        let (ask, simulate) = request::ask(kind, body)?;
+        let (ask, simulate) = request::ask(kind, body, &self.caller(head))?;
+        if kind == Kind::Chat && lock(&self.settings).is_strict {
+            chat_check::check(body)?;
+        }
         let (behaviour, lasting) = match simulate {
             Some(text) => {
                 let behaviour = serde_json::from_str(text)
@@ -196,7 +255,16 @@ impl Shared {
             }
             None => self.behaviour(&ask),
         };
+        let behaviour = match behaviour.turns.is_empty() {
+            true => behaviour,
+            false => Arc::new(behaviour.at_turn(request::turn(&ask, body)).clone()),
+        };
         let script = plan::answer(&ask, &behaviour, stamp).repeatable(stamp);
+        let keeps = kind == Kind::Responses && ask.body["store"] != false;
+        if keeps && behaviour.status.is_none_or(|status| status < 400) {
+            let (id, kept) = responses::kept(&ask, &behaviour, stamp);
+            self.shelf.keep(id, kept);
+        }
         let gauge = Some(self.gauge(&ask.model));
         let planned = Arc::new(Planned {
             script,
@@ -204,7 +272,7 @@ impl Shared {
             gauge,
         });
         // A split may go through an id, which then cannot be renewed.
-        if lasting && behaviour.split.is_none() && body.len() <= REMEMBERED_BYTES {
+        if lasting && !keeps && behaviour.split.is_none() && body.len() <= REMEMBERED_BYTES {
             let mut settings = lock(&self.settings);
             if settings.version == version {
                 settings.remembered.truncate(REMEMBERED - 1);
@@ -228,17 +296,25 @@ impl Shared {
         }
     }
 
-    /// `GET /models`: the models that have a behaviour.
-    fn models(&self) -> String {
+    /// `GET /models`: the models that have a behaviour, in OpenAI's shape or in Anthropic's.
+    fn models(&self, is_anthropics: bool) -> String {
         let settings = lock(&self.settings);
         let mut names: Vec<&String> = settings.models.keys().collect();
         names.sort();
+        if is_anthropics {
+            return anthropic::models(&names);
+        }
         let data: Vec<_> = names
             .into_iter()
-            .map(|id| serde_json::json!({"id": id, "object": "model", "created": 1_686_935_002, "owned_by": "openai"}))
+            .map(|id| json!({"id": id, "object": "model", "created": 1_686_935_002, "owned_by": "openai"}))
             .collect();
-        serde_json::json!({"object": "list", "data": data}).to_string()
+        json!({"object": "list", "data": data}).to_string()
     }
+}
+
+#[derive(Deserialize)]
+struct Named {
+    model: Option<String>,
 }
 
 /// Without the query.

@@ -1,4 +1,4 @@
-//! A stream's frames in OpenAI's order: the role, what is said, the finish reason, usage if asked for, `[DONE]`.
+//! A stream's frames in their order. A chat's are: the role, what is said, the finish reason, usage if asked for, `[DONE]`.
 
 use std::time::Duration;
 
@@ -7,32 +7,35 @@ use super::json::{self, Part};
 use super::message::{self, Delta, Said};
 use super::request::{Ask, Kind};
 use super::script::Cue;
-use super::{Behaviour, Garbage, completions, errors};
+use super::{Behaviour, Garbage, MidStreamError, anthropic, completions, errors, responses};
 
 /// The body of a stream, one write a frame; `[DONE]` shares the last one.
 pub fn cues(ask: &Ask, behaviour: &Behaviour, stamp: &Stamp) -> Vec<Cue> {
     let payloads = Payloads::new(ask, behaviour, stamp);
-    let mut cues: Vec<Cue> = payloads
-        .opening
-        .iter()
-        .map(|data| send(data, behaviour))
-        .collect();
+    let send = |frame: &Frame| Cue::Send(frame.written(behaviour).into_bytes());
+    let mut cues: Vec<Cue> = payloads.opening.iter().map(send).collect();
     let pace = Duration::from_millis(behaviour.chunk_delay_ms);
-    for (number, data) in payloads.middle.iter().enumerate() {
-        if breaks_off(number, behaviour, &mut cues) {
+    let mut sent = payloads.opening.len();
+    for number in 0..=payloads.middle.len() {
+        if behaviour.silent_after_chunks == Some(number) {
+            cues.push(Cue::Silence);
             return cues;
         }
-        if !pace.is_zero() {
+        let fault = behaviour.error_mid_stream.as_ref();
+        if let Some(fault) = fault.filter(|fault| fault.after_chunks == number) {
+            cues.push(send(&failure(ask, behaviour, stamp, sent, fault)));
+            return cues;
+        }
+        let chunk = payloads.middle.get(number).map_or(&[][..], Vec::as_slice);
+        if !pace.is_zero() && !chunk.is_empty() {
             cues.push(Cue::Wait(pace));
         }
-        cues.push(send(data, behaviour));
+        cues.extend(chunk.iter().map(send));
+        sent += chunk.len();
     }
-    if breaks_off(payloads.middle.len(), behaviour, &mut cues) {
-        return cues;
-    }
-    cues.extend(payloads.closing.iter().map(|data| send(data, behaviour)));
-    if !behaviour.no_done {
-        let done = frame("[DONE]", behaviour);
+    cues.extend(payloads.closing.iter().map(send));
+    if !payloads.done.is_empty() && !behaviour.no_done {
+        let done = Frame::unnamed(payloads.done.to_owned()).written(behaviour);
         match cues.last_mut() {
             Some(Cue::Send(last)) => last.extend_from_slice(done.as_bytes()),
             _ => cues.push(Cue::Send(done.into_bytes())),
@@ -41,25 +44,80 @@ pub fn cues(ask: &Ask, behaviour: &Behaviour, stamp: &Stamp) -> Vec<Cue> {
     cues
 }
 
-struct Payloads {
-    opening: Vec<String>,
-    /// Paced, and counted by the faults that come after some chunks.
-    middle: Vec<String>,
-    closing: Vec<String>,
+/// One event.
+pub struct Frame {
+    /// Its `event:`, if it has a name.
+    name: Option<String>,
+    data: String,
+}
+
+// === impl Frame ===
+
+impl Frame {
+    /// Named by its own `type`.
+    pub fn of(data: String) -> Self {
+        let parsed: serde_json::Value = serde_json::from_str(&data).unwrap_or_default();
+        let name = parsed["type"].as_str().map(str::to_owned);
+        Self { name, data }
+    }
+
+    /// As OpenAI's chats have it.
+    pub fn unnamed(data: String) -> Self {
+        Self { name: None, data }
+    }
+
+    pub fn is(&self, name: &str) -> bool {
+        self.name.as_deref() == Some(name)
+    }
+
+    fn written(&self, behaviour: &Behaviour) -> String {
+        let end = if behaviour.crlf { "\r\n" } else { "\n" };
+        let comment = if behaviour.comments {
+            format!(": keep-alive{end}{end}")
+        } else {
+            String::new()
+        };
+        let name = self.name.iter().map(|name| format!("event: {name}{end}"));
+        let name: String = name.collect();
+        format!("{comment}{name}data: {}{end}{end}", self.data)
+    }
+}
+
+/// The frames of a stream.
+#[derive(Default)]
+pub struct Payloads {
+    pub opening: Vec<Frame>,
+    /// By chunk of what is said: paced, and counted by the faults that come after some chunks.
+    pub middle: Vec<Vec<Frame>>,
+    pub closing: Vec<Frame>,
+    /// The last line, or nothing.
+    pub done: &'static str,
 }
 
 impl Payloads {
     fn new(ask: &Ask, behaviour: &Behaviour, stamp: &Stamp) -> Self {
+        let is_chats = !matches!(ask.kind, Kind::Messages | Kind::Responses);
+        let done = if is_chats { "[DONE]" } else { "" };
         if let Some(frames) = &behaviour.frames {
+            let frame = if is_chats { Frame::unnamed } else { Frame::of };
             return Self {
-                opening: Vec::new(),
-                middle: frames.clone(),
-                closing: Vec::new(),
+                middle: frames
+                    .iter()
+                    .map(|data| vec![frame(data.clone())])
+                    .collect(),
+                done,
+                ..Self::default()
             };
         }
-        if ask.kind == Kind::Completion {
-            return Self::of_texts(ask, behaviour, stamp);
+        match ask.kind {
+            Kind::Messages => anthropic::payloads(ask, behaviour, stamp),
+            Kind::Responses => responses::payloads(ask, behaviour, stamp),
+            Kind::Completion => Self::of_texts(ask, behaviour, stamp),
+            _ => Self::of_chat(ask, behaviour, stamp),
         }
+    }
+
+    fn of_chat(ask: &Ask, behaviour: &Behaviour, stamp: &Stamp) -> Self {
         let said = Said::new(ask, behaviour);
         let chunks = |part, finish_reason| each_choice(ask, stamp, part, finish_reason);
         let mut opening = chunks(said.opening(), None);
@@ -75,11 +133,8 @@ impl Payloads {
         if (ask.include_usage || behaviour.usage_unasked) && !behaviour.no_usage {
             closing.push(json::usage_chunk(ask, behaviour, stamp));
         }
-        Self {
-            opening,
-            middle: parts.flat_map(|part| chunks(part, None)).collect(),
-            closing,
-        }
+        let middle = parts.flat_map(|part| chunks(part, None));
+        Self::unnamed(opening, middle.collect(), closing)
     }
 
     /// A text completion begins with its text.
@@ -91,10 +146,18 @@ impl Payloads {
         if (ask.include_usage || behaviour.usage_unasked) && !behaviour.no_usage {
             closing.push(completions::usage_chunk(ask, behaviour, stamp));
         }
+        let chunks = completions::chunks(ask, behaviour, stamp);
+        Self::unnamed(Vec::new(), chunks, closing)
+    }
+
+    /// Frames without names, each a chunk.
+    fn unnamed(opening: Vec<String>, middle: Vec<String>, closing: Vec<String>) -> Self {
+        let frames = |all: Vec<String>| all.into_iter().map(Frame::unnamed);
         Self {
-            opening: Vec::new(),
-            middle: completions::chunks(ask, behaviour, stamp),
-            closing,
+            opening: frames(opening).collect(),
+            middle: frames(middle).map(|frame| vec![frame]).collect(),
+            closing: frames(closing).collect(),
+            done: "[DONE]",
         }
     }
 }
@@ -118,37 +181,19 @@ fn each_choice(
     (0..ask.choices).map(chunk).collect()
 }
 
-/// Whether the stream ends before text chunk `number`, and how.
-fn breaks_off(number: usize, behaviour: &Behaviour, cues: &mut Vec<Cue>) -> bool {
-    if behaviour.silent_after_chunks == Some(number) {
-        cues.push(Cue::Silence);
-        return true;
+/// The frame that breaks a stream off, when `sent` others have been sent.
+fn failure(
+    ask: &Ask,
+    behaviour: &Behaviour,
+    stamp: &Stamp,
+    sent: usize,
+    fault: &MidStreamError,
+) -> Frame {
+    let given = fault.error.as_ref().map(|error| error.get());
+    match (ask.kind, given) {
+        (Kind::Messages, given) => Frame::of(anthropic::mid_stream(given)),
+        (Kind::Responses, given) => responses::failure(ask, behaviour, stamp, sent, given),
+        (_, Some(error)) => Frame::unnamed(format!("{{\"error\":{error}}}")),
+        (_, None) => Frame::unnamed(errors::for_status(500).body.replace('\n', "")),
     }
-    let Some(fault) = behaviour
-        .error_mid_stream
-        .as_ref()
-        .filter(|fault| fault.after_chunks == number)
-    else {
-        return false;
-    };
-    let payload = match &fault.error {
-        Some(error) => format!("{{\"error\":{}}}", error.get()),
-        None => errors::for_status(500).body.replace("\n", ""),
-    };
-    cues.push(send(&payload, behaviour));
-    true
-}
-
-fn send(data: &str, behaviour: &Behaviour) -> Cue {
-    Cue::Send(frame(data, behaviour).into_bytes())
-}
-
-fn frame(data: &str, behaviour: &Behaviour) -> String {
-    let end = if behaviour.crlf { "\r\n" } else { "\n" };
-    let comment = if behaviour.comments {
-        format!(": keep-alive{end}{end}")
-    } else {
-        String::new()
-    };
-    format!("{comment}data: {data}{end}{end}")
 }

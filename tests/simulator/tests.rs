@@ -1,5 +1,6 @@
 //! The simulator's own tests, over raw TCP: what it says when it behaves.
 
+mod blocks;
 mod faults;
 mod forms;
 mod operations;
