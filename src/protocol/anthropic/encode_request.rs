@@ -1,5 +1,7 @@
 //! A request as Anthropic takes it.
 
+use std::collections::HashSet;
+
 use super::needs::{PASSED, betas, note_what_is_left, refuse_what_cannot_be};
 use super::schema;
 use super::thinking::{Thinking, ThinkingSupport};
@@ -10,7 +12,7 @@ use crate::protocol::json_fields::{Fields, Path};
 use crate::protocol::json_write::{self, Object};
 use crate::protocol::neutral::{
     Content, Dialect, Encoded, Extension, NameRule, Notes, OutputFormat, Raw, Refused, Request,
-    Reversal, Sampling, ToolChoice, ToolNames, Why,
+    Reversal, Sampling, ToolChoice, ToolKind, ToolNames, Why,
 };
 
 /// The tool whose arguments are an answer in a format, for models that have no formats. LiteLLM's name for it.
@@ -66,6 +68,7 @@ pub fn encode_request(request: &Request, target: &Target<'_>) -> Result<Encoded,
         notes,
         thinking,
         format_tool: None,
+        free_text: HashSet::new(),
     };
     let body = form.body(request, target, max_tokens)?;
     form.betas.sort_unstable();
@@ -75,6 +78,7 @@ pub fn encode_request(request: &Request, target: &Target<'_>) -> Result<Encoded,
         reversal: Reversal {
             names: form.names,
             format_tool: form.format_tool,
+            free_text: form.free_text,
         },
         betas: form.betas,
         not_carried: form.notes.into_list(),
@@ -103,6 +107,8 @@ struct Form {
     notes: Notes,
     thinking: Thinking,
     format_tool: Option<&'static str>,
+    /// Names, as they are sent, of tools of free text that became functions.
+    free_text: HashSet<String>,
 }
 
 impl Form {
@@ -181,6 +187,9 @@ impl Form {
         let mut is_empty = true;
         json_write::array(&mut tools, |out| {
             for (place, tool) in request.tools.iter().enumerate() {
+                if let ToolKind::Custom { name, .. } = &tool.kind {
+                    self.free_text.insert(self.names.sent(name).to_owned());
+                }
                 let (betas, notes) = (&mut self.betas, &mut self.notes);
                 outcome = tools::write(out, tool, place, &self.names, betas, notes);
                 if outcome.is_err() {

@@ -7,7 +7,7 @@ use crate::protocol::json_fields::{Fields, Path};
 use crate::protocol::json_write::{Array, Object};
 use crate::protocol::neutral::{
     Content, Dialect, Notes, OutputFormat, Raw, Refused, Request, Tool, ToolChoice, ToolKind,
-    ToolNames, Why,
+    ToolNames, Why, free_text,
 };
 
 /// Fields of a tool that clients of other protocols send for Anthropic's sake.
@@ -81,10 +81,21 @@ pub fn write(
             });
             Ok(())
         }
-        ToolKind::Custom { .. } => Err(refused(
-            format!("tools.{place}"),
-            "Anthropic's models take tools with a JSON schema; a custom tool takes free text",
-        )),
+        ToolKind::Custom {
+            name,
+            description,
+            format,
+        } => {
+            out.object(|out| {
+                out.text("type", "custom");
+                out.text("name", names.sent(name));
+                let told = free_text::description(description.as_deref(), format.as_ref());
+                out.text("description", &told);
+                out.raw("input_schema", free_text::SCHEMA);
+                cache_control(out, tool.cache.as_ref());
+            });
+            Ok(())
+        }
         ToolKind::Provided { dialect, kind, raw } => {
             let known = PROVIDED.iter().find(|(start, _)| kind.starts_with(start));
             if let Some((_, Some(beta))) = known {
@@ -93,7 +104,7 @@ pub fn write(
             match (dialect, known) {
                 (Dialect::Anthropic, _) => out.raw(raw.as_bytes()),
                 (Dialect::Chat, Some(_)) => from_chat(out, kind, raw),
-                (Dialect::Chat, None) => {
+                (Dialect::Chat, None) | (Dialect::Responses, _) => {
                     return Err(refused(
                         format!("tools.{place}"),
                         "Anthropic has no tool of this type",

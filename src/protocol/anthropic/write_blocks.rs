@@ -2,7 +2,8 @@
 
 use crate::protocol::json_write::{Array, Object};
 use crate::protocol::neutral::{
-    Block, CacheControl, Citation, Content, Dialect, Lifetime, Notes, Raw, Source, ToolNames, Why,
+    Block, CacheControl, Citation, Content, Dialect, Lifetime, Notes, Raw, Source, ToolCallKind,
+    ToolNames, Why, free_text, proof,
 };
 
 /// What a block is written with.
@@ -27,8 +28,22 @@ pub fn check(content: &Content, to_client: bool) -> Result<(), Unwritable> {
         Content::Thinking {
             signature: None, ..
         } if !to_client => return Err(Unwritable::Left(Why::Unverifiable)),
+        Content::Thinking {
+            signature: Some(signature),
+            ..
+        } if !to_client && !proof::is_anthropic(signature) => {
+            return Err(Unwritable::Left(Why::OtherProvider));
+        }
         Content::Audio { .. } => {
             return Err(Unwritable::Refused("Anthropic's models take no audio"));
+        }
+        // What OpenAI's own tools did.
+        Content::Unknown {
+            dialect: Dialect::Responses,
+            kind,
+            ..
+        } if kind.ends_with("_call") || kind == "mcp_list_tools" => {
+            return Err(Unwritable::Left(Why::OtherProvider));
         }
         Content::Unknown { dialect, .. } if *dialect != Dialect::Anthropic => {
             return Err(Unwritable::Refused(
@@ -103,7 +118,12 @@ fn fields(out: &mut Object<'_>, content: &Content, ink: &mut Ink<'_>) {
         Content::ToolCall(call) => {
             let name = ink.names.sent(&call.name);
             tool_use(out, "tool_use", &tool_id(&call.id), name);
-            input(out, &call.arguments, ink.notes);
+            match call.kind {
+                ToolCallKind::Function => input(out, &call.arguments, ink.notes),
+                ToolCallKind::Custom => {
+                    input(out, &free_text::wrap(&call.arguments), ink.notes);
+                }
+            }
         }
         Content::ServerCall(call) => {
             tool_use(out, "server_tool_use", &call.id, &call.name);

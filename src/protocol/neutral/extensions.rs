@@ -9,6 +9,8 @@ use serde_json::value::RawValue;
 pub enum Dialect {
     Chat,
     Anthropic,
+    /// OpenAI's Responses API.
+    Responses,
 }
 
 /// One JSON value, byte for byte. Checked once, when it is made.

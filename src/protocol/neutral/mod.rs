@@ -13,6 +13,9 @@ mod carry;
 mod event;
 mod extensions;
 mod failure;
+pub mod free_text;
+mod in_turn;
+pub mod proof;
 mod request;
 mod reversal;
 mod tool_names;
@@ -29,6 +32,7 @@ pub use carry::{Encoded, NotCarried, Notes, Refused, Why};
 pub use event::{Delta, Event, Opening};
 pub use extensions::{Dialect, Extension, Extensions, Raw};
 pub use failure::{Failure, FailureKind};
+pub use in_turn::{InTurn, Step, Unfit};
 pub use request::{
     Effort, Message, OutputFormat, Reasoning, ReasoningMode, Request, Role, Sampling, Tool,
     ToolChoice, ToolKind,

@@ -1,8 +1,9 @@
 //! Turning an answer back into what the client asked for.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use super::{Answer, Block, Content, Delta, Event, Opening, StopReason, ToolNames};
+use super::free_text::{self, Unwrapping};
+use super::{Answer, Block, Content, Delta, Event, Opening, StopReason, ToolCallKind, ToolNames};
 
 /// What was renamed or disguised when a request was encoded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -10,6 +11,8 @@ pub struct Reversal {
     pub names: ToolNames,
     /// The answer's format was asked for as the arguments of a tool of this name.
     pub format_tool: Option<&'static str>,
+    /// Tools of free text that were told as functions, by the names that were sent.
+    pub free_text: HashSet<String>,
 }
 
 impl Reversal {
@@ -27,6 +30,10 @@ impl Reversal {
                     *block = Block::text(std::mem::take(&mut call.arguments));
                 } else {
                     calls = true;
+                    if self.free_text.contains(&call.name) {
+                        call.kind = ToolCallKind::Custom;
+                        call.arguments = free_text::unwrap(&call.arguments);
+                    }
                     call.name = self.names.original(&call.name).to_owned();
                 }
             }
@@ -47,6 +54,8 @@ pub struct StreamReversal {
     reversal: Reversal,
     /// Blocks that are the format tool's.
     masked: HashSet<(u32, u32)>,
+    /// Blocks that are calls of tools of free text.
+    wrapped: HashMap<(u32, u32), Unwrapping>,
     /// Choices in which the client's tools are called.
     calling: HashSet<u32>,
 }
@@ -67,7 +76,7 @@ impl StreamReversal {
             Event::BlockStart {
                 choice,
                 block,
-                opening: Opening::ToolCall { id, name, kind },
+                opening: Opening::ToolCall { id, name, mut kind },
             } => {
                 let is_format = self.reversal.format_tool == Some(name.as_str());
                 let opening = if is_format && self.masked.len() < MOST {
@@ -76,6 +85,11 @@ impl StreamReversal {
                 } else {
                     if self.calling.len() < MOST {
                         self.calling.insert(choice);
+                    }
+                    if self.reversal.free_text.contains(&name) && self.wrapped.len() < MOST {
+                        kind = ToolCallKind::Custom;
+                        let unwrapping = Unwrapping::default();
+                        self.wrapped.insert((choice, block), unwrapping);
                     }
                     let name = self.reversal.names.original(&name).to_owned();
                     Opening::ToolCall { id, name, kind }
@@ -95,6 +109,26 @@ impl StreamReversal {
                 block,
                 delta: Delta::Text(text),
             },
+            Event::BlockDelta {
+                choice,
+                block,
+                delta: Delta::Arguments(text),
+            } => {
+                let wrapped = self.wrapped.get_mut(&(choice, block));
+                let text = match wrapped {
+                    Some(unwrapping) => unwrapping.add(&text),
+                    None => text,
+                };
+                Event::BlockDelta {
+                    choice,
+                    block,
+                    delta: Delta::Arguments(text),
+                }
+            }
+            Event::BlockStop { choice, block } => {
+                self.wrapped.remove(&(choice, block));
+                Event::BlockStop { choice, block }
+            }
             Event::Finish { choice, mut stop } => {
                 let masks = self.masked.iter().any(|(of, _)| *of == choice);
                 let is_call = stop.reason == StopReason::ToolUse;

@@ -6,7 +6,7 @@ use super::encode_request::Target;
 use crate::protocol::json_write::{self, Array, Object};
 use crate::protocol::neutral::{
     Block, Content, Dialect, Message, Notes, Refused, Request, Role, ToolCallKind, ToolNames,
-    ToolResult, Why,
+    ToolResult, Why, free_text, proof,
 };
 
 /// Claude Code marks its own accounting in the system prompt; nobody else needs it.
@@ -196,6 +196,7 @@ impl Form<'_> {
                     spoken.thoughts.push(block);
                     match signature {
                         Some(_) if !self.target.is_claude => Why::Unverifiable,
+                        Some(signature) if !proof::is_anthropic(signature) => Why::OtherProvider,
                         None if !self.target.takes_reasoning_content => Why::OtherProvider,
                         _ => continue,
                     }
@@ -268,8 +269,16 @@ impl Form<'_> {
                 out.text("reasoning_content", &whole);
             }
         }
-        if self.target.is_claude && !thoughts.is_empty() {
-            thinking_blocks(out, thoughts.iter().map(|block| &block.content));
+        let is_own = |content: &&Content| match content {
+            Content::Thinking {
+                signature: Some(signature),
+                ..
+            } => proof::is_anthropic(signature),
+            _ => true,
+        };
+        let own = thoughts.iter().map(|block| &block.content).filter(is_own);
+        if self.target.is_claude && own.clone().next().is_some() {
+            thinking_blocks(out, own);
         }
     }
 
@@ -277,14 +286,17 @@ impl Form<'_> {
         let Content::ToolCall(call) = &block.content else {
             return;
         };
+        let is_wrapped = call.kind == ToolCallKind::Custom && !self.target.takes_custom_tools;
+        let wrapped = is_wrapped.then(|| free_text::wrap(&call.arguments));
+        let kind = if is_wrapped {
+            ToolCallKind::Function
+        } else {
+            call.kind
+        };
+        let arguments = wrapped.as_ref().unwrap_or(&call.arguments);
         out.object(|out| {
-            tool_call(
-                out,
-                &call.id,
-                self.names.sent(&call.name),
-                call.kind,
-                &call.arguments,
-            );
+            let name = self.names.sent(&call.name);
+            tool_call(out, &call.id, name, kind, arguments);
             cache_control(out, block.cache.as_ref(), self.target, self.notes);
             out.extensions(&block.extensions, Dialect::Chat);
         });

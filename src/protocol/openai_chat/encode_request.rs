@@ -35,6 +35,8 @@ pub struct Target<'a> {
     pub takes_top_k: bool,
     /// Takes `web_search_options`.
     pub searches_web: bool,
+    /// Takes tools of the type `custom`; else they are told as functions with one text.
+    pub takes_custom_tools: bool,
 }
 
 impl<'a> Target<'a> {
@@ -50,6 +52,7 @@ impl<'a> Target<'a> {
             takes_tool_images: false,
             takes_top_k: false,
             searches_web: false,
+            takes_custom_tools: true,
         }
     }
 }
@@ -93,6 +96,7 @@ pub fn encode_request(request: &Request, target: &Target<'_>) -> Result<Encoded,
         reversal: Reversal {
             names,
             format_tool: None,
+            free_text: tools.free_text,
         },
         betas: Vec::new(),
         not_carried: notes.into_list(),

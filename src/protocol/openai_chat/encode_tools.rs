@@ -1,11 +1,13 @@
 //! Tools and the choice among them, as Chat Completions takes them.
 
+use std::collections::HashSet;
+
 use super::encode_parts::cache_control;
 use super::encode_request::Target;
 use crate::protocol::json_fields::{Fields, Path, items};
 use crate::protocol::json_write::{self, Array, Object};
 use crate::protocol::neutral::{
-    Dialect, Notes, Raw, Refused, Request, Tool, ToolChoice, ToolKind, ToolNames, Why,
+    Dialect, Notes, Raw, Refused, Request, Tool, ToolChoice, ToolKind, ToolNames, Why, free_text,
 };
 
 /// What a request's tools become.
@@ -14,6 +16,8 @@ pub struct Tools {
     /// The `tools` array, if there is any.
     pub array: Option<Vec<u8>>,
     pub web_search: Option<Raw>,
+    /// Names, as they are sent, of tools of free text that became functions.
+    pub free_text: HashSet<String>,
 }
 
 /// Writes the tools. One that the provider would have to run, and does not, is refused: without it the request asks for
@@ -39,11 +43,24 @@ pub fn write(
                     kind,
                     raw,
                 } => provided(kind, raw, place, target, &mut tools, notes),
-                ToolKind::Provided { raw, .. } => {
+                ToolKind::Provided {
+                    dialect: Dialect::Chat,
+                    raw,
+                    ..
+                } => {
                     out.raw(raw.as_bytes());
                     Ok(())
                 }
+                ToolKind::Provided { .. } => Err(Refused {
+                    field: format!("tools.{place}"),
+                    why: "this tool is run by OpenAI's Responses API, which the model behind this name is not called by",
+                }),
                 _ => {
+                    if let ToolKind::Custom { name, .. } = &tool.kind
+                        && !target.takes_custom_tools
+                    {
+                        tools.free_text.insert(names.sent(name).to_owned());
+                    }
                     one(out, tool, place, target, names, notes);
                     Ok(())
                 }
@@ -127,6 +144,19 @@ fn one(
     }
     out.object(|out| {
         match &tool.kind {
+            ToolKind::Custom {
+                name,
+                description,
+                format,
+            } if !target.takes_custom_tools => {
+                out.text("type", "function");
+                out.object("function", |out| {
+                    out.text("name", names.sent(name));
+                    let told = free_text::description(description.as_deref(), format.as_ref());
+                    out.text("description", &told);
+                    out.raw("parameters", free_text::SCHEMA);
+                });
+            }
             ToolKind::Custom {
                 name,
                 description,

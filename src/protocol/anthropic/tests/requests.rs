@@ -160,10 +160,6 @@ fn what_is_refused() {
             "messages.1.content.0",
         ),
         (
-            json!({"model": "x", "messages": user(json!("a")), "tools": [{"type": "custom", "custom": {"name": "c"}}]}),
-            "tools.0",
-        ),
-        (
             json!({"model": "x", "messages": user(json!("a")), "tools": [{"type": "mcp", "server_label": "s"}]}),
             "tools.0",
         ),

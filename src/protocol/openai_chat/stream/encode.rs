@@ -284,6 +284,8 @@ impl Choice {
             (Block::Text, Delta::Citation(citation)) => match citation.dialect {
                 Dialect::Chat => voice.annotation(chunks, out, citation),
                 Dialect::Anthropic => voice.citation(chunks, out, citation),
+                // It names a file that only the provider has.
+                Dialect::Responses => return false,
             },
             (Block::Refusal, Delta::Text(text)) => voice.refusal(chunks, out, text),
             (Block::Thinking, Delta::Thinking(text)) => {

@@ -6,7 +6,9 @@ use crate::protocol::anthropic;
 use crate::protocol::neutral::testing::*;
 use crate::protocol::neutral::*;
 use crate::protocol::openai_chat::stream::{Decoder, Encoder, Ending, StreamForm, grammar};
-use crate::protocol::openai_chat::{decode_answer, decode_request, encode_answer};
+use crate::protocol::openai_chat::{
+    Target, decode_answer, decode_request, encode_answer, encode_request,
+};
 
 fn form() -> StreamForm {
     StreamForm {
@@ -233,5 +235,127 @@ fn tool_names_and_the_format_tool_are_undone() {
         let mut streamed = assemble(&events);
         streamed.model = String::new();
         assert_eq!(streamed, whole);
+    }
+}
+
+/// Codex's `apply_patch`: a tool of free text at models whose tools take JSON.
+#[test]
+fn a_tool_of_free_text_is_a_function_elsewhere() {
+    let body = br#"{"model":"m","messages":[{"role":"user","content":"x"},{"role":"assistant","content":null,"tool_calls":[{"id":"c0","type":"custom","custom":{"name":"apply.patch","input":"a \"b\"\n"}}]},{"role":"tool","tool_call_id":"c0","content":"ok"}],"tools":[{"type":"custom","custom":{"name":"apply.patch","description":"Edits.","format":{"type":"grammar","grammar":{"syntax":"lark","definition":"start: x"}}}}]}"#;
+    let request = decode_request(body).unwrap();
+    let claude = anthropic::Target {
+        model: "claude",
+        default_max_tokens: 100,
+        thinking: anthropic::ThinkingSupport::None,
+        native_format: false,
+        takes_sampling: true,
+        takes_forced_tools: true,
+        takes_mid_system: false,
+    };
+    let chat = Target {
+        takes_custom_tools: false,
+        ..Target::openai("gpt", None)
+    };
+    let text = "*** Begin Patch\n+\"é😀\"\n*** End Patch";
+    for encoded in [
+        anthropic::encode_request(&request, &claude).unwrap(),
+        encode_request(&request, &chat).unwrap(),
+    ] {
+        let sent = String::from_utf8(encoded.body).unwrap();
+        assert!(sent.contains("lark grammar:\\nstart: x"), "{sent}");
+        // Of the history, as an object or as a string.
+        let wrapped = [
+            r#""input":{"input":"a \"b\"\n"}"#,
+            r#""arguments":"{\"input\":\"a \\\"b\\\"\\n\"}""#,
+        ];
+        assert!(
+            wrapped.iter().any(|wrapped| sent.contains(wrapped)),
+            "{sent}"
+        );
+        let call = ToolCall {
+            id: "c1".to_owned(),
+            name: "apply_patch".to_owned(),
+            arguments: free_text::wrap(text),
+            kind: ToolCallKind::Function,
+        };
+        let mut whole = Answer {
+            choices: vec![Choice {
+                content: vec![Block::plain(Content::ToolCall(call))],
+                stop: Some(StopReason::ToolUse.into()),
+                ..Choice::default()
+            }],
+            ..Answer::default()
+        };
+        let mut reversal = StreamReversal::new(encoded.reversal.clone());
+        let events = play(&whole, 3).into_iter();
+        let events: Vec<_> = events.map(|event| reversal.undo(event)).collect();
+        encoded.reversal.undo(&mut whole);
+        let Content::ToolCall(call) = &whole.choices[0].content[0].content else {
+            panic!("{whole:?}");
+        };
+        assert_eq!(
+            (call.name.as_str(), call.kind),
+            ("apply.patch", ToolCallKind::Custom)
+        );
+        assert_eq!(call.arguments, text);
+        assert_eq!(assemble(&events), whole);
+    }
+}
+
+/// A reasoning item of OpenAI's is none of Anthropic's business.
+#[test]
+fn proofs_go_only_to_those_who_made_them() {
+    let own = "EqQB+/==";
+    let other = proof::of_reasoning_item("rs_1", "gAAA");
+    let thought = |signature: &str| {
+        Block::plain(Content::Thinking {
+            text: "Hm.".to_owned(),
+            signature: Some(signature.to_owned()),
+        })
+    };
+    let request = Request {
+        model: "m".to_owned(),
+        messages: vec![
+            Message {
+                role: Role::User,
+                content: vec![Block::text("x")],
+                name: None,
+                extensions: Extensions::default(),
+            },
+            Message {
+                role: Role::Assistant,
+                content: vec![thought(own), thought(&other), Block::text("y")],
+                name: None,
+                extensions: Extensions::default(),
+            },
+            Message {
+                role: Role::User,
+                content: vec![Block::text("z")],
+                name: None,
+                extensions: Extensions::default(),
+            },
+        ],
+        ..Request::default()
+    };
+    let claude = anthropic::Target {
+        model: "claude",
+        default_max_tokens: 100,
+        thinking: anthropic::ThinkingSupport::Budget,
+        native_format: false,
+        takes_sampling: true,
+        takes_forced_tools: true,
+        takes_mid_system: false,
+    };
+    for encoded in [
+        anthropic::encode_request(&request, &claude).unwrap(),
+        encode_request(&request, &super::generous()).unwrap(),
+    ] {
+        let sent = String::from_utf8(encoded.body).unwrap();
+        assert!(sent.contains(own) && !sent.contains("gAAA"), "{sent}");
+        let note = NotCarried {
+            field: "messages.1.content.1".to_owned(),
+            why: Why::OtherProvider,
+        };
+        assert_eq!(encoded.not_carried, [note]);
     }
 }

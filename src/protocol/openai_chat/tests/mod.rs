@@ -20,6 +20,7 @@ pub fn generous() -> Target<'static> {
         takes_tool_images: true,
         takes_top_k: true,
         searches_web: true,
+        takes_custom_tools: true,
     }
 }
 
