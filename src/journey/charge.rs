@@ -440,15 +440,19 @@ impl Charge {
     /// Usage, whether it is estimated, and the bill. A call that is not `whole` and delivered nothing costs nothing.
     fn price(&self, told: &Told, whole: bool) -> (Usage, bool, Bill) {
         let (usage, estimated) = match told.usage {
-            Some(parsed) => (parsed.usage, false),
-            None if !whole && told.content_bytes == 0 => (Usage::default(), false),
-            None => {
+            Some(parsed) if !parsed.output_is_open => (parsed.usage, false),
+            _ if !whole && told.content_bytes == 0 => (Usage::default(), false),
+            input_alone => {
                 let output = told.content_bytes.div_ceil(4);
+                let input = Usage {
+                    input: self.input_tokens,
+                    ..Usage::default()
+                };
+                let input = input_alone.map_or(input, |parsed| parsed.usage);
                 (
                     Usage {
-                        input: self.input_tokens,
-                        output,
-                        ..Usage::default()
+                        output: input.output.max(output),
+                        ..input
                     },
                     true,
                 )

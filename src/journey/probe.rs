@@ -28,12 +28,18 @@ static PROBES: Semaphore = Semaphore::const_new(64);
 /// The smallest useful question.
 fn question(operation: Operation, max_tokens: u64) -> String {
     match operation {
-        Operation::Chat => format!(
+        // Anthropic's smallest question is the same.
+        Operation::Chat | Operation::Messages => format!(
             r#"{{"model": "probe", "messages": [{{"role": "user", "content": "Hi"}}], "max_tokens": {max_tokens}}}"#
         ),
         Operation::Completion => {
             format!(r#"{{"model": "probe", "prompt": "Hi", "max_tokens": {max_tokens}}}"#)
         }
+        // OpenAI's least limit of output is 16.
+        Operation::Responses => format!(
+            r#"{{"model": "probe", "input": "Hi", "max_output_tokens": {}}}"#,
+            max_tokens.max(16)
+        ),
         Operation::Embedding => r#"{"model": "probe", "input": "Hi"}"#.to_owned(),
     }
 }

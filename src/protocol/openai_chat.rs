@@ -25,14 +25,20 @@ pub use encode_request::{Target, encode_request};
 pub use errors::{decode_error, encode_error};
 
 use super::openai::request::RequestError;
-use super::openai::shape::{Facts, Shape, choices, whole, wrong};
+use super::openai::shape::{
+    Facts, MetadataUse, Parameters, Shape, choices, is_list_of_objects, whole, wrong,
+};
 use crate::types::Operation;
 
 /// See [`Shape`].
 pub static REQUEST: Shape = Shape {
     operation: Operation::Chat,
     required: "messages",
+    needs_max_tokens: false,
     streams: true,
+    asks_usage: true,
+    metadata: MetadataUse::WhenStored,
+    parameters: Parameters::Planned,
     field,
 };
 
@@ -54,13 +60,4 @@ fn field(facts: &mut Facts, key: &[u8], value: &[u8]) -> Result<bool, RequestErr
         _ => return Ok(false),
     }
     Ok(true)
-}
-
-/// Judged by the first item: a mistake is one of kind, and looking at every item would cost a second scan.
-fn is_list_of_objects(value: &[u8]) -> bool {
-    let Some(items) = value.strip_prefix(b"[") else {
-        return false;
-    };
-    let first = items.iter().find(|byte| !byte.is_ascii_whitespace());
-    matches!(first, Some(b'{' | b']'))
 }

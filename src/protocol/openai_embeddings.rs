@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::json::{quoted, raw_fields};
 use super::openai::request::RequestError;
-use super::openai::shape::{Facts, Shape, whole, wrong};
+use super::openai::shape::{Facts, MetadataUse, Parameters, Shape, whole, wrong};
 use super::openai::texts::Texts;
 use crate::types::Operation;
 
@@ -16,7 +16,11 @@ use crate::types::Operation;
 pub static REQUEST: Shape = Shape {
     operation: Operation::Embedding,
     required: "input",
+    needs_max_tokens: false,
     streams: false,
+    asks_usage: false,
+    metadata: MetadataUse::WhenStored,
+    parameters: Parameters::Planned,
     field,
 };
 

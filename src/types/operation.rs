@@ -9,23 +9,35 @@ pub enum Operation {
     Completion,
     /// `POST /v1/embeddings`.
     Embedding,
+    /// `POST /v1/messages`, Anthropic's.
+    Messages,
+    /// `POST /v1/responses`, OpenAI's.
+    Responses,
 }
 
 impl Operation {
     /// All of them, in the order of [`Self::index`].
-    pub const ALL: [Self; 3] = [Self::Chat, Self::Completion, Self::Embedding];
+    pub const ALL: [Self; 5] = [
+        Self::Chat,
+        Self::Completion,
+        Self::Embedding,
+        Self::Messages,
+        Self::Responses,
+    ];
 
     /// A place in an array that holds one thing an operation.
     pub const fn index(self) -> usize {
         self as usize
     }
 
-    /// OpenAI's path of the operation, behind the base address (`…/v1`).
+    /// The usual path of the operation, behind the base address (`…/v1`).
     pub const fn path(self) -> &'static str {
         match self {
             Self::Chat => "/chat/completions",
             Self::Completion => "/completions",
             Self::Embedding => "/embeddings",
+            Self::Messages => "/messages",
+            Self::Responses => "/responses",
         }
     }
 
@@ -35,6 +47,8 @@ impl Operation {
             Self::Chat => "acompletion",
             Self::Completion => "atext_completion",
             Self::Embedding => "aembedding",
+            Self::Messages => "anthropic_messages",
+            Self::Responses => "aresponses",
         }
     }
 }

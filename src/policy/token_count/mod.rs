@@ -43,6 +43,8 @@ pub fn count_request(operation: Operation, model: &str, body: &[u8]) -> Result<u
         Operation::Chat => count_chat_request(model, body),
         Operation::Completion => count_texts(model, body, &["prompt", "suffix"]),
         Operation::Embedding => count_texts(model, body, &["input"]),
+        Operation::Messages => count_prompt(model, Prompt::of_messages(body)?),
+        Operation::Responses => count_texts(model, body, &["instructions", "input"]),
     }
 }
 

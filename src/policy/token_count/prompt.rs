@@ -24,6 +24,26 @@ pub enum Prompt {
     },
 }
 
+impl Prompt {
+    /// The prompt of a request to Anthropic's Messages.
+    pub fn of_messages(body: &[u8]) -> Result<Self, CountError> {
+        #[derive(serde::Deserialize)]
+        struct Body {
+            messages: Vec<Value>,
+            #[serde(default)]
+            tools: Option<Vec<Value>>,
+            #[serde(default)]
+            system: Option<Value>,
+        }
+        let body: Body = serde_json::from_slice(body)?;
+        Ok(Self::Messages {
+            messages: body.messages,
+            tools: body.tools.unwrap_or_default(),
+            system: body.system,
+        })
+    }
+}
+
 /// Counts a prompt as LiteLLM 1.106.2 does; takes as long as [`super::count_chat_request`] and belongs off the worker threads
 /// like it.
 pub fn count_prompt(model: &str, prompt: Prompt) -> Result<u64, CountError> {

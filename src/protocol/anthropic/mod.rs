@@ -13,6 +13,8 @@ mod decode_request;
 mod encode_request;
 mod errors;
 mod needs;
+mod pass;
+mod request;
 mod schema;
 pub mod stream;
 mod thinking;
@@ -28,6 +30,8 @@ pub use count_tokens::{
 pub use decode_request::{decode_request, read_thinking};
 pub use encode_request::{FORMAT_TOOL, Target, encode_request};
 pub use errors::{decode_error, encode_error, error_type};
+pub use pass::pass_answer;
+pub use request::REQUEST;
 pub use thinking::{ThinkingSupport, effort_of};
 
 #[cfg(test)]

@@ -137,6 +137,7 @@ impl Counts {
                 web_searches: n(self.web_searches),
                 inference_in_us: self.in_us.unwrap_or(false),
                 fast: self.fast.unwrap_or(false),
+                output_is_open: false,
             },
             extras: self.extras.clone(),
         }

@@ -115,7 +115,7 @@ impl Mock {
         }
     }
 
-    /// The answer to a request.
+    /// The answer to a request. To those of other protocols it is a chat, which the caller translates.
     pub fn say(&self, asked: &Asked<'_>) -> Said {
         let fail = |error: MockError| Said::whole(error.status(), &error.body());
         if self.size(asked) > MOST_BYTES {
@@ -123,9 +123,16 @@ impl Mock {
         }
         match (&self.response, asked.operation) {
             (Response::Error(error), _) => fail(*error),
-            (Response::BreaksOff, Operation::Chat) if asked.stream => chat::broken(asked),
+            (Response::BreaksOff, Operation::Chat | Operation::Messages | Operation::Responses)
+                if asked.stream =>
+            {
+                chat::broken(asked)
+            }
             (Response::BreaksOff, _) => fail(MockError::MidStream),
-            (Response::Text(text), Operation::Chat) => {
+            (
+                Response::Text(text),
+                Operation::Chat | Operation::Messages | Operation::Responses,
+            ) => {
                 let message = chat::Message {
                     content: text,
                     tool_calls: &self.tool_calls,
@@ -138,7 +145,10 @@ impl Mock {
                 embedding::vectors(vectors, asked)
             }
             (Response::Vectors(_), _) => fail(MockError::NoText),
-            (Response::Object(answer), Operation::Chat) => chat::object(answer, asked),
+            (
+                Response::Object(answer),
+                Operation::Chat | Operation::Messages | Operation::Responses,
+            ) => chat::object(answer, asked),
             (Response::Object(answer), Operation::Completion) => completion::object(answer, asked),
             (Response::Object(answer), Operation::Embedding) => embedding::object(answer, asked),
         }

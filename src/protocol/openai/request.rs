@@ -25,7 +25,7 @@ use self::normal_form::normal_form;
 use self::reader::{Odd, Reader};
 use super::shape::Shape;
 use crate::protocol::json::{self, ScanError, scan_object};
-use crate::providers::parameters::{ParameterSet, Wishes};
+use crate::providers::parameters::{ParameterSet, Plan, Wishes};
 use crate::types::Operation;
 
 /// Below this size a body is checked by serde_json in full before anything is forwarded; above, its structure only.
@@ -137,6 +137,9 @@ impl<'a> Request<'a> {
         if facts.prompts == 0 {
             return Err(RequestError::Missing(shape.required).into());
         }
+        if shape.needs_max_tokens && facts.max_tokens.is_none() {
+            return Err(RequestError::Missing("max_tokens").into());
+        }
         Ok(Self {
             shape,
             model_in_path: None,
@@ -164,6 +167,11 @@ impl<'a> Request<'a> {
 
     pub fn operation(&self) -> Operation {
         self.shape.operation
+    }
+
+    /// Whether the stream of a provider with this `plan` is to be asked for its usage.
+    fn asks_usage(&self, plan: &Plan) -> bool {
+        self.stream && self.shape.asks_usage && plan.asks_usage
     }
 
     /// The model's name as the client wrote it; `None` when neither path nor body has one.

@@ -1,21 +1,49 @@
 //! What one operation's requests have of their own, and what their fields tell.
 
 use super::request::RequestError;
+use crate::providers::parameters::Parameter;
 use crate::types::Operation;
 
 /// Most answers to one prompt.
 const MOST_CHOICES: u64 = 1024;
 
-/// The fields of one operation. `openai_chat`, `openai_completions` and `openai_embeddings` each have one.
+/// The fields of one operation. Each operation's own room has one.
 pub struct Shape {
     pub operation: Operation,
     /// The field without which there is nothing to do.
     pub required: &'static str,
+    /// `max_tokens` must be said.
+    pub needs_max_tokens: bool,
     /// Answers can be streamed.
     pub streams: bool,
+    /// A stream tells its usage when `stream_options` ask for it.
+    pub asks_usage: bool,
+    pub metadata: MetadataUse,
+    pub parameters: Parameters,
     /// Reads a field that this operation has and others may not; false for one it does not know. `value` is the field's
     /// whole JSON and never `null`.
     pub field: ReadField,
+}
+
+/// What becomes of `metadata`, which always addresses the gateway, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetadataUse {
+    /// OpenAI's chats take it with what they `store` and refuse it otherwise.
+    WhenStored,
+    /// Goes on.
+    Kept,
+    /// Goes on with its `user_id` alone: Anthropic refuses what else stands there (LiteLLM 1.106.2).
+    UserId,
+}
+
+/// How a provider's rules for parameters apply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parameters {
+    /// They are made for it.
+    Planned,
+    /// It has parameters of its own, which go on as they are; these have the name and the meaning of a chat's, so that a
+    /// deployment's defaults for them hold.
+    Own(&'static [Parameter]),
 }
 
 /// Takes key and value.
@@ -62,6 +90,15 @@ pub fn choices(value: &[u8], field: &'static str) -> Result<u64, RequestError> {
     number(value)
         .filter(|count| (1..=MOST_CHOICES).contains(count))
         .ok_or_else(|| wrong(field, "a whole number from 1 to 1024"))
+}
+
+/// Judged by the first item: a mistake is one of kind, and looking at every item would cost a second scan.
+pub fn is_list_of_objects(value: &[u8]) -> bool {
+    let Some(items) = value.strip_prefix(b"[") else {
+        return false;
+    };
+    let first = items.iter().find(|byte| !byte.is_ascii_whitespace());
+    matches!(first, Some(b'{' | b']'))
 }
 
 fn number(value: &[u8]) -> Option<u64> {

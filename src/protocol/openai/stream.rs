@@ -19,31 +19,13 @@ use self::chunk::{ChunkSpans, Said, has_content};
 use self::edit::{EventEdit, Payload};
 use self::normal_form::{Change, Stamp};
 use super::reasoning;
-use super::usage::{ParsedUsage, parse_usage};
+use super::usage::parse_usage;
 use crate::protocol::json;
+use crate::protocol::pass::{self, Out, Passing};
 use crate::protocol::sse::{self, Data};
 use crate::types::Operation;
 
-/// Most bytes kept of one unfinished event.
-const MAX_EVENT: usize = 16 * 1024 * 1024;
-
-/// Why a stream cannot go on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StreamFault {
-    /// The upstream sent an `error` frame: its JSON.
-    Error(Vec<u8>),
-    /// An event that is no JSON object, or is larger than the bound.
-    Malformed,
-}
-
-/// What one read became.
-#[derive(Debug, Default)]
-pub struct Edited {
-    /// Bytes for the client: whole events.
-    pub out: Bytes,
-    /// The stream ended in an error; `out` holds what came before it.
-    pub fault: Option<StreamFault>,
-}
+pub use crate::protocol::pass::{Edited, StreamFacts, StreamFault};
 
 /// What the client of a stream is to see, and what is known of its host.
 #[derive(Clone, Debug)]
@@ -77,8 +59,7 @@ impl StreamForm {
 /// The state of one stream.
 pub struct StreamEditor {
     form: StreamForm,
-    /// The beginning of an event whose end has not arrived.
-    carry: BytesMut,
+    passing: Passing,
     /// What the chunks so far had in common.
     stamp: Option<Stamp>,
     /// A chunk without id, choices and usage that came before all others (Azure's filter results).
@@ -92,30 +73,11 @@ pub struct StreamEditor {
     pub facts: StreamFacts,
 }
 
-/// What a stream told on its way.
-#[derive(Clone, Debug, Default)]
-pub struct StreamFacts {
-    /// The provider's id of the answer.
-    pub id: Option<String>,
-    /// The provider's own name of the model.
-    pub model: Option<String>,
-    pub service_tier: Option<String>,
-    pub usage: Option<ParsedUsage>,
-    /// Content has begun: text, reasoning, a refusal, a tool call, audio.
-    pub content_started: bool,
-    /// Bytes of text, reasoning and tool arguments delivered: what tokens are estimated from.
-    pub content_bytes: u64,
-    /// A choice has ended with a reason.
-    pub finished: bool,
-    /// `[DONE]` arrived.
-    pub done: bool,
-}
-
 impl StreamEditor {
     pub fn new(form: StreamForm) -> Self {
         Self {
             form,
-            carry: BytesMut::new(),
+            passing: Passing::default(),
             stamp: None,
             held: None,
             usage: None,
@@ -128,31 +90,16 @@ impl StreamEditor {
 
     /// Takes the next bytes of the upstream.
     pub fn feed(&mut self, read: Bytes) -> Edited {
-        if !self.carry.is_empty() {
-            // The end may have begun in the last bytes that were looked at; before them there is none.
-            let from = self.carry.len().saturating_sub(4);
-            self.carry.extend_from_slice(&read);
-            if sse::event_end(&self.carry[from..]).is_none() {
-                let fault = (self.carry.len() > MAX_EVENT).then_some(StreamFault::Malformed);
-                return Edited {
-                    fault,
-                    ..Edited::default()
-                };
-            }
-            let whole = self.carry.split().freeze();
-            return self.events(whole);
-        }
-        self.events(read)
+        let mut passing = std::mem::take(&mut self.passing);
+        let edited = passing.feed(read, |event, out| self.judge(event, out));
+        self.passing = passing;
+        edited
     }
 
     /// The upstream ended: an event without its blank line is still an event.
     pub fn finish(&mut self) -> Edited {
-        if self.carry.is_empty() {
-            return Edited::default();
-        }
-        let mut rest = self.carry.split();
-        rest.extend_from_slice(b"\n\n");
-        self.events(rest.freeze())
+        let mut passing = std::mem::take(&mut self.passing);
+        passing.finish(|event, out| self.judge(event, out))
     }
 
     /// Whether a stream that ends here, in good order, is a whole answer.
@@ -183,55 +130,24 @@ impl StreamEditor {
         out
     }
 
-    fn events(&mut self, read: Bytes) -> Edited {
-        let mut out: Option<BytesMut> = None;
-        // Events before this offset stand in `read` as the client shall get them, while `out` is none.
-        let mut at = 0;
-        let mut fault = None;
-        while let Some(length) = sse::event_end(&read[at..]) {
-            if self.facts.done {
-                // Nothing may follow `[DONE]`.
-                at += length;
-                out.get_or_insert_with(|| BytesMut::from(&read[..at - length]));
-                continue;
-            }
-            let event = &read[at..at + length];
-            match self.event(event) {
-                Verdict::Keep => {
-                    if let Some(out) = &mut out {
-                        out.extend_from_slice(event);
-                    }
-                }
-                Verdict::Drop => {
-                    out.get_or_insert_with(|| copied(&read, at));
-                }
-                Verdict::Replace(edit) => {
-                    let out = out.get_or_insert_with(|| copied(&read, at));
-                    edit.write(event, &self.form.model_json, out);
-                }
-                Verdict::Instead(events) => {
-                    let out = out.get_or_insert_with(|| copied(&read, at));
-                    out.extend_from_slice(&events);
-                }
-                Verdict::Fault(found) => {
-                    fault = Some(found);
-                    break;
-                }
-            }
-            at += length;
+    fn judge(&mut self, event: &[u8], out: &mut Out<'_>) -> pass::Verdict {
+        if self.facts.done {
+            // Nothing may follow `[DONE]`.
+            return pass::Verdict::Drop;
         }
-        if fault.is_none() && at < read.len() {
-            if read.len() - at > MAX_EVENT {
-                fault = Some(StreamFault::Malformed);
-            } else {
-                self.carry.extend_from_slice(&read[at..]);
+        match self.event(event) {
+            Verdict::Keep => pass::Verdict::Keep,
+            Verdict::Drop => pass::Verdict::Drop,
+            Verdict::Replace(edit) => {
+                edit.write(event, &self.form.model_json, out.instead());
+                pass::Verdict::Written
             }
+            Verdict::Instead(events) => {
+                out.instead().extend_from_slice(&events);
+                pass::Verdict::Written
+            }
+            Verdict::Fault(found) => pass::Verdict::Fault(found),
         }
-        let out = match out {
-            Some(out) => out.freeze(),
-            None => read.slice(..at),
-        };
-        Edited { out, fault }
     }
 
     fn event(&mut self, event: &[u8]) -> Verdict {
@@ -446,12 +362,6 @@ impl StreamEditor {
         }
         said
     }
-}
-
-fn copied(read: &Bytes, until: usize) -> BytesMut {
-    let mut out = BytesMut::with_capacity(read.len() + 64);
-    out.extend_from_slice(&read[..until]);
-    out
 }
 
 enum Verdict {

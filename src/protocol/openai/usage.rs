@@ -22,6 +22,8 @@ pub struct ParsedUsage {
     pub inference_in_us: bool,
     /// Anthropic's `speed` is `fast`.
     pub fast: bool,
+    /// The input is known, of the output not all: Anthropic's streams tell one at the beginning, the other at the end.
+    pub output_is_open: bool,
 }
 
 /// The `usage` of an answer cannot be read.
@@ -59,6 +61,7 @@ pub fn parse_usage(json: &[u8]) -> Result<ParsedUsage, UsageError> {
         web_searches: most(&searches),
         inference_in_us: is(wire.inference_geo, "\"us\""),
         fast: is(wire.speed, "\"fast\""),
+        output_is_open: false,
     })
 }
 

@@ -6,7 +6,7 @@
 pub mod as_chat;
 
 use super::openai::request::RequestError;
-use super::openai::shape::{Facts, Shape, choices, whole, wrong};
+use super::openai::shape::{Facts, MetadataUse, Parameters, Shape, choices, whole, wrong};
 use super::openai::texts::Texts;
 use crate::types::Operation;
 
@@ -14,7 +14,11 @@ use crate::types::Operation;
 pub static REQUEST: Shape = Shape {
     operation: Operation::Completion,
     required: "prompt",
+    needs_max_tokens: false,
     streams: true,
+    asks_usage: true,
+    metadata: MetadataUse::WhenStored,
+    parameters: Parameters::Planned,
     field,
 };
 

@@ -58,6 +58,37 @@ impl Plan {
         fields: &[Field<'_>],
         wishes: &'p Wishes,
     ) -> Result<Changes<'p>, Unsupported> {
+        let (changes, unsupported) = self.changes(fields, wishes, None);
+        let drop = wishes.drop_params.unwrap_or(self.settings.drop_params);
+        if unsupported.is_empty() || drop {
+            Ok(changes)
+        } else {
+            Err(Unsupported {
+                provider: self.provider.clone(),
+                model: self.model.clone(),
+                parameters: unsupported,
+            })
+        }
+    }
+
+    /// The same for a request whose parameters are not OpenAI's chats': what the deployment and the request itself say of
+    /// fields holds, the provider's rules do not. Defaults are added for `shared` parameters and for fields of other names.
+    pub fn settle<'p>(
+        &'p self,
+        fields: &[Field<'_>],
+        wishes: &'p Wishes,
+        shared: &[Parameter],
+    ) -> Changes<'p> {
+        self.changes(fields, wishes, Some(shared)).0
+    }
+
+    /// With `own` parameters none is judged. Beside the changes the parameters that are not served.
+    fn changes<'p>(
+        &'p self,
+        fields: &[Field<'_>],
+        wishes: &'p Wishes,
+        own: Option<&[Parameter]>,
+    ) -> (Changes<'p>, Vec<String>) {
         let mut changes = Changes::default();
         let mut unsupported = Vec::new();
         let has = |name: &str| fields.iter().any(|field| field.name == name);
@@ -78,13 +109,14 @@ impl Plan {
         };
         // Another field comes to bear this name. Of the two names for a limit the newer one counts, whichever is sent.
         let is_superseded = |name: &str| {
-            fields.iter().any(|other| {
-                let parameter = Parameter::of_field(other.name.as_bytes());
-                parameter.is_some_and(|parameter| {
-                    parameter != Parameter::MaxTokens
-                        && matches!(self.action(parameter), Action::Rename(to) if *to == name)
+            own.is_none()
+                && fields.iter().any(|other| {
+                    let parameter = Parameter::of_field(other.name.as_bytes());
+                    parameter.is_some_and(|parameter| {
+                        parameter != Parameter::MaxTokens
+                            && matches!(self.action(parameter), Action::Rename(to) if *to == name)
+                    })
                 })
-            })
         };
         let mut judge = |field: &Field<'_>| -> Option<Change<'p>> {
             if is_dropped(field.name) || is_superseded(field.name) {
@@ -95,7 +127,7 @@ impl Plan {
                 .allowed_openai_params
                 .iter()
                 .any(|name| name == field.name);
-            if let Some(parameter) = parameter.filter(|_| !allowed) {
+            if let Some(parameter) = parameter.filter(|_| !allowed && own.is_none()) {
                 match decide(
                     self.action(parameter),
                     parameter,
@@ -114,7 +146,8 @@ impl Plan {
                     }
                 }
             }
-            let inside = dropped.clone().chain(&self.stripped);
+            let stripped = self.stripped.iter().filter(|_| own.is_none());
+            let inside = dropped.clone().chain(stripped);
             let paths: Vec<&Path> = inside
                 .filter(|path| path.field == field.name && !path.steps.is_empty())
                 .collect();
@@ -125,8 +158,13 @@ impl Plan {
                 changes.fields.push((place, change));
             }
         }
-        for (name, value) in &self.settings.defaults {
-            if has(name) || alias_of(name).is_some_and(&has) {
+        let added = self.added.iter().filter(|_| own.is_none());
+        for (name, value) in self.settings.defaults.iter().chain(added) {
+            let parameter = Parameter::of_field(name.as_bytes());
+            let is_unknown = parameter
+                .zip(own)
+                .is_some_and(|(parameter, shared)| !shared.contains(&parameter));
+            if is_unknown || has(name) || alias_of(name).is_some_and(&has) {
                 continue;
             }
             match judge(&Field { name, value }) {
@@ -137,16 +175,7 @@ impl Plan {
                 Some(Change::RenameAndValue(to, value)) => changes.added.push((to, value)),
             }
         }
-        let drop = wishes.drop_params.unwrap_or(self.settings.drop_params);
-        if unsupported.is_empty() || drop {
-            Ok(changes)
-        } else {
-            Err(Unsupported {
-                provider: self.provider.clone(),
-                model: self.model.clone(),
-                parameters: unsupported,
-            })
-        }
+        (changes, unsupported)
     }
 }
 

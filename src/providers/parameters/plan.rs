@@ -45,6 +45,8 @@ pub struct Plan {
     /// Parameters whose action may change a request.
     touched: ParameterSet,
     pub(super) settings: Settings,
+    /// Defaults that every chat of the provider gets.
+    pub(super) added: Vec<(String, Vec<u8>)>,
     /// Taken out wherever they stand.
     pub(super) stripped: Vec<Path>,
     /// Reasons only when asked to.
@@ -66,6 +68,7 @@ impl Default for Plan {
             actions: Vec::new(),
             touched: ParameterSet::default(),
             settings: Settings::default(),
+            added: Vec::new(),
             stripped: Vec::new(),
             may_not_reason: false,
             asks_usage: true,
@@ -108,17 +111,9 @@ impl std::fmt::Display for Unsupported {
 
 impl Plan {
     /// Compiles the rules of `provider`, which is shown as `name`.
-    pub fn compile(
-        provider: &Provider,
-        name: &str,
-        model: &Model<'_>,
-        mut settings: Settings,
-    ) -> Self {
-        for (name, value) in &provider.added {
-            settings
-                .defaults
-                .push(((*name).to_owned(), value.as_bytes().to_vec()));
-        }
+    pub fn compile(provider: &Provider, name: &str, model: &Model<'_>, settings: Settings) -> Self {
+        let added = provider.added.iter();
+        let added = added.map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()));
         let mut actions = vec![Action::Keep; Parameter::ALL.len()];
         let mut set = |parameter: Parameter, action: Action| actions[parameter.index()] = action;
         set(Parameter::User, Action::LeaveOut);
@@ -202,15 +197,21 @@ impl Plan {
             says_reasoning: provider.says_reasoning,
             is_openai: provider.is_openai,
             settings,
+            added: added.collect(),
         }
     }
 
     /// Whether a request with these parameters, and no wishes of its own, goes on as it is.
     pub fn leaves_alone(&self, present: ParameterSet) -> bool {
         !self.touched.meets(present)
-            && self.settings.defaults.is_empty()
-            && self.settings.additional_drop_params.is_empty()
+            && self.settings_are_empty()
+            && self.added.is_empty()
             && (self.stripped.is_empty() || !present.contains(Parameter::Tools))
+    }
+
+    /// Nothing is said of what every request gets or loses.
+    pub fn settings_are_empty(&self) -> bool {
+        self.settings.defaults.is_empty() && self.settings.additional_drop_params.is_empty()
     }
 
     pub(super) fn action(&self, parameter: Parameter) -> &Action {

@@ -114,6 +114,7 @@ pub const READ: &[&str] = &[
     "stream",
     "stream_options",
     "suffix",
+    "system",
     "tools",
     "user",
 ];

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::fields::{GATEWAY_ONLY, READ, is_refused};
 use super::{MAX_FIELDS, RequestError};
 use crate::protocol::json::{self, Field, scan_object};
-use crate::protocol::openai::shape::{Facts, Shape, wrong};
+use crate::protocol::openai::shape::{Facts, MetadataUse, Shape, wrong};
 use crate::providers::parameters::{Parameter, ParameterSet, Path, Wishes};
 
 /// Most entries of `additional_drop_params` and `allowed_openai_params`.
@@ -167,8 +167,10 @@ impl Reader {
             b"user" | b"safety_identifier" => self.address(field),
             b"metadata" => {
                 self.address(field);
-                self.metadata = Some(self.removed.len());
-                self.leave_out(field);
+                if self.shape.metadata == MetadataUse::WhenStored {
+                    self.metadata = Some(self.removed.len());
+                    self.leave_out(field);
+                }
             }
             b"store" => self.stores = value == b"true",
             b"service_tier" => self.service_tier = Some(span.clone()),

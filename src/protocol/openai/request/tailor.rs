@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use super::Request;
 use super::upstream_body::Edit;
 use crate::protocol::json::{self, Field, scan_object};
-use crate::protocol::json_edit;
+use crate::protocol::json_edit::{self, Part};
 use crate::protocol::openai::messages;
+use crate::protocol::openai::shape::{MetadataUse, Parameters};
 use crate::providers::parameters::{self as parameters, Change, Parameter, Plan, Unsupported};
 
 /// What is edited for a provider's sake, and whole fields (`"name":value`) that are added.
@@ -24,16 +25,28 @@ pub(super) fn tailor<'b>(
     plan: &Plan,
 ) -> Result<Tailored<'b>, Unsupported> {
     let mut out = Tailored::default();
-    if let Some(span) = &request.messages
-        && let Some(edited) = messages::by_rules(&request.body[span.clone()], &plan.messages)
+    if request.shape.metadata == MetadataUse::UserId {
+        out.edits.extend(user_id_alone(request));
+    }
+    let own = match request.shape.parameters {
+        Parameters::Planned => None,
+        Parameters::Own(shared) => Some(shared),
+    };
+    let rules = own.is_none().then_some(&plan.messages);
+    if let (Some(span), Some(rules)) = (&request.messages, rules)
+        && let Some(edited) = messages::by_rules(&request.body[span.clone()], rules)
     {
         out.edits.push(Edit::replacing(span.clone(), edited));
     }
     let tools = request
         .tools
         .as_ref()
-        .and_then(|span| messages::unmarked_tools(&request.body[span.clone()], &plan.messages));
-    if plan.leaves_alone(request.parameters) && request.wishes.is_empty() {
+        .and_then(|span| messages::unmarked_tools(&request.body[span.clone()], rules?));
+    let is_left_alone = match own {
+        None => plan.leaves_alone(request.parameters),
+        Some(_) => plan.settings_are_empty(),
+    };
+    if is_left_alone && request.wishes.is_empty() {
         if let (Some(span), Some(edited)) = (&request.tools, tools) {
             out.edits.push(Edit::replacing(span.clone(), edited));
         }
@@ -47,13 +60,16 @@ pub(super) fn tailor<'b>(
             value: &request.body[span.value.clone()],
         })
         .collect();
-    let changes = plan.apply(&fields, &request.wishes)?;
+    let changes = match own {
+        None => plan.apply(&fields, &request.wishes)?,
+        Some(shared) => plan.settle(&fields, &request.wishes, shared),
+    };
     for (place, change) in changes.fields {
         let (Some(span), Some(field)) = (spans.get(place), fields.get(place)) else {
             continue;
         };
         if OWN.contains(&field.name)
-            || (field.name == Parameter::StreamOptions.name() && plan.asks_usage && request.stream)
+            || (field.name == Parameter::StreamOptions.name() && request.asks_usage(plan))
             || request
                 .removed
                 .iter()
@@ -109,6 +125,19 @@ pub(super) fn tailor<'b>(
         out.added.extend_from_slice(&value);
     }
     Ok(out)
+}
+
+/// `metadata` with nothing but its `user_id`.
+fn user_id_alone<'b>(request: &Request<'_>) -> Option<Edit<'b>> {
+    let (_, span) = request
+        .addressed
+        .iter()
+        .find(|(key, _)| &request.body[key.clone()] == b"metadata")?;
+    let alone = json_edit::object(&request.body[span.clone()], |name, _| match name {
+        "user_id" => Part::Keep,
+        _ => Part::Drop,
+    });
+    alone.map(|alone| Edit::replacing(span.clone(), alone))
 }
 
 impl Request<'_> {

@@ -1,5 +1,7 @@
 //! What is read of bodies, and what goes upstream.
 
+mod protocols;
+
 use super::fields::{GATEWAY_ONLY, REFUSED};
 use super::*;
 use crate::protocol::{openai_chat, openai_completions, openai_embeddings};

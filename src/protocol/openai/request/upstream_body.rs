@@ -40,7 +40,7 @@ impl Request<'_> {
             }
         }
         out.keep(&self.body, cursor..self.end);
-        let ask: &[u8] = if self.stream && self.stream_options.is_none() && plan.asks_usage {
+        let ask: &[u8] = if self.stream_options.is_none() && self.asks_usage(plan) {
             ASK
         } else {
             b""
@@ -75,9 +75,8 @@ impl Request<'_> {
             drops_last_field: false,
         });
         if let Some(options) = &self.stream_options
-            && self.stream
             && !self.include_usage
-            && plan.asks_usage
+            && self.asks_usage(plan)
         {
             let with = Cow::Owned(asking_for_usage(&self.body[options.clone()]));
             edits.push(Edit {
