@@ -54,9 +54,13 @@ fn is_literal(entry: &str, visited: Visited<'_>) -> bool {
 }
 
 fn is_in_group(group: &str, visited: Visited<'_>) -> bool {
-    let lists_models =
-        || visited.pattern.starts_with("/models") || visited.pattern.starts_with("/v1/models");
+    let pattern = visited.pattern;
+    let pattern = pattern.strip_prefix("/anthropic").unwrap_or(pattern);
+    let lists_models = || pattern.starts_with("/models") || pattern.starts_with("/v1/models");
     match group {
+        "anthropic_routes" => {
+            visited.permission == Permission::Inference && pattern.starts_with("/v1/messages")
+        }
         "llm_api_routes" | "openai_routes" => {
             visited.permission == Permission::Inference || lists_models()
         }
@@ -80,6 +84,12 @@ mod tests {
     fn what_entries_mean() {
         use Permission::{Inference, Information, OwnKeys};
         let chat = (Inference, "/v1/chat/completions", "/v1/chat/completions");
+        let messages = (Inference, "/v1/messages", "/v1/messages");
+        let below = (
+            Inference,
+            "/anthropic/v1/messages/count_tokens",
+            "/anthropic/v1/messages/count_tokens",
+        );
         let model = (Information, "/v1/models/{model}", "/v1/models/m");
         let info = (Information, "/key/info", "/key/info");
         let generate = (OwnKeys, "/key/generate", "/key/generate");
@@ -97,6 +107,10 @@ mod tests {
             ("llm_api_routes", chat, true),
             ("llm_api_routes", model, true),
             ("llm_api_routes", info, false),
+            ("llm_api_routes", messages, true),
+            ("anthropic_routes", messages, true),
+            ("anthropic_routes", below, true),
+            ("anthropic_routes", chat, false),
             ("info_routes", info, true),
             ("info_routes", generate, false),
             ("management_routes", generate, true),

@@ -10,6 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tag {
     Chat,
+    Messages,
     Completions,
     Embeddings,
     Models,
@@ -22,8 +23,9 @@ pub enum Tag {
 }
 
 impl Tag {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Chat,
+        Self::Messages,
         Self::Completions,
         Self::Embeddings,
         Self::Models,
@@ -38,6 +40,7 @@ impl Tag {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Chat => "chat completions",
+            Self::Messages => "messages",
             Self::Completions => "completions",
             Self::Embeddings => "embeddings",
             Self::Models => "models",
@@ -53,6 +56,7 @@ impl Tag {
     pub const fn description(self) -> &'static str {
         match self {
             Self::Chat => "OpenAI's chat completions, whole or streamed.",
+            Self::Messages => "Anthropic's Messages, whole or streamed.",
             Self::Completions => "OpenAI's legacy text completions, whole or streamed.",
             Self::Embeddings => "OpenAI's embeddings.",
             Self::Models => "What may be called, and what it costs and can do.",

@@ -1,68 +1,95 @@
-//! Errors as clients see them: OpenAI's envelope, or the plain `detail` of management routes.
+//! Errors as clients see them: what is wrong, and in `form` how each API writes it.
+
+mod form;
+
+use std::sync::Arc;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::auth::AuthError;
 use crate::store::StoreError;
+pub use form::{ErrorForm, Surface};
+
+/// The id of a call, in every answer.
+const CALL_ID: &str = "x-litellm-call-id";
+
+/// Where Anthropic's SDKs look for the id of a call.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 
 /// An answer that is an error.
 #[derive(Debug)]
 pub struct ApiError {
     status: u16,
     /// Boxed, because every handler's result is as large as its error.
-    body: Box<Body>,
+    told: Box<Told>,
     headers: HeaderMap,
     /// What is left of the request would have to be read before another one.
     ends_connection: bool,
 }
 
+/// What is told of an error.
 #[derive(Debug)]
-enum Body {
-    /// `{"error": {message, type, param, code}}`; `code` is the status as text, as LiteLLM has it.
-    Envelope {
+enum Told {
+    Error {
         message: String,
         kind: String,
         param: Option<String>,
         /// `provider_specific_fields`, absent when there are none.
         provider_fields: Option<Value>,
+        /// The call's id, when the configuration wants it in bodies too.
+        call_id: Option<Arc<str>>,
+        /// The request is longer than the model's context window.
+        overflows: bool,
     },
-    /// `{"detail": …}`.
+    /// What is no error of a model's API: a text, or JSON that says more.
     Detail(Value),
 }
 
 impl ApiError {
-    /// An error in OpenAI's envelope.
+    /// An error of a model's API.
     pub fn new(
         status: u16,
         kind: impl Into<String>,
         message: impl Into<String>,
         param: Option<String>,
     ) -> Self {
-        let body = Body::Envelope {
-            message: message.into(),
-            kind: kind.into(),
-            param,
-            provider_fields: None,
-        };
+        Self::of(
+            status,
+            Told::Error {
+                message: message.into(),
+                kind: kind.into(),
+                param,
+                provider_fields: None,
+                call_id: None,
+                overflows: false,
+            },
+        )
+    }
+
+    pub fn detail(status: u16, detail: Value) -> Self {
+        Self::of(status, Told::Detail(detail))
+    }
+
+    fn of(status: u16, told: Told) -> Self {
         Self {
             status,
-            body: Box::new(body),
+            told: Box::new(told),
             headers: HeaderMap::new(),
             ends_connection: false,
         }
     }
 
-    pub fn detail(status: u16, detail: Value) -> Self {
-        Self {
-            status,
-            body: Box::new(Body::Detail(detail)),
-            headers: HeaderMap::new(),
-            ends_connection: false,
-        }
+    /// The path is there, the method is not.
+    pub fn wrong_method() -> Self {
+        Self::detail(405, "Method Not Allowed".into())
+    }
+
+    pub fn not_found() -> Self {
+        Self::detail(404, "Not Found".into())
     }
 
     pub fn bad_request(message: impl Into<String>, param: Option<&str>) -> Self {
@@ -140,13 +167,29 @@ impl ApiError {
         self
     }
 
-    /// Puts `provider_specific_fields` into the envelope.
+    /// Tells what else the provider says (`provider_specific_fields`).
     pub fn provider_fields(mut self, fields: Value) -> Self {
-        if let Body::Envelope {
+        if let Told::Error {
             provider_fields, ..
-        } = &mut *self.body
+        } = &mut *self.told
         {
             *provider_fields = Some(fields);
+        }
+        self
+    }
+
+    /// Tells the call's id in the body too.
+    pub fn with_call_id(mut self, id: Arc<str>) -> Self {
+        if let Told::Error { call_id, .. } = &mut *self.told {
+            *call_id = Some(id);
+        }
+        self
+    }
+
+    /// The request is longer than the model's context window: where an API has words of its own for that, they are used.
+    pub fn overflowing(mut self) -> Self {
+        if let Told::Error { overflows, .. } = &mut *self.told {
+            *overflows = true;
         }
         self
     }
@@ -155,63 +198,36 @@ impl ApiError {
         &mut self.headers
     }
 
-    /// The type in the envelope, for metrics.
+    /// Its type, for metrics.
     pub fn kind(&self) -> &str {
-        match &*self.body {
-            Body::Envelope { kind, .. } => kind,
-            Body::Detail(_) => "detail",
+        match &*self.told {
+            Told::Error { kind, .. } => kind,
+            Told::Detail(_) => "detail",
         }
     }
 
-    pub fn response(self) -> HttpResponse {
-        self.respond(None)
-    }
-
     /// The error as the last event of a stream.
-    pub fn event(self) -> Bytes {
-        let code = self.status.to_string();
-        let error = match *self.body {
-            Body::Envelope {
-                message,
-                kind,
-                param,
-                ..
-            } => json!({"message": message, "type": kind, "param": param, "code": code}),
-            Body::Detail(detail) => {
-                json!({"message": detail, "type": null, "param": null, "code": code})
-            }
-        };
-        format!("data: {}\n\n", json!({"error": error})).into()
+    pub fn event(self, form: ErrorForm) -> Bytes {
+        form.event(self.status, &self.told)
     }
 
-    /// The response, with the call's id in the body when the configuration asks for it.
-    pub fn respond(self, call_id: Option<&str>) -> HttpResponse {
+    pub fn respond(self, form: ErrorForm) -> HttpResponse {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let body = match *self.body {
-            Body::Envelope {
-                message,
-                kind,
-                param,
-                provider_fields,
-            } => {
-                let mut error = json!({"message": message, "type": kind, "param": param, "code": self.status.to_string()});
-                if let Some(fields) = provider_fields {
-                    error["provider_specific_fields"] = fields;
-                }
-                if let Some(id) = call_id {
-                    error["litellm_call_id"] = id.into();
-                }
-                json!({"error": error})
-            }
-            Body::Detail(detail) => json!({"detail": detail}),
-        };
+        let call_id = self.headers.get(CALL_ID).cloned();
+        let id = call_id.as_ref().and_then(|id| id.to_str().ok());
+        let body = form.body(self.status, &self.told, id);
         let mut response = HttpResponse::build(status);
         if self.ends_connection {
             response.force_close();
         }
-        let mut response = response.json(body);
+        let mut response = response.body(body);
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         for (name, value) in self.headers {
-            response.headers_mut().append(name, value);
+            headers.append(name, value);
+        }
+        if let (ErrorForm::Anthropic, Some(id)) = (form, call_id) {
+            headers.insert(REQUEST_ID, id);
         }
         response
     }

@@ -12,8 +12,8 @@ use crate::limits::Report;
 use crate::policy::cooldown::State;
 use crate::router::clock;
 
-const METRICS: Route = Route::get("/metrics", Permission::Information, |permission| {
-    guarded(permission, show)
+const METRICS: Route = Route::get("/metrics", Permission::Information, |gate| {
+    guarded(gate, show)
 })
 .about(
     Tag::Health,

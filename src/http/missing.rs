@@ -5,11 +5,11 @@ use std::sync::{Arc, OnceLock};
 use actix_web::dev::ResourceDef;
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::json;
 
 use super::body;
 use super::cors::Cors;
 use super::docs::Site;
+use super::error::{ApiError, Surface};
 use super::route::routes;
 
 /// 404; or 307, when there is a route of this path without the slash at its end.
@@ -30,20 +30,29 @@ pub async fn not_found(request: HttpRequest, payload: web::Payload) -> HttpRespo
                 .finish()
         }
         None => {
-            let answer = HttpResponse::NotFound().json(json!({"detail": "Not Found"}));
-            told(&request, answer)
+            let below = request.path().strip_prefix(root);
+            let is_anthropics = below.unwrap_or(request.path()).starts_with("/anthropic/");
+            let surface = if is_anthropics {
+                Surface::Anthropic
+            } else {
+                Surface::Shared
+            };
+            told(&request, ApiError::not_found(), surface)
         }
     }
 }
 
-/// 405: the path is there, the method is not.
-pub async fn wrong_method(request: HttpRequest, payload: web::Payload) -> HttpResponse {
+/// 405: the path, which is of `surface`, is there, the method is not.
+pub async fn wrong_method(
+    request: HttpRequest,
+    payload: web::Payload,
+    surface: Surface,
+) -> HttpResponse {
     body::discard(payload).await;
     if let Some(preflight) = preflight(&request) {
         return preflight;
     }
-    let answer = HttpResponse::MethodNotAllowed().json(json!({"detail": "Method Not Allowed"}));
-    told(&request, answer)
+    told(&request, ApiError::wrong_method(), surface)
 }
 
 /// The answer to a browser that asks whether it may call a route: no route has the method OPTIONS.
@@ -52,7 +61,8 @@ fn preflight(request: &HttpRequest) -> Option<HttpResponse> {
 }
 
 /// A page must be allowed to see that there is nothing.
-fn told(request: &HttpRequest, mut answer: HttpResponse) -> HttpResponse {
+fn told(request: &HttpRequest, error: ApiError, surface: Surface) -> HttpResponse {
+    let mut answer = error.respond(surface.form(request.headers()));
     if let Some(cors) = request.app_data::<Cors>() {
         cors.tell(request, answer.headers_mut());
     }

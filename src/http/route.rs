@@ -13,19 +13,26 @@ use utoipa::{IntoParams, ToSchema};
 use super::about::{About, Answer, SchemaOf, Tag, query_of};
 use super::call_id::call_id;
 use super::cors::Cors;
-use super::error::ApiError;
-use super::{admin, body, docs, health, metrics, openai};
+use super::error::{ApiError, ErrorForm, Surface};
+use super::{admin, anthropic, body, docs, health, metrics, models, openai};
 use crate::auth::{AuthError, Caller, Permission, Visited, credential, is_granted, is_within};
 use crate::journey::Worker;
 use crate::steps;
 
-/// Puts the guard for a permission in front of a handler.
-type Mount = fn(Permission) -> actix_web::Route;
+/// What the guard in front of a handler goes by.
+#[derive(Clone, Copy)]
+pub struct Gate {
+    pub permission: Permission,
+    pub surface: Surface,
+}
+
+/// Puts the guard in front of a handler.
+type Mount = fn(Gate) -> actix_web::Route;
 
 /// One operation: a method and a path.
 ///
 /// ```text
-/// Route::post("/key/generate", Permission::OwnKeys, |permission| guarded(permission, generate))
+/// Route::post("/key/generate", Permission::OwnKeys, |gate| guarded(gate, generate))
 ///     .about(Tag::Keys, "Makes a virtual key; its text is returned this once.")
 ///     .body::<GenerateKeyRequest>()
 /// ```
@@ -35,8 +42,10 @@ pub struct Route {
     /// As actix-web matches it: `{name}` is a segment, `{name:.+}` may hold slashes.
     pub path: &'static str,
     pub permission: Permission,
+    /// Whose API it belongs to: its errors look so.
+    pub surface: Surface,
     pub about: About,
-    pub(super) mount: Mount,
+    mount: Mount,
 }
 
 impl Route {
@@ -58,9 +67,25 @@ impl Route {
             method,
             path,
             permission,
+            surface: Surface::OpenAi,
             about: About::new(Tag::Docs, ""),
             mount,
         }
+    }
+
+    /// Whose API it belongs to, when it is not OpenAI's.
+    pub(super) const fn of(mut self, surface: Surface) -> Self {
+        self.surface = surface;
+        self
+    }
+
+    /// Its handler behind its guard.
+    pub(super) fn mounted(&self) -> actix_web::Route {
+        let gate = Gate {
+            permission: self.permission,
+            surface: self.surface,
+        };
+        (self.mount)(gate).method(self.method.clone())
     }
 
     /// Its chapter in the document, and one sentence. Every route has them.
@@ -146,6 +171,8 @@ impl Route {
 pub fn routes() -> impl Iterator<Item = &'static Route> {
     [
         openai::ROUTES,
+        models::ROUTES,
+        anthropic::ROUTES,
         admin::KEYS,
         admin::MODELS,
         admin::ROUTES,
@@ -165,6 +192,8 @@ pub struct Call {
     /// `None` on public routes only.
     pub caller: Option<Caller>,
     pub arrived: Instant,
+    /// How it is told of errors.
+    pub form: ErrorForm,
 }
 
 impl Call {
@@ -176,8 +205,8 @@ impl Call {
     }
 }
 
-/// A route that lets callers with `permission` through to `handler`.
-pub(super) fn guarded<F, Answer>(permission: Permission, handler: F) -> actix_web::Route
+/// A route that lets those through to `handler` who may pass the gate.
+pub(super) fn guarded<F, Answer>(gate: Gate, handler: F) -> actix_web::Route
 where
     F: Fn(Call) -> Answer + Copy + 'static,
     Answer: Future<Output = Result<HttpResponse, ApiError>> + 'static,
@@ -190,10 +219,19 @@ where
                 .headers()
                 .contains_key(ORIGIN)
                 .then(|| request.clone());
-            let answer = pin!(answer(request, payload, permission, handler, arrived));
-            let response = steps::contained_future("http", answer).await;
+            let form = gate.surface.form(request.headers());
+            let answer = pin!(answer(
+                request,
+                payload,
+                gate.permission,
+                form,
+                handler,
+                arrived
+            ));
+            let answer = steps::contained_future("http", answer).await;
+            let response = answer.unwrap_or_else(|| Err(ApiError::broken()));
             finished(
-                response.unwrap_or_else(|| ApiError::broken().response()),
+                response.unwrap_or_else(|error| error.respond(form)),
                 page.as_ref(),
             )
         },
@@ -204,15 +242,16 @@ async fn answer<F, Answer>(
     request: HttpRequest,
     payload: web::Payload,
     permission: Permission,
+    form: ErrorForm,
     handler: F,
     arrived: Instant,
-) -> HttpResponse
+) -> Result<HttpResponse, ApiError>
 where
     F: Fn(Call) -> Answer,
     Answer: Future<Output = Result<HttpResponse, ApiError>>,
 {
     let Some(worker) = request.app_data::<Rc<Worker>>().cloned() else {
-        return ApiError::unavailable("this thread is not ready").response();
+        return Err(ApiError::unavailable("this thread is not ready"));
     };
     steps::point("http.authorise");
     let caller = match permission {
@@ -223,8 +262,7 @@ where
                 // An unread body would cost the connection, and the client its answer.
                 body::discard(payload).await;
                 let id = call_id(request.headers());
-                let error = ApiError::from(error).header("x-litellm-call-id", &id);
-                return error.response();
+                return Err(ApiError::from(error).header("x-litellm-call-id", &id));
             }
         },
     };
@@ -234,9 +272,10 @@ where
         payload,
         caller,
         arrived,
+        form,
     };
     steps::point("http.handler");
-    handler(call).await.unwrap_or_else(ApiError::response)
+    handler(call).await
 }
 
 /// No browser shall guess that an answer is a page, and pages elsewhere see what they may.

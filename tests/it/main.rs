@@ -7,6 +7,7 @@ mod harness;
 #[path = "../simulator/mod.rs"]
 mod simulator;
 
+mod anthropic_doors;
 mod architecture;
 mod asks;
 mod azure_login;
@@ -47,6 +48,7 @@ mod limits;
 mod mocks;
 mod model_access;
 mod model_info;
+mod model_shapes;
 mod mutations;
 mod network;
 mod obeyed;

@@ -3,7 +3,7 @@
 
 use crate::harness::{Client, Config, Gateway, MASTER_KEY, Request, chat, json};
 use crate::simulator::Simulator;
-use pointsman::http::{Route, routes};
+use pointsman::http::{Route, Surface, routes};
 
 /// Who asks, in the order of the matrix's columns.
 const CALLERS: [&str; 12] = [
@@ -64,6 +64,25 @@ const MATRIX: &[(&str, &str, &str)] = &[
     ("GET", "/models", "Y Y Y Y Y Y Y 1 1 1 1 1"),
     ("GET", "/v1/models/{model:.+}", "Y Y Y Y Y Y Y 1 1 1 1 1"),
     ("GET", "/models/{model:.+}", "Y Y Y Y Y Y Y 1 1 1 1 1"),
+    ("GET", "/anthropic/v1/models", "Y Y Y Y Y Y Y 1 1 1 1 1"),
+    (
+        "GET",
+        "/anthropic/v1/models/{model:.+}",
+        "Y Y Y Y Y Y Y 1 1 1 1 1",
+    ),
+    (
+        "POST",
+        "/api/event_logging/batch",
+        "Y Y Y Y Y Y Y Y Y Y Y Y",
+    ),
+    (
+        "POST",
+        "/api/event_logging/v2/batch",
+        "Y Y Y Y Y Y Y Y Y Y Y Y",
+    ),
+    ("GET", "/api/hello", "Y Y Y Y Y Y Y Y Y Y Y Y"),
+    ("HEAD", "/api/hello", "Y Y Y Y Y Y Y Y Y Y Y Y"),
+    ("HEAD", "/", "Y Y Y Y Y Y Y Y Y Y Y Y"),
     ("GET", "/v1/model/info", "Y Y Y Y Y Y Y 1 1 1 1 1"),
     ("GET", "/model/info", "Y Y Y Y Y Y Y 1 1 1 1 1"),
     ("GET", "/model_group/info", "Y Y Y Y Y Y Y 1 1 1 1 1"),
@@ -199,11 +218,13 @@ fn every_route_as_every_caller() {
                 ));
             }
             if ["1", "3"].contains(&expected) {
-                let error = reply.error();
-                assert!(
-                    error["type"].is_string() && error["param"].is_string(),
-                    "{error}"
-                );
+                let body = reply.json();
+                let error = &body["error"];
+                assert!(error["type"].is_string(), "{body}");
+                match route.surface {
+                    Surface::Anthropic => assert_eq!(body["type"], "error", "{body}"),
+                    _ => assert!(error["param"].is_string(), "{body}"),
+                }
             }
         }
     }

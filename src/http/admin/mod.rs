@@ -23,8 +23,8 @@ pub const KEYS: &[Route] = keys::ROUTES;
 /// Routes that tell about models; see [`super::routes`].
 pub const MODELS: &[Route] = models::ROUTES;
 
-const SPEND_LOGS_PAGE: Route = Route::get("/spend/logs/v2", Permission::OwnSpend, |permission| {
-    guarded(permission, spend_logs_page::page)
+const SPEND_LOGS_PAGE: Route = Route::get("/spend/logs/v2", Permission::OwnSpend, |gate| {
+    guarded(gate, spend_logs_page::page)
 })
 .about(
     Tag::Spend,
@@ -34,8 +34,8 @@ const SPEND_LOGS_PAGE: Route = Route::get("/spend/logs/v2", Permission::OwnSpend
 
 /// See [`super::routes`].
 pub const ROUTES: &[Route] = &[
-    Route::get("/spend/logs", Permission::OwnSpend, |permission| {
-        guarded(permission, spend_logs::logs)
+    Route::get("/spend/logs", Permission::OwnSpend, |gate| {
+        guarded(gate, spend_logs::logs)
     })
     .about(
         Tag::Spend,
@@ -45,8 +45,8 @@ pub const ROUTES: &[Route] = &[
     .written_answer("SpendLogs"),
     SPEND_LOGS_PAGE,
     SPEND_LOGS_PAGE.at("/spend/logs/ui"),
-    Route::post("/spend/calculate", Permission::OwnSpend, |permission| {
-        guarded(permission, spend_calculate::calculate)
+    Route::post("/spend/calculate", Permission::OwnSpend, |gate| {
+        guarded(gate, spend_calculate::calculate)
     })
     .about(
         Tag::Spend,
@@ -54,8 +54,8 @@ pub const ROUTES: &[Route] = &[
     )
     .body::<spend_calculate::SpendCalculateRequest>()
     .answers::<spend_calculate::SpendCalculateResponse>(),
-    Route::post("/cost/estimate", Permission::OwnSpend, |permission| {
-        guarded(permission, cost_estimate::estimate)
+    Route::post("/cost/estimate", Permission::OwnSpend, |gate| {
+        guarded(gate, cost_estimate::estimate)
     })
     .about(
         Tag::Spend,
@@ -63,11 +63,9 @@ pub const ROUTES: &[Route] = &[
     )
     .body::<cost_estimate::CostEstimateRequest>()
     .answers::<cost_estimate::CostEstimateResponse>(),
-    Route::post(
-        "/config/reload",
-        Permission::Reconfiguration,
-        |permission| guarded(permission, config_reload::reload),
-    )
+    Route::post("/config/reload", Permission::Reconfiguration, |gate| {
+        guarded(gate, config_reload::reload)
+    })
     .about(
         Tag::Config,
         "Reads the configuration file again and puts it in force while calls go on.",
@@ -75,18 +73,16 @@ pub const ROUTES: &[Route] = &[
     .description("400 when it has errors: then the configuration in force stays.")
     .answers::<config_reload::ConfigReloaded>()
     .errors(&[400]),
-    Route::post(
-        "/utils/token_counter",
-        Permission::Information,
-        |permission| guarded(permission, token_counter::count),
-    )
+    Route::post("/utils/token_counter", Permission::Information, |gate| {
+        guarded(gate, token_counter::count)
+    })
     .about(Tag::Utils, "Counts the tokens of a prompt for a model.")
     .body::<token_counter::TokenCountRequest>()
     .answers::<token_counter::TokenCountResponse>(),
     Route::get(
         "/utils/supported_openai_params",
         Permission::Administration,
-        |permission| guarded(permission, supported_params::supported),
+        |gate| guarded(gate, supported_params::supported),
     )
     .about(
         Tag::Utils,

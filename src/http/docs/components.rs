@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::document::path_parameters;
 use crate::auth::Permission;
 use crate::http::about::SchemaOf;
-use crate::http::{admin, openai};
+use crate::http::{admin, anthropic, openai};
 
 /// Headers that may carry the key, each a security scheme of its own.
 const KEY_HEADERS: [&str; 3] = ["x-litellm-api-key", "api-key", "x-api-key"];
@@ -14,6 +14,7 @@ const KEY_HEADERS: [&str; 3] = ["x-litellm-api-key", "api-key", "x-api-key"];
 pub const ERROR: &str = "Error";
 pub const DETAIL: &str = "Detail";
 pub const ANY_ERROR: &str = "AnyError";
+pub const ANTHROPIC_ERROR: &str = "AnthropicError";
 
 /// A key in any of its places, or none.
 pub fn security(permission: Permission) -> Value {
@@ -45,6 +46,7 @@ pub fn security_schemes() -> Value {
 pub fn own_schemas() -> Map<String, Value> {
     let read = |text| serde_json::from_str::<Map<String, Value>>(text).unwrap_or_default();
     let mut schemas = read(openai::SCHEMAS);
+    schemas.extend(read(anthropic::SCHEMAS));
     schemas.extend(read(admin::SCHEMAS));
     schemas.insert(
         ERROR.into(),

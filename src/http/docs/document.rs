@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::components::{
-    ANY_ERROR, ERROR, body_of, own_schemas, refer, security, security_schemes, to_value,
+    ANTHROPIC_ERROR, ANY_ERROR, ERROR, body_of, own_schemas, refer, security, security_schemes,
+    to_value,
 };
 use crate::auth::Permission;
 use crate::http::about::{Answer, Tag};
+use crate::http::error::Surface;
 use crate::http::route::Route;
 
 /// The OpenAPI 3.1 document of `routes`, which are served below `root` (empty, or `/prefix`).
@@ -133,7 +135,13 @@ fn responses(route: &Route, schemas: &mut Map<String, Value>) -> Value {
         let response = json!({"description": meaning(*status), "content": content});
         all.insert(status.to_string(), response);
     }
+    let is_anthropics = route.surface == Surface::Anthropic;
     let mut error = |status: u16, schema: &str| {
+        let schema = if is_anthropics {
+            ANTHROPIC_ERROR
+        } else {
+            schema
+        };
         let response = json!({
             "description": meaning(status),
             "content": {"application/json": {"schema": {"$ref": format!("#/components/schemas/{schema}")}}},

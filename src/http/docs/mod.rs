@@ -1,6 +1,6 @@
 //! What this server says about itself: the OpenAPI document, Swagger UI, the list of routes.
 //!
-//! Everything is made from the list of routes and from assets inside the binary; nothing is fetched from elsewhere. Where the
+//! Everything is made from the list of routes and from assets inside the binary; ApiError::not_found is fetched from elsewhere. Where the
 //! page stands, and whether there is any, is told by LiteLLM's variables (see [`DocsSettings`]). Nothing here looks at
 //! keys, models or any other state.
 
@@ -15,7 +15,6 @@ use actix_web::HttpResponse;
 use actix_web::http::header::LOCATION;
 use bytes::Bytes;
 use serde::Serialize;
-use serde_json::json;
 use utoipa::ToSchema;
 
 pub use document::{document, operation_id, path_of};
@@ -28,28 +27,27 @@ use crate::auth::Permission;
 
 /// See [`super::routes`].
 pub const ROUTES: &[Route] = &[
-    Route::get("/openapi.json", Permission::Public, |permission| {
-        guarded(permission, openapi)
+    Route::get("/openapi.json", Permission::Public, |gate| {
+        guarded(gate, openapi)
     })
     .about(Tag::Docs, "Describes every route of this server.")
     .errors(&[404]),
-    Route::get("/routes", Permission::Public, |permission| {
-        guarded(permission, list)
-    })
-    .about(Tag::Docs, "Lists the routes of this server.")
-    .answers::<RouteList>(),
-    Route::get("/", Permission::Public, |permission| {
-        guarded(permission, home)
-    })
-    .about(Tag::Docs, "Shows Swagger UI, or leads to where `/` leads.")
-    .hidden(),
-    Route::get("/swagger/{file}", Permission::Public, |permission| {
-        guarded(permission, asset)
+    Route::get("/routes", Permission::Public, |gate| guarded(gate, list))
+        .about(Tag::Docs, "Lists the routes of this server.")
+        .answers::<RouteList>(),
+    Route::get("/", Permission::Public, |gate| guarded(gate, home))
+        .about(Tag::Docs, "Shows Swagger UI, or leads to where `/` leads.")
+        .hidden(),
+    Route::get("/swagger/{file}", Permission::Public, |gate| {
+        guarded(gate, asset)
     })
     .about(Tag::Docs, "The parts of Swagger UI.")
     .answer(Answer::Text("*/*"))
     .hidden(),
 ];
+
+/// Swagger UI, for wherever the configuration wants it beside `/`.
+pub const PAGE: Route = Route::get("/", Permission::Public, |gate| guarded(gate, page));
 
 /// What is shown where, shared by all threads.
 pub struct Site {
@@ -86,17 +84,13 @@ fn site(call: &Call) -> Result<&Site, ApiError> {
     call.request
         .app_data::<std::sync::Arc<Site>>()
         .map(AsRef::as_ref)
-        .ok_or_else(nothing)
-}
-
-fn nothing() -> ApiError {
-    ApiError::detail(404, json!("Not Found"))
+        .ok_or_else(ApiError::not_found)
 }
 
 async fn openapi(call: Call) -> Result<HttpResponse, ApiError> {
     let site = site(&call)?;
     if !site.settings.document {
-        return Err(nothing());
+        return Err(ApiError::not_found());
     }
     Ok(HttpResponse::Ok()
         .content_type("application/json")
@@ -109,14 +103,16 @@ async fn home(call: Call) -> Result<HttpResponse, ApiError> {
     if settings.page.as_deref() == Some("/") {
         return Ok(swagger::page(&settings.root));
     }
-    let target = settings.redirect.as_deref().ok_or_else(nothing)?;
+    let target = settings
+        .redirect
+        .as_deref()
+        .ok_or_else(ApiError::not_found)?;
     Ok(HttpResponse::TemporaryRedirect()
         .insert_header((LOCATION, target))
         .finish())
 }
 
-/// Swagger UI at another path.
-pub async fn page(call: Call) -> Result<HttpResponse, ApiError> {
+async fn page(call: Call) -> Result<HttpResponse, ApiError> {
     Ok(swagger::page(&site(&call)?.settings.root))
 }
 
@@ -124,9 +120,9 @@ async fn asset(call: Call) -> Result<HttpResponse, ApiError> {
     let settings = &site(&call)?.settings;
     let name = call.request.match_info().get("file").unwrap_or_default();
     if settings.page.is_none() {
-        return Err(nothing());
+        return Err(ApiError::not_found());
     }
-    swagger::asset(name, &settings.root).ok_or_else(nothing)
+    swagger::asset(name, &settings.root).ok_or_else(ApiError::not_found)
 }
 
 /// All routes, each alias a row of its own.

@@ -21,8 +21,8 @@ use super::error::ApiError;
 use super::route::{Call, Route, guarded};
 use crate::auth::Permission;
 
-const LIVELINESS: Route = Route::get("/health/liveliness", Permission::Public, |permission| {
-    guarded(permission, liveliness)
+const LIVELINESS: Route = Route::get("/health/liveliness", Permission::Public, |gate| {
+    guarded(gate, liveliness)
 })
 .about(Tag::Health, "Tells that the process runs.")
 .answers::<String>();
@@ -32,7 +32,7 @@ const OPTIONS: Route = Route::new(
     Method::OPTIONS,
     "/health/liveliness",
     Permission::Public,
-    |permission| guarded(permission, options),
+    |gate| guarded(gate, options),
 )
 .about(Tag::Health, "Tells which methods there are.")
 .answers::<String>();
@@ -44,8 +44,8 @@ pub const ROUTES: &[Route] = &[
     OPTIONS,
     OPTIONS.at("/health/liveness"),
     OPTIONS.at("/health/readiness"),
-    Route::get("/health/readiness", Permission::Public, |permission| {
-        guarded(permission, readiness::readiness)
+    Route::get("/health/readiness", Permission::Public, |gate| {
+        guarded(gate, readiness::readiness)
     })
     .about(
         Tag::Health,
@@ -54,8 +54,8 @@ pub const ROUTES: &[Route] = &[
     .description("503 with the same body when they cannot.")
     .answers::<readiness::Readiness>()
     .or::<readiness::Readiness>(503),
-    Route::get("/health", Permission::Information, |permission| {
-        guarded(permission, deployments::health)
+    Route::get("/health", Permission::Information, |gate| {
+        guarded(gate, deployments::health)
     })
     .about(
         Tag::Health,
@@ -72,7 +72,7 @@ pub const ROUTES: &[Route] = &[
     Route::get(
         "/health/readiness/details",
         Permission::Administration,
-        |permission| guarded(permission, readiness::details),
+        |gate| guarded(gate, readiness::details),
     )
     .about(
         Tag::Health,
@@ -83,14 +83,14 @@ pub const ROUTES: &[Route] = &[
     Route::get(
         "/health/backlog",
         Permission::Administration,
-        |permission| guarded(permission, backlog::backlog),
+        |gate| guarded(gate, backlog::backlog),
     )
     .about(Tag::Health, "Tells how many upstream calls are under way.")
     .answers::<backlog::Backlog>(),
     Route::get(
         "/health/latest",
         Permission::Administration,
-        |permission| guarded(permission, history::latest),
+        |gate| guarded(gate, history::latest),
     )
     .about(
         Tag::Health,
@@ -100,7 +100,7 @@ pub const ROUTES: &[Route] = &[
     Route::get(
         "/health/history",
         Permission::Administration,
-        |permission| guarded(permission, history::history),
+        |gate| guarded(gate, history::history),
     )
     .about(
         Tag::Health,
@@ -109,8 +109,8 @@ pub const ROUTES: &[Route] = &[
     .query::<history::HistoryQuery>()
     .answers::<history::FindingHistory>()
     .errors(&[422]),
-    Route::get("/test", Permission::Public, |permission| {
-        guarded(permission, echo)
+    Route::get("/test", Permission::Public, |gate| {
+        guarded(gate, echo)
     })
     .about(Tag::Health, "Answers with its own path.")
     .answers::<Echo>(),

@@ -1,17 +1,15 @@
 //! Routes in OpenAI's protocol.
 
-mod error;
-mod inference;
-mod models;
-
 use super::about::{Answer, SchemaOf, Tag};
+use super::inference::create;
 use super::route::{Route, guarded};
 use crate::auth::Permission;
+use crate::types::Operation;
 
 const CHAT: Route = Route::post(
     "/v1/chat/completions",
     Permission::Inference,
-    |permission| guarded(permission, inference::chat),
+    |gate| guarded(gate, |call| create(call, Operation::Chat)),
 )
 .about(Tag::Chat, "Creates a chat completion, whole or streamed.")
 .description(
@@ -23,8 +21,8 @@ const CHAT: Route = Route::post(
     SchemaOf::Written("ChatCompletionChunk"),
 ));
 
-const COMPLETION: Route = Route::post("/v1/completions", Permission::Inference, |permission| {
-    guarded(permission, inference::completion)
+const COMPLETION: Route = Route::post("/v1/completions", Permission::Inference, |gate| {
+    guarded(gate, |call| create(call, Operation::Completion))
 })
 .about(
     Tag::Completions,
@@ -37,29 +35,13 @@ const COMPLETION: Route = Route::post("/v1/completions", Permission::Inference, 
     SchemaOf::Written("Completion"),
 ));
 
-const EMBEDDING: Route = Route::post("/v1/embeddings", Permission::Inference, |permission| {
-    guarded(permission, inference::embedding)
+const EMBEDDING: Route = Route::post("/v1/embeddings", Permission::Inference, |gate| {
+    guarded(gate, |call| create(call, Operation::Embedding))
 })
 .about(Tag::Embeddings, "Makes vectors of texts.")
 .description("`input` is a text, token ids, or a list of either; vectors come back as the provider wrote them.")
 .written_body("EmbeddingRequest")
 .answer(Answer::Json(SchemaOf::Written("EmbeddingList")));
-
-const MODELS: Route = Route::get("/v1/models", Permission::Information, |permission| {
-    guarded(permission, models::list)
-})
-.about(Tag::Models, "Lists the models that the caller may call.")
-.query::<models::ModelsQuery>()
-.answers::<models::ModelList>();
-
-const MODEL: Route = Route::get(
-    "/v1/models/{model:.+}",
-    Permission::Information,
-    |permission| guarded(permission, models::retrieve),
-)
-.about(Tag::Models, "Tells whether the caller may call a model.")
-.answers::<models::Model>()
-.errors(&[404]);
 
 /// OpenAI's bodies, by name: they pass through as bytes, so that no type of ours describes them.
 pub const SCHEMAS: &str = include_str!("schemas.json");
@@ -79,8 +61,4 @@ pub const ROUTES: &[Route] = &[
     EMBEDDING.at("/embeddings"),
     EMBEDDING.at("/engines/{model:.+}/embeddings"),
     EMBEDDING.at("/openai/deployments/{model:.+}/embeddings"),
-    MODELS,
-    MODELS.at("/models"),
-    MODEL,
-    MODEL.at("/models/{model:.+}"),
 ];

@@ -24,10 +24,11 @@ use actix_server::ServerBuilder;
 
 use super::cors::Cors;
 use super::docs::{self, DocsSettings, Site};
+use super::error::Surface;
 use super::missing::{not_found, wrong_method};
 use super::root_path::RootPath;
-use super::route::{Route, guarded, routes};
-use crate::auth::{Directory, Master, Permission};
+use super::route::routes;
+use crate::auth::{Directory, Master};
 use crate::config::ClientLimits;
 use crate::journey::{Shared, Worker};
 use crate::router::Port;
@@ -187,14 +188,16 @@ fn mount(config: &mut web::ServiceConfig, site: &Site) {
         }
     }
     for path in paths {
-        let here = routes().filter(|route| route.path == path);
-        let resource = here.fold(web::resource(path), |resource, route: &Route| {
-            resource.route((route.mount)(route.permission).method(route.method.clone()))
-        });
-        config.service(resource.default_service(web::to(wrong_method)));
+        let mut resource = web::resource(path);
+        let mut surface = Surface::OpenAi;
+        for route in routes().filter(|route| route.path == path) {
+            resource = resource.route(route.mounted());
+            surface = route.surface;
+        }
+        let otherwise = move |request, payload| wrong_method(request, payload, surface);
+        config.service(resource.default_service(web::to(otherwise)));
     }
     if let Some(path) = site.page_elsewhere() {
-        let page = guarded(Permission::Public, docs::page).method(actix_web::http::Method::GET);
-        config.service(web::resource(path).route(page));
+        config.service(web::resource(path).route(docs::PAGE.mounted()));
     }
 }

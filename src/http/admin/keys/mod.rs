@@ -27,8 +27,8 @@ use crate::http::route::{Route, guarded};
 
 /// See [`crate::http::routes`].
 pub const ROUTES: &[Route] = &[
-    Route::post("/key/generate", Permission::OwnKeys, |permission| {
-        guarded(permission, generate::generate)
+    Route::post("/key/generate", Permission::OwnKeys, |gate| {
+        guarded(gate, generate::generate)
     })
     .about(
         Tag::Keys,
@@ -37,8 +37,8 @@ pub const ROUTES: &[Route] = &[
     .optional_body::<generate::GenerateKeyRequest>()
     .errors(&[404])
     .written_answer("KeyWithSecret"),
-    Route::post("/key/update", Permission::OwnKeys, |permission| {
-        guarded(permission, update::update)
+    Route::post("/key/update", Permission::OwnKeys, |gate| {
+        guarded(gate, update::update)
     })
     .about(
         Tag::Keys,
@@ -47,8 +47,8 @@ pub const ROUTES: &[Route] = &[
     .body::<update::UpdateKeyRequest>()
     .errors(&[404])
     .written_answer("Key"),
-    Route::post("/key/delete", Permission::OwnKeys, |permission| {
-        guarded(permission, delete::delete)
+    Route::post("/key/delete", Permission::OwnKeys, |gate| {
+        guarded(gate, delete::delete)
     })
     .about(
         Tag::Keys,
@@ -57,8 +57,8 @@ pub const ROUTES: &[Route] = &[
     .body::<delete::DeleteKeysRequest>()
     .errors(&[404])
     .written_answer("DeletedKeys"),
-    Route::get("/key/info", Permission::Information, |permission| {
-        guarded(permission, info::info)
+    Route::get("/key/info", Permission::Information, |gate| {
+        guarded(gate, info::info)
     })
     .about(
         Tag::Keys,
@@ -67,14 +67,14 @@ pub const ROUTES: &[Route] = &[
     .query::<info::KeyInfoQuery>()
     .errors(&[404])
     .written_answer("KeyInfo"),
-    Route::post("/v2/key/info", Permission::Information, |permission| {
-        guarded(permission, info::info_of_several)
+    Route::post("/v2/key/info", Permission::Information, |gate| {
+        guarded(gate, info::info_of_several)
     })
     .about(Tag::Keys, "Tells about several keys.")
     .body::<info::KeysRequest>()
     .written_answer("KeyInfos"),
-    Route::get("/key/list", Permission::Information, |permission| {
-        guarded(permission, list::list)
+    Route::get("/key/list", Permission::Information, |gate| {
+        guarded(gate, list::list)
     })
     .about(
         Tag::Keys,
@@ -82,28 +82,28 @@ pub const ROUTES: &[Route] = &[
     )
     .query::<list::KeyListQuery>()
     .written_answer("KeyPage"),
-    Route::get("/key/aliases", Permission::SeeKeys, |permission| {
-        guarded(permission, list::aliases)
+    Route::get("/key/aliases", Permission::SeeKeys, |gate| {
+        guarded(gate, list::aliases)
     })
     .about(Tag::Keys, "Lists the aliases in use.")
     .query::<list::KeyAliasesQuery>()
     .written_answer("KeyAliasPage"),
-    Route::post("/key/block", Permission::OwnKeys, |permission| {
-        guarded(permission, block::block)
+    Route::post("/key/block", Permission::OwnKeys, |gate| {
+        guarded(gate, block::block)
     })
     .about(Tag::Keys, "Blocks a key from the next request on.")
     .body::<block::BlockKeyRequest>()
     .errors(&[404])
     .written_answer("Key"),
-    Route::post("/key/unblock", Permission::OwnKeys, |permission| {
-        guarded(permission, block::unblock)
+    Route::post("/key/unblock", Permission::OwnKeys, |gate| {
+        guarded(gate, block::unblock)
     })
     .about(Tag::Keys, "Lets a blocked key in again.")
     .body::<block::BlockKeyRequest>()
     .errors(&[404])
     .written_answer("Key"),
-    Route::post("/key/regenerate", Permission::OwnKeys, |permission| {
-        guarded(permission, regenerate::regenerate)
+    Route::post("/key/regenerate", Permission::OwnKeys, |gate| {
+        guarded(gate, regenerate::regenerate)
     })
     .about(
         Tag::Keys,
@@ -113,11 +113,9 @@ pub const ROUTES: &[Route] = &[
     .optional_body::<regenerate::RegenerateKeyRequest>()
     .errors(&[404])
     .written_answer("KeyWithSecret"),
-    Route::post(
-        "/key/{key:.+}/regenerate",
-        Permission::OwnKeys,
-        |permission| guarded(permission, regenerate::regenerate),
-    )
+    Route::post("/key/{key:.+}/regenerate", Permission::OwnKeys, |gate| {
+        guarded(gate, regenerate::regenerate)
+    })
     .about(
         Tag::Keys,
         "Gives a key a new secret; all else stays, or is changed by the same request.",
@@ -125,11 +123,9 @@ pub const ROUTES: &[Route] = &[
     .optional_body::<regenerate::RegenerateKeyRequest>()
     .errors(&[404])
     .written_answer("KeyWithSecret"),
-    Route::post(
-        "/key/{key:.+}/reset_spend",
-        Permission::OwnKeys,
-        |permission| guarded(permission, update::reset_spend),
-    )
+    Route::post("/key/{key:.+}/reset_spend", Permission::OwnKeys, |gate| {
+        guarded(gate, update::reset_spend)
+    })
     .about(Tag::Keys, "Sets what a key has spent to a lower amount.")
     .body::<update::ResetSpendRequest>()
     .errors(&[404])

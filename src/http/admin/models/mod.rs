@@ -11,8 +11,8 @@ use crate::auth::Permission;
 use crate::http::about::Tag;
 use crate::http::route::{Route, guarded};
 
-const INFO: Route = Route::get("/v1/model/info", Permission::Information, |permission| {
-    guarded(permission, info::info)
+const INFO: Route = Route::get("/v1/model/info", Permission::Information, |gate| {
+    guarded(gate, info::info)
 })
 .about(
     Tag::Models,
@@ -24,8 +24,8 @@ const INFO: Route = Route::get("/v1/model/info", Permission::Information, |permi
 pub const ROUTES: &[Route] = &[
     INFO,
     INFO.at("/model/info"),
-    Route::get("/model_group/info", Permission::Information, |permission| {
-        guarded(permission, groups::info)
+    Route::get("/model_group/info", Permission::Information, |gate| {
+        guarded(gate, groups::info)
     })
     .about(
         Tag::Models,

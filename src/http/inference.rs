@@ -1,4 +1,4 @@
-//! Operations of a model: chat and text completions, embeddings.
+//! An operation of a model at the door: the body is read, served, and answered in the operation's protocol.
 
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
@@ -7,27 +7,15 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use futures_util::stream;
 
-use super::error::refusal;
+use super::body;
+use super::call_id::call_id;
+use super::error::{ApiError, ErrorForm, REQUEST_ID};
+use super::refusal::refusal;
+use super::route::{Call, now_micros};
 use crate::auth::Caller;
-use crate::http::body;
-use crate::http::call_id::call_id;
-use crate::http::error::ApiError;
-use crate::http::route::{Call, now_micros};
 use crate::journey::{EventStream, Failure, Incoming, Refused, Reply, infer};
 use crate::protocol::openai::request::RequestError;
 use crate::types::Operation;
-
-pub async fn chat(call: Call) -> Result<HttpResponse, ApiError> {
-    create(call, Operation::Chat).await
-}
-
-pub async fn completion(call: Call) -> Result<HttpResponse, ApiError> {
-    create(call, Operation::Completion).await
-}
-
-pub async fn embedding(call: Call) -> Result<HttpResponse, ApiError> {
-    create(call, Operation::Embedding).await
-}
 
 /// The model in a path such as `/engines/{model}/completions`; it may hold slashes, percent-encoded or not.
 fn model_in_path(request: &HttpRequest) -> Option<String> {
@@ -37,7 +25,8 @@ fn model_in_path(request: &HttpRequest) -> Option<String> {
     path.ok().map(web::Path::into_inner)
 }
 
-async fn create(call: Call, operation: Operation) -> Result<HttpResponse, ApiError> {
+/// Serves one call of an operation.
+pub async fn create(call: Call, operation: Operation) -> Result<HttpResponse, ApiError> {
     let caller = call.caller()?.clone();
     let routes = call.worker.routes();
     let settings = routes.settings();
@@ -64,21 +53,23 @@ async fn create(call: Call, operation: Operation) -> Result<HttpResponse, ApiErr
     let served = infer(&call.worker, &caller, &incoming).await;
     buffers.give_back(incoming.body);
     drop(share);
+    let door = Door {
+        caller,
+        operation,
+        form: call.form,
+        budget_status: settings.budget_exceeded_status,
+    };
     match served {
         Ok(Reply::Whole { headers, body }) => {
             let mut response = HttpResponse::Ok().body(body);
             *response.headers_mut() = headers;
-            response
-                .headers_mut()
-                .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            let headers = response.headers_mut();
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            door.name_call(headers);
             Ok(response)
         }
-        Ok(Reply::Stream { headers, body }) => {
-            let door = Door {
-                caller,
-                route: operation.path(),
-                budget_status: settings.budget_exceeded_status,
-            };
+        Ok(Reply::Stream { mut headers, body }) => {
+            door.name_call(&mut headers);
             Ok(streamed(headers, body, door))
         }
         Err(mut refused) => {
@@ -88,17 +79,15 @@ async fn create(call: Call, operation: Operation) -> Result<HttpResponse, ApiErr
                     .map_err(|error| error.header("x-litellm-call-id", &call_id))?;
             }
             let by_upstream = matches!(refused.failure, Failure::Upstream { .. });
-            let call_id = settings.call_id_in_errors.then(|| refused.call_id.clone());
-            let error = refusal(
-                refused,
-                caller.principal(),
-                operation.path(),
-                settings.budget_exceeded_status,
-            );
+            let call_id = refused.call_id.clone();
+            let error = door.refusal(refused);
             if !by_upstream {
                 call.worker.shared.metrics.refused(error.kind());
             }
-            Ok(error.respond(call_id.as_deref()))
+            Err(match settings.call_id_in_errors {
+                true => error.with_call_id(call_id),
+                false => error,
+            })
         }
     }
 }
@@ -123,14 +112,20 @@ fn explain_kind(why: &mut String, headers: &HeaderMap) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// What the body of an error depends on.
+/// What an answer depends on beside what was served.
 struct Door {
     caller: Caller,
-    route: &'static str,
+    operation: Operation,
+    form: ErrorForm,
     budget_status: u16,
 }
 
 impl Door {
+    fn refusal(&self, refused: Refused) -> ApiError {
+        let principal = self.caller.principal();
+        refusal(refused, principal, self.operation, self.budget_status)
+    }
+
     /// An error in a stream whose head has gone out: the event that ends it.
     fn event(&self, failure: Failure) -> Bytes {
         let refused = Refused {
@@ -139,8 +134,16 @@ impl Door {
             key_spend: None,
             timeout: None,
         };
-        let principal = self.caller.principal();
-        refusal(refused, principal, self.route, self.budget_status).event()
+        self.refusal(refused).event(self.form)
+    }
+
+    /// Names the call where Anthropic's clients look for it.
+    fn name_call(&self, headers: &mut HeaderMap) {
+        if self.form == ErrorForm::Anthropic
+            && let Some(id) = headers.get("x-litellm-call-id").cloned()
+        {
+            headers.insert(REQUEST_ID, id);
+        }
     }
 }
 

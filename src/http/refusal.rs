@@ -1,4 +1,4 @@
-//! A journey's failure in OpenAI's body: statuses, types, texts and headers are LiteLLM's, because clients match on them.
+//! A journey's failure as an error: statuses, types, texts and headers are LiteLLM's, because clients match on them.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,23 +6,24 @@ use serde_json::json;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-use crate::http::error::ApiError;
+use super::error::ApiError;
 use crate::journey::{Failure, Refused, Seconds};
 use crate::limits::{Limited, Refusal, ScopeKind};
-use crate::policy::upstream_error::{self, type_of_status};
+use crate::policy::upstream_error::{self, ErrorClass, type_of_status};
 use crate::protocol::openai::request::RequestError;
-use crate::types::{DeploymentId, Principal};
+use crate::types::{DeploymentId, Operation, Principal};
 
 /// Deployments that a message names at most.
 const MOST_LISTED: usize = 50;
 
-/// The error for a refused request. `route` is the operation's path without `/v1`, as LiteLLM's messages have it.
+/// The error for a refused request.
 pub fn refusal(
     refused: Refused,
     principal: &Principal,
-    route: &str,
+    operation: Operation,
     budget_status: u16,
 ) -> ApiError {
+    let route = route(operation);
     let mut error = match refused.failure {
         Failure::Request(error) => request(&error, route),
         Failure::UnknownModel(model) => {
@@ -108,6 +109,11 @@ pub fn refusal(
     error
         .header("x-litellm-call-id", &refused.call_id)
         .header("x-litellm-version", env!("CARGO_PKG_VERSION"))
+}
+
+/// What LiteLLM's messages call the operation: its path without `/v1`.
+fn route(operation: Operation) -> &'static str {
+    operation.path()
 }
 
 /// LiteLLM's words, but the time is the one that is left, and the list has this group's deployments alone.
@@ -223,6 +229,9 @@ fn upstream(failure: &upstream_error::Failure) -> ApiError {
         failure.message.clone(),
         failure.param.clone(),
     );
+    if failure.class == ErrorClass::ContextWindowExceededError {
+        error = error.overflowing();
+    }
     if let Some(found) = &failure.inner_error {
         error = error.provider_fields(json!({"innererror": found}));
     }

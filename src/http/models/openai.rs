@@ -1,10 +1,10 @@
-//! `GET /v1/models` and `GET /v1/models/{model}`.
+//! OpenAI's list of models, with LiteLLM's parameters.
 
 use std::collections::BTreeSet;
 
 use actix_web::HttpResponse;
 use serde::Serialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use crate::http::error::ApiError;
 use crate::http::query::Query;
@@ -30,26 +30,11 @@ pub struct ModelList<'a> {
     object: &'static str,
 }
 
-#[derive(IntoParams)]
-#[expect(
-    dead_code,
-    reason = "the document's parameters; they are read one by one"
-)]
-pub struct ModelsQuery {
-    /// Also names that hold a `*`.
-    return_wildcard_routes: Option<bool>,
-    /// Also access groups, whose names a key's list of models may hold.
-    include_model_access_groups: Option<bool>,
-    /// Access groups alone.
-    only_model_access_groups: Option<bool>,
-}
-
 /// The groups and aliases that the caller may call.
-pub async fn list(call: Call) -> Result<HttpResponse, ApiError> {
+pub fn list(call: &Call, query: &Query) -> Result<HttpResponse, ApiError> {
     let principal = call.caller()?.principal();
     let routes = call.worker.routes();
     let table = routes.table();
-    let query = Query::of(&call.request);
     let wildcards = query.flag("return_wildcard_routes")?.unwrap_or(false);
     let only_groups = query.flag("only_model_access_groups")?.unwrap_or(false);
     let groups = query.flag("include_model_access_groups")?.unwrap_or(false) || only_groups;
@@ -77,28 +62,8 @@ pub async fn list(call: Call) -> Result<HttpResponse, ApiError> {
     }))
 }
 
-/// One of the models of the list, or one of the key's own names for models.
-pub async fn retrieve(call: Call) -> Result<HttpResponse, ApiError> {
-    let principal = call.caller()?.principal();
-    let asked = call.request.match_info().get("model").unwrap_or_default();
-    let routes = call.worker.routes();
-    let table = routes.table();
-    let target = access::target(principal, asked);
-    let is_there = table.listed.iter().any(|name| **name == *target);
-    if is_there && call.worker.may_call(principal, asked) {
-        return Ok(HttpResponse::Ok().json(model(asked)));
-    }
-    let text = format!("The model `{asked:.128}` does not exist or is not accessible");
-    // LiteLLM says it as `detail`, which strict clients of OpenAI's API cannot read.
-    Err(ApiError::new(
-        404,
-        "invalid_request_error",
-        text,
-        Some("model".to_owned()),
-    ))
-}
-
-fn model(id: &str) -> Model<'_> {
+/// A model by the name that the caller has for it.
+pub fn model(id: &str) -> Model<'_> {
     Model {
         id,
         object: "model",

@@ -1,0 +1,229 @@
+//! How an error is written in each API: its body, and the event that ends a stream with it.
+
+use actix_web::http::header::HeaderMap;
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::Told;
+use crate::protocol::anthropic;
+use crate::protocol::neutral::{Failure, FailureKind};
+
+/// Whose API a route belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Surface {
+    /// OpenAI's, and LiteLLM's own.
+    OpenAi,
+    /// OpenAI's Responses: the same bodies, other streams.
+    Responses,
+    Anthropic,
+    /// OpenAI's and Anthropic's have it alike: a request with an `anthropic-version`, which Anthropic's API demands, is meant
+    /// for the latter.
+    Shared,
+}
+
+impl Surface {
+    /// The form in which a request with these headers is told of errors.
+    pub fn form(self, headers: &HeaderMap) -> ErrorForm {
+        match self {
+            Self::OpenAi => ErrorForm::OpenAi,
+            Self::Responses => ErrorForm::Responses,
+            Self::Anthropic => ErrorForm::Anthropic,
+            Self::Shared if headers.contains_key("anthropic-version") => ErrorForm::Anthropic,
+            Self::Shared => ErrorForm::OpenAi,
+        }
+    }
+}
+
+/// How errors are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorForm {
+    /// `{"error": {message, type, param, code}}`; `code` is the status as text, as LiteLLM has it. What is no error of the
+    /// API is `{"detail": …}`.
+    OpenAi,
+    /// The same bodies; a stream ends with a `response.failed`.
+    Responses,
+    /// `{"type": "error", "error": {type, message}, "request_id"}`, the type by the status.
+    Anthropic,
+}
+
+impl ErrorForm {
+    pub(super) fn body(self, status: u16, told: &Told, call_id: Option<&str>) -> Vec<u8> {
+        match self {
+            Self::OpenAi | Self::Responses => envelope(status, told).to_string().into_bytes(),
+            Self::Anthropic => anthropic::encode_error(&failure(status, told), call_id),
+        }
+    }
+
+    /// The last event of a stream.
+    pub(super) fn event(self, status: u16, told: &Told) -> Bytes {
+        match self {
+            Self::OpenAi => {
+                let error = error(status, told);
+                format!("data: {}\n\n", json!({"error": error})).into()
+            }
+            Self::Responses => {
+                let (message, code) = match told {
+                    Told::Error { message, kind, .. } => (message.clone(), kind.as_str()),
+                    Told::Detail(detail) => (text_of(detail), "server_error"),
+                };
+                let event = json!({
+                    "type": "response.failed",
+                    "sequence_number": 0,
+                    "response": {
+                        "object": "response",
+                        "status": "failed",
+                        "output": [],
+                        "error": {"code": code, "message": message},
+                    },
+                });
+                format!("event: response.failed\ndata: {event}\n\n").into()
+            }
+            Self::Anthropic => {
+                let mut event = b"event: error\ndata: ".to_vec();
+                event.extend(anthropic::encode_error(&failure(status, told), None));
+                event.extend(b"\n\n");
+                event.into()
+            }
+        }
+    }
+}
+
+fn envelope(status: u16, told: &Told) -> Value {
+    let mut body = error(status, told);
+    match told {
+        Told::Detail(detail) => return json!({"detail": detail}),
+        Told::Error {
+            provider_fields,
+            call_id,
+            ..
+        } => {
+            if let Some(fields) = provider_fields {
+                body["provider_specific_fields"] = fields.clone();
+            }
+            if let Some(id) = call_id {
+                body["litellm_call_id"] = (**id).into();
+            }
+        }
+    }
+    json!({"error": body})
+}
+
+fn error(status: u16, told: &Told) -> Value {
+    let code = status.to_string();
+    match told {
+        Told::Error {
+            message,
+            kind,
+            param,
+            ..
+        } => json!({"message": message, "type": kind, "param": param, "code": code}),
+        Told::Detail(detail) => {
+            json!({"message": detail, "type": null, "param": null, "code": code})
+        }
+    }
+}
+
+fn failure(status: u16, told: &Told) -> Failure {
+    let kind = FailureKind::of_status(status);
+    match told {
+        Told::Error {
+            message,
+            param,
+            overflows,
+            ..
+        } => Failure {
+            kind,
+            message: message.clone(),
+            code: overflows.then(|| "context_length_exceeded".to_owned()),
+            param: param.clone(),
+        },
+        Told::Detail(detail) => Failure::new(kind, text_of(detail)),
+    }
+}
+
+/// A detail as one sentence: its text, the `error` or the first `msg` in it, or its JSON.
+fn text_of(detail: &Value) -> String {
+    let text = detail
+        .as_str()
+        .or_else(|| detail.get("error")?.as_str())
+        .or_else(|| detail.get(0)?.get("msg")?.as_str());
+    text.map_or_else(|| detail.to_string(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ApiError;
+    use super::*;
+
+    async fn told(error: ApiError, form: ErrorForm) -> (u16, String) {
+        let response = error.respond(form);
+        let status = response.status().as_u16();
+        let body = actix_web::body::to_bytes(response.into_body()).await;
+        let body = String::from_utf8(body.unwrap().to_vec()).unwrap();
+        (status, body)
+    }
+
+    #[actix_web::test]
+    async fn one_error_in_each_form() {
+        let error = || {
+            ApiError::new(429, "throttling_error", "slow \"down\"", Some("x".into()))
+                .header("x-litellm-call-id", "id")
+        };
+        let litellms = r#"{"error":{"code":"429","message":"slow \"down\"","param":"x","type":"throttling_error"}}"#;
+        let anthropics = r#"{"type":"error","error":{"type":"rate_limit_error","message":"slow \"down\""},"request_id":"id"}"#;
+        for (form, body) in [
+            (ErrorForm::OpenAi, litellms),
+            (ErrorForm::Responses, litellms),
+            (ErrorForm::Anthropic, anthropics),
+        ] {
+            assert_eq!(told(error(), form).await, (429, body.to_owned()));
+        }
+        for (form, event) in [
+            (ErrorForm::OpenAi, format!("data: {litellms}\n\n")),
+            (
+                ErrorForm::Responses,
+                "event: response.failed\ndata: {\"response\":{\"error\":{\"code\":\"throttling_error\",\"message\":\"slow \
+                 \\\"down\\\"\"},\"object\":\"response\",\"output\":[],\"status\":\"failed\"},\"sequence_number\":0,\
+                 \"type\":\"response.failed\"}\n\n"
+                    .to_owned(),
+            ),
+            (
+                ErrorForm::Anthropic,
+                "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\",\"message\":\"slow \
+                 \\\"down\\\"\"}}\n\n"
+                    .to_owned(),
+            ),
+        ] {
+            assert_eq!(error().event(form), event);
+        }
+    }
+
+    #[actix_web::test]
+    async fn details_have_a_message_too() {
+        for (detail, message) in [
+            (json!("Not Found"), "Not Found"),
+            (json!({"error": "no such key"}), "no such key"),
+            (json!([{"msg": "a number", "loc": ["body"]}]), "a number"),
+            (json!({"x": 1}), "{\\\"x\\\":1}"),
+        ] {
+            let error = || ApiError::detail(404, detail.clone());
+            let expected = format!(
+                r#"{{"type":"error","error":{{"type":"not_found_error","message":"{message}"}}}}"#
+            );
+            assert_eq!(told(error(), ErrorForm::Anthropic).await, (404, expected));
+            let expected = json!({"detail": detail}).to_string();
+            assert_eq!(told(error(), ErrorForm::OpenAi).await, (404, expected));
+        }
+    }
+
+    #[test]
+    fn requests_with_a_version_are_anthropics() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(Surface::Shared.form(&headers), ErrorForm::OpenAi);
+        assert_eq!(Surface::Anthropic.form(&headers), ErrorForm::Anthropic);
+        let version = actix_web::http::header::HeaderName::from_static("anthropic-version");
+        headers.insert(version, "2023-06-01".parse().unwrap());
+        assert_eq!(Surface::Shared.form(&headers), ErrorForm::Anthropic);
+        assert_eq!(Surface::OpenAi.form(&headers), ErrorForm::OpenAi);
+    }
+}
