@@ -2,31 +2,31 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{self, HeaderMap};
 use bytes::{Bytes, BytesMut};
 
+use super::answers::{Unusable, answered, unexpected};
 use super::asked::Rehearsal;
 use super::azure_login::LoginError;
 use super::charge::{Charge, Told};
+use super::editor::Editor;
 use super::headers::to_server;
 use super::mocked;
+use super::question::{Question, Way, form};
 use crate::policy::upstream_error::{ErrorClass, Failure, Headers, Stage, Upstream, classify};
-use crate::protocol::openai::answer::{AnswerSpans, is_filtered};
-use crate::protocol::openai::reasoning;
+use crate::protocol::openai::answer::is_filtered;
 use crate::protocol::openai::request::Request;
-use crate::protocol::openai::stream::{StreamEditor, StreamFault, StreamForm};
-use crate::protocol::openai::usage::parse_usage;
-use crate::protocol::openai_completions::as_chat;
-use crate::protocol::openai_embeddings;
+use crate::protocol::openai::stream::StreamForm;
+use crate::protocol::pass::StreamFault;
 use crate::providers::Entra;
 use crate::providers::parameters::Unsupported;
 use crate::router::Deployment;
 use crate::steps;
-use crate::types::{Operation, Pieces};
+use crate::types::Operation;
 use crate::upstream::{Answer, CallError, ReadError};
 
 /// Largest error body that is read.
-const MOST_ERROR_BYTES: usize = 64 * 1024;
+pub const MOST_ERROR_BYTES: usize = 64 * 1024;
 /// An error body is waited for no longer.
 const ERROR_TIME: Duration = Duration::from_secs(10);
 /// Most bytes held back for the same reason.
@@ -60,7 +60,7 @@ impl Whole {
 pub struct Begun {
     pub headers: HeaderMap,
     pub answer: Answer,
-    pub editor: StreamEditor,
+    pub editor: Editor,
     /// The events up to the first content, for the client.
     pub first: Bytes,
 }
@@ -89,7 +89,7 @@ impl Failed {
         Self::made(failure, headers)
     }
 
-    fn made(failure: Failure, headers: HeaderMap) -> Box<Self> {
+    pub fn made(failure: Failure, headers: HeaderMap) -> Box<Self> {
         Box::new(Self {
             failure,
             headers,
@@ -148,60 +148,46 @@ pub async fn attempt(
     let fail = |upstream: &Upstream<'_>| Failed::of(&deployment, upstream, HeaderMap::new());
     let limit = charge.limit(request.stream);
     let mock = charge.asked.mock.as_ref().or(deployment.mock.as_ref());
-    let by_chat =
-        mock.is_none() && request.operation() == Operation::Completion && deployment.texts_by_chat;
-    let called = match mock {
-        Some(mock) => mocked::call(mock, &worker, &deployment, request, limit).await,
+    let (called, way) = match mock {
+        Some(mock) => (
+            Box::pin(mocked::call(mock, &worker, &deployment, request, limit)).await,
+            Way::from_mock(request.operation()),
+        ),
         None => {
-            let operation = if by_chat {
-                Operation::Chat
-            } else {
-                request.operation()
-            };
-            let mut body = request
-                .upstream_body(&deployment.model_json, &deployment.plan)
-                .map_err(|unsupported| Failed::unsupported(&unsupported))?;
-            if by_chat {
-                body = match as_chat::request(&body.to_bytes()) {
-                    Ok(chat) => Pieces::from(Bytes::from(chat)),
-                    Err(why) => {
-                        let why = format!("the model only chats, so {why}");
-                        return Err(fail(&Upstream::NotServed { why: &why }));
-                    }
-                };
-            }
-            let with_access = charge.asked.access.as_ref().map(|access| {
-                let reach = deployment.client_access.permit(access).ok()?;
-                worker.endpoint_with_access(&deployment, operation, reach)
-            });
-            let not_served = || {
-                let why = format!("it has no {}", operation.path());
-                fail(&Upstream::NotServed { why: &why })
-            };
-            let (mut authorization, mut limit) = (None, limit);
-            let login = charge.prepared().login.clone();
+            let question = Question::of(request, &deployment)?;
+            let mut limit = limit;
+            let mut more = question.headers();
             // A caller's own access needs no token of ours.
-            if let Some(login) = login.filter(|_| deployment.entra.is_some()) {
-                let token = login.authorization(limit).await;
-                authorization = Some(token.map_err(|why| no_token(&deployment, &why))?);
+            if deployment.entra.is_some()
+                && let Some(login) = charge.prepared().login.clone()
+            {
+                let token = Box::pin(login.authorization(limit)).await;
+                let token = token.map_err(|why| no_token(&deployment, &why))?;
+                more.push((header::AUTHORIZATION, token));
                 limit = limit.saturating_sub(began.elapsed());
             }
-            let authorization = authorization.as_ref();
-            match with_access {
-                Some(own) => {
-                    let (client, endpoint) = own.ok_or_else(not_served)?;
-                    Box::pin(client.call(&endpoint, &body, authorization, limit)).await
+            let not_served = || {
+                let why = format!("it has no {}", request.operation().path());
+                fail(&Upstream::NotServed { why: &why })
+            };
+            let called = match &charge.asked.access {
+                Some(access) => {
+                    let reach = deployment.client_access.permit(access);
+                    let reach = reach.map_err(|_| not_served())?;
+                    let (client, endpoint) = worker
+                        .endpoint_with_access(&deployment, question.operation, reach)
+                        .ok_or_else(not_served)?;
+                    Box::pin(client.call(&endpoint, &question.body, &more, limit)).await
                 }
                 None => {
                     let prepared = charge.prepared();
-                    let endpoint = prepared.endpoint(&worker.client, operation);
+                    let endpoint = prepared.endpoint(&worker.client, question.operation);
                     let endpoint = endpoint.ok_or_else(not_served)?;
-                    worker
-                        .client
-                        .call(endpoint, &body, authorization, limit)
-                        .await
+                    let calling = worker.client.call(endpoint, &question.body, &more, limit);
+                    calling.await
                 }
-            }
+            };
+            (called, question.way)
         }
     };
     charge.upstream_time = earlier + began.elapsed();
@@ -230,13 +216,14 @@ pub async fn attempt(
         let wrong = Box::pin(unexpected(&mut answer, limit, began)).await;
         return Err(fail(&wrong.as_upstream()).with(headers));
     }
+    let form = || form(charge, request, name_json);
     if request.stream {
         answer.forget_headers();
-        let form = StreamForm {
-            from_chat: by_chat,
+        let open = StreamForm {
+            from_chat: way.from_chat,
             ..stream_form(charge, request, name_json)
         };
-        let editor = StreamEditor::new(form);
+        let editor = Editor::new(request.operation(), way, open, form);
         let begun = Box::pin(first_content(&deployment, answer, editor, limit, began)).await;
         charge.upstream_time = earlier + began.elapsed();
         return match begun {
@@ -255,25 +242,18 @@ pub async fn attempt(
     let left = limit.saturating_sub(began.elapsed());
     let most = charge.routes.settings().most_answer_bytes;
     let read = answer.body(left, most).await;
-    charge.upstream_time = earlier + began.elapsed();
     let read = match &read {
-        Ok(body) => match request.operation() {
-            Operation::Embedding => whole(&with_places(body), name_json, &deployment.model),
-            Operation::Completion if by_chat => as_chat::answer(body)
-                .ok_or(Unusable::Malformed)
-                .and_then(|text| whole(&text.into(), name_json, &deployment.model)),
-            _ if deployment.plan.says_reasoning => {
-                let renamed = reasoning::renamed(body).map(Bytes::from);
-                whole(
-                    renamed.as_ref().unwrap_or(body),
-                    name_json,
-                    &deployment.model,
-                )
-            }
-            _ => whole(body, name_json, &deployment.model),
-        },
+        Ok(body) => answered(
+            body,
+            request.operation(),
+            &way,
+            &deployment,
+            name_json,
+            form,
+        ),
         Err(error) => Err(Unusable::Read(*error, began)),
     };
+    charge.upstream_time = earlier + began.elapsed();
     match read {
         Ok((body, told)) => Ok(Came::Whole(Whole {
             headers,
@@ -302,93 +282,14 @@ fn stream_form(charge: &Charge, request: &Request<'_>, name_json: &[u8]) -> Stre
     }
 }
 
-/// A 2xx answer that is not what was asked for.
-enum Unusable {
-    Error(Vec<u8>),
-    Malformed,
-    Read(ReadError, Instant),
-}
-
-impl Unusable {
-    fn as_upstream(&self) -> Upstream<'_> {
-        match self {
-            Self::Error(frame) => Upstream::InStream { frame },
-            Self::Malformed => Upstream::Malformed,
-            Self::Read(error, began) => read_failure(*error, *began),
-        }
-    }
-}
-
-/// Some hosts answer a stream request with a plain error and status 200: its text is worth more than "malformed".
-async fn unexpected(answer: &mut Answer, limit: Duration, began: Instant) -> Unusable {
-    match answer.body(limit, MOST_ERROR_BYTES).await {
-        Ok(body) => match AnswerSpans::read(&body).and_then(|spans| spans.error) {
-            Some(error) => Unusable::Error(body[error].to_vec()),
-            None => Unusable::Malformed,
-        },
-        Err(ReadError::TooLarge) => Unusable::Malformed,
-        Err(error) => Unusable::Read(error, began),
-    }
-}
-
-/// Embeddings whose items have all that OpenAI's have.
-fn with_places(body: &Bytes) -> Bytes {
-    let data = AnswerSpans::read(body).and_then(|spans| spans.data);
-    let Some((data, written)) =
-        data.and_then(|data| Some((data.clone(), openai_embeddings::with_places(&body[data])?)))
-    else {
-        return body.clone();
-    };
-    [&body[..data.start], &written, &body[data.end..]]
-        .concat()
-        .into()
-}
-
-/// The answer for the client, and what it told.
-fn whole(body: &Bytes, name_json: &[u8], asked: &str) -> Result<(Bytes, Told), Unusable> {
-    let spans = AnswerSpans::read(body).ok_or(Unusable::Malformed)?;
-    if let Some(error) = spans.error {
-        return Err(Unusable::Error(body[error].to_vec()));
-    }
-    let told = Told {
-        id: spans
-            .text(body, &spans.id)
-            .filter(|id| !id.is_empty())
-            .map(str::to_owned),
-        model: spans
-            .text(body, &spans.model)
-            .filter(|model| *model != asked)
-            .map(str::to_owned),
-        service_tier: spans.text(body, &spans.service_tier).map(str::to_owned),
-        usage: spans
-            .usage
-            .as_ref()
-            .and_then(|usage| parse_usage(&body[usage.clone()]).ok()),
-        content_bytes: spans
-            .choices
-            .as_ref()
-            .map_or(0, |choices| choices.len() as u64),
-    };
-    let same = spans
-        .model
-        .as_ref()
-        .is_some_and(|model| &body[model.clone()] == name_json);
-    let edited = if same {
-        body.clone()
-    } else {
-        Bytes::from(spans.with_model(body, name_json))
-    };
-    Ok((edited, told))
-}
-
 /// Reads a stream until it has content to show. How long its client waits for a head is not decided here.
 async fn first_content(
     deployment: &Deployment,
     mut answer: Answer,
-    mut editor: StreamEditor,
+    mut editor: Editor,
     limit: Duration,
     began: Instant,
-) -> Result<(Answer, StreamEditor, Bytes), Box<Failed>> {
+) -> Result<(Answer, Editor, Bytes), Box<Failed>> {
     let fail = |upstream: &Upstream<'_>| Failed::of(deployment, upstream, HeaderMap::new());
     let mut held = BytesMut::new();
     loop {
@@ -408,7 +309,7 @@ async fn first_content(
             Some(StreamFault::Malformed) => return Err(fail(&Upstream::Malformed)),
             None => {}
         }
-        let facts = &editor.facts;
+        let facts = editor.facts();
         let ready = facts.content_started || facts.finished || facts.done || held.len() > MOST_HELD;
         if ready && held.is_empty() {
             return Ok((answer, editor, edited.out));

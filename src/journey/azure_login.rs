@@ -161,7 +161,7 @@ impl Login {
 
     async fn fetch(&self) -> Result<Grant, LoginError> {
         let form = Pieces::from(Bytes::from(self.application.form()));
-        let called = self.client.call(&self.endpoint, &form, None, PATIENCE);
+        let called = self.client.call(&self.endpoint, &form, &[], PATIENCE);
         let mut answer = called.await.map_err(|error| {
             log::debug!("{}: {error:?}", self.application.token_url);
             LoginError::Unreached

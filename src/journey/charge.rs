@@ -18,6 +18,7 @@ use crate::policy::cooldown::Fault;
 use crate::policy::cost::{CallFacts, Cost, Units};
 use crate::policy::upstream_error::Failure;
 use crate::protocol::openai::usage::ParsedUsage;
+use crate::protocol::pass::StreamFacts;
 use crate::router::{Denied, Deployment, End, Estimate, Lease, Next, Outcome, Ticket};
 use crate::spend::journal::{Appended, Opened};
 use crate::steps;
@@ -42,12 +43,25 @@ pub struct Told {
     pub content_bytes: u64,
 }
 
+impl Told {
+    /// What an answer told that was asked of `model`.
+    pub fn of(facts: &StreamFacts, model: &str) -> Self {
+        Self {
+            id: facts.id.clone(),
+            model: facts.model.clone().filter(|named| named != model),
+            service_tier: facts.service_tier.clone(),
+            usage: facts.usage,
+            content_bytes: facts.content_bytes,
+        }
+    }
+}
+
 /// One request's reservations. Settled once: by [`Self::succeed`], [`Self::fail`], or on drop, when the client has left or the
 /// request's task died.
 pub struct Charge {
     pub worker: Rc<Worker>,
     known: Rc<Known>,
-    operation: Operation,
+    pub operation: Operation,
     ledger_id: LedgerId,
     pub call_id: Arc<str>,
     client_ip: Option<Arc<str>>,

@@ -92,13 +92,14 @@ async fn stream(
     let (heartbeat, hold) = (failover.heartbeat, failover.first_content_hold);
     let hold = hold.saturating_sub(charge.arrived.elapsed());
     let early = early(&charge);
+    let operation = charge.operation;
     let place = charge.worker.cut.place();
     let mut serving: Serving = Box::pin(async move { serve(charge, &request, prospect).await });
     match tokio::time::timeout(hold, &mut serving).await {
         Ok(served) => Ok(reply(served?).await),
         Err(_) => Ok(Reply::Stream {
             headers: early.headers(),
-            body: Box::new(EventStream::waiting(serving, heartbeat, place)),
+            body: Box::new(EventStream::waiting(operation, serving, heartbeat, place)),
         }),
     }
 }

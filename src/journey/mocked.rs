@@ -13,6 +13,7 @@ use crate::policy::token_count;
 use crate::protocol::mock::{Asked, Mock};
 use crate::protocol::openai::request::Request;
 use crate::router::Deployment;
+use crate::types::Operation;
 use crate::upstream::{Answer, CallError};
 
 /// What `mock` answers, `limit` being the time a real upstream would have had for its head.
@@ -37,7 +38,7 @@ pub async fn call(
         .unwrap_or_default();
     let form = Form::of(request);
     let said = mock.say(&Asked {
-        operation: request.operation(),
+        operation: answered_as(request.operation()),
         model: &deployment.model,
         stream: request.stream,
         choices: form.n.unwrap_or(1),
@@ -55,6 +56,14 @@ pub async fn call(
         "application/json"
     };
     Ok(Answer::made(said.status, content_type, said.pieces))
+}
+
+/// Conversations are answered as chats.
+fn answered_as(operation: Operation) -> Operation {
+    if Operation::CONVERSATIONS.contains(&operation) {
+        return Operation::Chat;
+    }
+    operation
 }
 
 /// What only a mock needs to know of a request: the form of its answer.

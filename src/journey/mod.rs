@@ -6,6 +6,7 @@
 
 mod admission;
 mod answer_prices;
+mod answers;
 mod asked;
 mod attempt;
 mod azure_login;
@@ -15,12 +16,14 @@ mod charge;
 mod cost_headers;
 mod course;
 mod cut;
+mod editor;
 mod failover;
 mod failure;
 mod headers;
 mod inference;
 mod mocked;
 mod probe;
+mod question;
 mod reloading;
 mod reply;
 mod rounds;

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{self, HeaderMap};
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt as _};
 use tokio::sync::Semaphore;
@@ -116,15 +116,14 @@ async fn ask(
     let body = question
         .upstream_body(&check.model_json, &deployment.plan)
         .map_err(|unsupported| Failed::unsupported(&unsupported))?;
-    let authorization = match &prepared.login {
-        None => None,
-        Some(login) => {
-            let token = login.authorization(limit).await;
-            Some(token.map_err(|why| no_token(deployment, &why))?)
-        }
-    };
+    let mut more = Vec::new();
+    if let Some(login) = &prepared.login {
+        let token = login.authorization(limit).await;
+        let token = token.map_err(|why| no_token(deployment, &why))?;
+        more.push((header::AUTHORIZATION, token));
+    }
     let mut answer = client
-        .call(endpoint, &body, authorization.as_ref(), limit)
+        .call(endpoint, &body, &more, limit)
         .await
         .map_err(|error| fail(&call_failure(&error, began), HeaderMap::new()))?;
     let headers = answer.headers().clone();

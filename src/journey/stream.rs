@@ -3,17 +3,19 @@
 use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
-use serde_json::json;
+use bytes::Bytes;
 
 use super::attempt::{Begun, Came, Failed, read_failure};
 use super::charge::{Charge, Told};
 use super::cut::Place;
+use super::editor::Editor;
 use super::failover::Served;
 use super::failure as journey;
 use crate::policy::upstream_error::{Failure, Upstream};
-use crate::protocol::openai::stream::{StreamEditor, StreamFault};
+use crate::protocol::pass::StreamFault;
+use crate::protocol::stream_end::{StreamError, ping};
 use crate::steps;
+use crate::types::Operation;
 use crate::upstream::{Answer, ReadError};
 
 /// How long an upstream is given for what may follow the last content (usage, `[DONE]`), and to end its body, so that its
@@ -22,15 +24,13 @@ const TAIL: Duration = Duration::from_secs(5);
 
 /// Time between comments in a stream whose head has gone out before its content, unless the configuration says.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// What keeps a silent stream alive: a comment, which clients pass over.
-const PING: Bytes = Bytes::from_static(b": ping\n\n");
-
 /// The calls behind a stream that has no content yet.
 pub type Serving = Pin<Box<dyn Future<Output = Result<Served, journey::Failure>>>>;
 
 /// The body of a stream. Dropped before its end, it ends the upstream call and settles what was delivered.
 pub struct EventStream {
     state: State,
+    operation: Operation,
     /// Time between comments.
     heartbeat: Option<Duration>,
     /// Where it waits, and is told when the process has no more time.
@@ -55,6 +55,7 @@ impl EventStream {
     /// A stream whose content is there.
     pub fn begun(charge: Box<Charge>, begun: Begun) -> Self {
         Self {
+            operation: charge.operation,
             heartbeat: charge.routes.table().failover.heartbeat,
             place: charge.worker.cut.place(),
             state: State::Open(Open::new(charge, begun)),
@@ -62,13 +63,19 @@ impl EventStream {
     }
 
     /// A stream whose client has waited long enough for a head.
-    pub fn waiting(serving: Serving, heartbeat: Option<Duration>, place: Place) -> Self {
+    pub fn waiting(
+        operation: Operation,
+        serving: Serving,
+        heartbeat: Option<Duration>,
+        place: Place,
+    ) -> Self {
         let state = State::Waiting {
             serving,
             greeted: false,
         };
         Self {
             state,
+            operation,
             heartbeat,
             place,
         }
@@ -90,7 +97,7 @@ impl EventStream {
     async fn advance(&mut self) -> Option<Result<Bytes, journey::Failure>> {
         if let State::Waiting { serving, greeted } = &mut self.state {
             if !std::mem::replace(greeted, true) {
-                return Some(Ok(PING));
+                return Some(Ok(ping(self.operation)));
             }
             let wait = self.heartbeat.unwrap_or(HEARTBEAT);
             let served = self
@@ -98,7 +105,7 @@ impl EventStream {
                 .wait(pin!(tokio::time::timeout(wait, serving)))
                 .await;
             match served.unwrap_or(Ok(Err(journey::Failure::Ending))) {
-                Err(_) => return Some(Ok(PING)),
+                Err(_) => return Some(Ok(ping(self.operation))),
                 Ok(Ok((charge, Came::Stream(begun)))) => {
                     self.state = State::Open(Open::new(charge, *begun));
                 }
@@ -123,7 +130,7 @@ impl EventStream {
 struct Open {
     charge: Box<Charge>,
     answer: Option<Answer>,
-    editor: StreamEditor,
+    editor: Editor,
     first: Option<Bytes>,
     gap: Duration,
     /// How long the upstream has said nothing, as far as comments have told the client so.
@@ -158,7 +165,7 @@ impl Open {
         while !self.ended {
             let answer = self.answer.as_mut()?;
             // After the last content only usage and `[DONE]` are missing: a complete answer does not wait long for them.
-            let gap = if self.editor.facts.finished {
+            let gap = if self.editor.facts().finished {
                 TAIL
             } else {
                 self.gap
@@ -171,11 +178,13 @@ impl Open {
             };
             if let (Some(beat), Err(ReadError::Timeout)) = (beat, &read) {
                 self.silence += beat;
-                return Some(PING);
+                return Some(ping(self.charge.operation));
             }
             self.silence = Duration::ZERO;
             let (out, fault, is_end) = match read {
-                Err(ReadError::Timeout) if self.editor.facts.finished => (Bytes::new(), None, true),
+                Err(ReadError::Timeout) if self.editor.facts().finished => {
+                    (Bytes::new(), None, true)
+                }
                 Ok(Some(read)) => {
                     let edited = self.editor.feed(read);
                     (edited.out, edited.fault.map(Fault::Frame), false)
@@ -205,7 +214,7 @@ impl Open {
         if let Some(fault) = fault {
             return Some(self.end_broken(out, &fault).await);
         }
-        if self.editor.facts.done {
+        if self.editor.facts().done {
             return Some(self.end_whole(out).await);
         }
         // Reads that hold no whole event have nothing for the client yet.
@@ -220,13 +229,11 @@ impl Open {
             release(answer);
         }
         self.charge.worker.desk.written().await;
-        if self.editor.facts.done {
+        let closing = self.editor.closing();
+        if closing.is_empty() {
             return out;
         }
-        let mut whole = BytesMut::from(&out[..]);
-        whole.extend_from_slice(&self.editor.closing());
-        whole.extend_from_slice(b"data: [DONE]\n\n");
-        whole.freeze()
+        [&out[..], &closing].concat().into()
     }
 
     /// One error event ends a stream that the gateway cannot wait for.
@@ -236,13 +243,13 @@ impl Open {
         self.charge.upstream_time += self.began.elapsed();
         self.charge.abandon(&self.told());
         self.charge.worker.desk.written().await;
-        let error = json!({"error": {
-            "message": "the gateway is shutting down: the answer is cut short here",
-            "type": "service_unavailable",
-            "param": null,
-            "code": "503",
-        }});
-        format!("data: {error}\n\n").into()
+        let error = StreamError {
+            message: "the gateway is shutting down: the answer is cut short here",
+            kind: Some("service_unavailable"),
+            param: None,
+            status: 503,
+        };
+        self.editor.fail(&error).into()
     }
 
     /// One error event ends a stream that broke after its first content.
@@ -253,29 +260,17 @@ impl Open {
         self.charge.upstream_time += self.began.elapsed();
         self.charge.fail(&failure, &self.told());
         self.charge.worker.desk.written().await;
-        let mut whole = BytesMut::from(&out[..]);
-        let error = json!({"error": {
-            "message": failure.message,
-            "type": failure.error_type,
-            "param": failure.param,
-            "code": failure.status.to_string(),
-        }});
-        whole.extend_from_slice(b"data: ");
-        whole.extend_from_slice(error.to_string().as_bytes());
-        whole.extend_from_slice(b"\n\n");
-        whole.freeze()
+        let error = self.editor.fail(&StreamError {
+            message: &failure.message,
+            kind: failure.error_type.as_deref(),
+            param: failure.param.as_deref(),
+            status: failure.status,
+        });
+        [&out[..], &error].concat().into()
     }
 
     fn told(&self) -> Told {
-        let facts = &self.editor.facts;
-        let asked = &*self.charge.deployment().model;
-        Told {
-            id: facts.id.clone(),
-            model: facts.model.clone().filter(|model| model != asked),
-            service_tier: facts.service_tier.clone(),
-            usage: facts.usage,
-            content_bytes: facts.content_bytes,
-        }
+        Told::of(self.editor.facts(), &self.charge.deployment().model)
     }
 
     fn failure(&self, fault: &Fault) -> Failure {

@@ -7,6 +7,7 @@
 //! what one is decoded to and the other encoded from.
 
 pub mod anthropic;
+pub mod crossing;
 pub mod json;
 pub mod json_edit;
 pub mod json_fields;
@@ -21,6 +22,7 @@ pub mod openai_responses;
 pub mod pass;
 pub mod sse;
 pub mod sse_events;
+pub mod stream_end;
 
 use self::openai::shape::Shape;
 use crate::types::Operation;

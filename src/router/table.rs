@@ -108,6 +108,17 @@ impl Deployment {
         [&self.model, &self.id, &self.api_base, &self.provider]
     }
 
+    /// The operation it is called by when a client asks for `asked`: the same where its provider has it, else one that the
+    /// request can be translated for; `asked` where there is none.
+    pub fn called_by(&self, asked: Operation) -> Operation {
+        let has = |operation: &Operation| self.urls[operation.index()].is_some();
+        if has(&asked) || !Operation::CONVERSATIONS.contains(&asked) {
+            return asked;
+        }
+        let mut others = Operation::CONVERSATIONS.into_iter();
+        others.find(has).unwrap_or(asked)
+    }
+
     /// The catalogue's row, when it has one.
     pub fn listed(&self) -> Option<CatalogEntry> {
         catalogue_row(&self.entry)

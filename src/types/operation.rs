@@ -25,6 +25,9 @@ impl Operation {
         Self::Responses,
     ];
 
+    /// Those that say the same in different protocols, the one that most providers speak first.
+    pub const CONVERSATIONS: [Self; 3] = [Self::Chat, Self::Messages, Self::Responses];
+
     /// A place in an array that holds one thing an operation.
     pub const fn index(self) -> usize {
         self as usize

@@ -188,7 +188,7 @@ impl Client {
         Ok(made)
     }
 
-    /// Sends a request and waits for the head of its answer, `head_timeout` at most. `authorization` is of this call alone.
+    /// Sends a request and waits for the head of its answer, `head_timeout` at most. `more` are headers of this call alone, which win over the ones of `endpoint`.
     ///
     /// A connection that was kept from an earlier request may have been closed by the other side meanwhile. When it dies
     /// before the first byte of an answer, the request is sent once more, silently; so is one that the other side says it has
@@ -197,17 +197,17 @@ impl Client {
         &self,
         endpoint: &Endpoint,
         body: &Pieces,
-        authorization: Option<&header::HeaderValue>,
+        more: &[(header::HeaderName, header::HeaderValue)],
         head_timeout: Duration,
     ) -> Result<Answer, CallError> {
         let deadline = Instant::now() + head_timeout;
         let called = async {
             if let Some(http2) = &endpoint.http2
-                && let Some(outcome) = endpoint.by_http2(http2, body, authorization).await
+                && let Some(outcome) = endpoint.by_http2(http2, body, more).await
             {
                 return outcome;
             }
-            endpoint.by_http1(body, authorization).await
+            endpoint.by_http1(body, more).await
         };
         timeout_at(deadline, called)
             .await
@@ -252,7 +252,7 @@ impl Endpoint {
         &self,
         Http2 { origin, head }: &Http2,
         body: &Pieces,
-        authorization: Option<&header::HeaderValue>,
+        more: &[(header::HeaderName, header::HeaderValue)],
     ) -> Option<Result<Answer, CallError>> {
         let (mut resend, mut untouched) = (true, 0);
         loop {
@@ -262,7 +262,7 @@ impl Endpoint {
                 Err(error) => return Some(Err(CallError::not_connected(&error))),
             };
             let is_reused = slot.is_reused;
-            let error = match exchange(slot, head, authorization, body.clone()).await {
+            let error = match exchange(slot, head, more, body.clone()).await {
                 Ok(answer) => return Some(Ok(Answer::of_http2(answer))),
                 Err(error) => error,
             };
@@ -282,17 +282,18 @@ impl Endpoint {
     async fn by_http1(
         &self,
         body: &Pieces,
-        authorization: Option<&header::HeaderValue>,
+        more: &[(header::HeaderName, header::HeaderValue)],
     ) -> Result<Answer, CallError> {
         let mut resend = true;
         loop {
             let body = Body::from(body.clone());
-            let sending = match authorization {
-                None => self.request.send_body(body),
-                Some(value) => self
-                    .request
-                    .extra_header((header::AUTHORIZATION, value.clone()))
-                    .send_body(body),
+            let sending = match more {
+                [] => self.request.send_body(body),
+                more => {
+                    let more = more.iter().cloned();
+                    let more = header::HeaderMap::from_iter(more);
+                    self.request.extra_headers(more).send_body(body)
+                }
             };
             let (outcome, has_dialed) = self.watched(sending).await;
             let error = match outcome {

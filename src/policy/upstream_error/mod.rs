@@ -142,6 +142,17 @@ impl Failure {
         }
     }
 
+    /// The provider's protocol cannot say what a request asks for in `field`, or the request is none; nothing was sent. A
+    /// provider of another protocol may take it.
+    pub fn unspeakable(provider: &str, field: &str, text: &str) -> Self {
+        let class = ErrorClass::BadRequestError;
+        Self {
+            param: Some(masking::short(field)),
+            retry: Retry::Elsewhere,
+            ..Self::rehearsed(provider, class, text)
+        }
+    }
+
     /// A failure of this class that nobody had: to rehearse what follows one. Nothing was sent.
     pub fn rehearsed(provider: &str, class: ErrorClass, text: &str) -> Self {
         let status = class.status(None);

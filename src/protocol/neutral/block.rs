@@ -80,6 +80,23 @@ pub enum Content {
     },
 }
 
+impl Content {
+    /// Bytes of what an answer says: what the client reads or hears, or its tools are given.
+    pub fn content_bytes(&self) -> usize {
+        match self {
+            Self::Text { text, .. } | Self::Refusal(text) | Self::Thinking { text, .. } => {
+                text.len()
+            }
+            Self::ToolCall(call) => call.arguments.len(),
+            Self::ServerCall(call) => call.input.len(),
+            Self::Audio {
+                data, transcript, ..
+            } => data.len() + transcript.as_ref().map_or(0, String::len),
+            _ => 0,
+        }
+    }
+}
+
 /// Where the bytes of an image or a document are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {

@@ -253,6 +253,12 @@ impl<'a> Request<'a> {
         }
     }
 
+    /// The same request, parameters that a provider does not take being left out instead of refused.
+    pub fn dropping_parameters(mut self) -> Self {
+        self.wishes.drop_params = Some(true);
+        self
+    }
+
     /// The body as read: the client's bytes, or their normal form.
     pub fn bytes(&self) -> &[u8] {
         &self.body

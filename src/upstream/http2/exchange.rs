@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use h2::{Reason, RecvStream, SendStream};
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version, header};
 
 use super::connection::Slot;
 use crate::types::Pieces;
@@ -51,7 +51,7 @@ pub struct Http2Body {
 pub async fn exchange(
     slot: Slot,
     head: &Head,
-    authorization: Option<&HeaderValue>,
+    more: &[(HeaderName, HeaderValue)],
     body: Pieces,
 ) -> Result<(StatusCode, HeaderMap, Http2Body), SendError> {
     let mut sender = match slot.connection.sender.clone().ready().await {
@@ -68,8 +68,8 @@ pub async fn exchange(
     *request.headers_mut() = head.headers.clone();
     let headers = request.headers_mut();
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len() as u64));
-    if let Some(value) = authorization {
-        headers.insert(header::AUTHORIZATION, value.clone());
+    for (name, value) in more {
+        headers.insert(name.clone(), value.clone());
     }
     let is_empty = body.is_empty();
     let sent = sender.send_request(request, is_empty);

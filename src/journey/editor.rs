@@ -1,0 +1,119 @@
+//! A stream on its way to the client: passed on with the few edits that it needs, or turned into the client's protocol.
+
+use bytes::Bytes;
+
+use super::question::{Crossed, Way};
+use crate::protocol::anthropic;
+use crate::protocol::crossing::{Crossing, Form};
+use crate::protocol::openai::stream::{StreamEditor, StreamForm};
+use crate::protocol::pass::{Edited, StreamFacts};
+use crate::protocol::stream_end::StreamError;
+use crate::types::Operation;
+
+/// The state of one stream.
+pub struct Editor {
+    client: Operation,
+    way: Passage,
+}
+
+#[allow(clippy::large_enum_variant, reason = "one a stream, behind its box")]
+enum Passage {
+    /// OpenAI's chats and text completions.
+    Open(StreamEditor),
+    Messages(anthropic::stream::Editor),
+    Crossed {
+        crossing: Box<Crossing>,
+        /// Makes text completions of the chat that it has become.
+        text: Option<Box<StreamEditor>>,
+    },
+}
+
+impl Editor {
+    /// `open` is how a stream of OpenAI's is to look, `form` what a translated one is to say.
+    pub fn new(client: Operation, way: Way, open: StreamForm, form: impl FnOnce() -> Form) -> Self {
+        let way = match (way.crossing, client) {
+            (None, Operation::Messages) => {
+                Passage::Messages(anthropic::stream::Editor::new(open.model_json))
+            }
+            (None, _) => Passage::Open(StreamEditor::new(open)),
+            (Some(Crossed { from, to, reversal }), _) => Passage::Crossed {
+                crossing: Box::new(Crossing::new(from, to, form(), reversal)),
+                text: way.from_chat.then(|| Box::new(StreamEditor::new(open))),
+            },
+        };
+        Self { client, way }
+    }
+
+    /// What the stream told so far.
+    pub fn facts(&self) -> &StreamFacts {
+        match &self.way {
+            Passage::Open(editor) => &editor.facts,
+            Passage::Messages(editor) => &editor.facts,
+            Passage::Crossed { crossing, .. } => &crossing.facts,
+        }
+    }
+
+    /// Takes the next bytes of the upstream.
+    pub fn feed(&mut self, read: Bytes) -> Edited {
+        match &mut self.way {
+            Passage::Open(editor) => editor.feed(read),
+            Passage::Messages(editor) => editor.feed(read),
+            Passage::Crossed { crossing, text } => as_text(text, crossing.feed(&read)),
+        }
+    }
+
+    /// The upstream ended.
+    pub fn finish(&mut self) -> Edited {
+        match &mut self.way {
+            Passage::Open(editor) => editor.finish(),
+            Passage::Messages(editor) => editor.finish(),
+            Passage::Crossed { crossing, text } => as_text(text, crossing.finish()),
+        }
+    }
+
+    /// Whether a stream that ends here, in good order, is a whole answer.
+    pub fn may_end(&self) -> bool {
+        match &self.way {
+            Passage::Open(editor) => editor.may_end(),
+            Passage::Messages(editor) => editor.may_end(),
+            Passage::Crossed { crossing, .. } => crossing.facts.done,
+        }
+    }
+
+    /// What is missing at the end of a whole answer.
+    pub fn closing(&mut self) -> Vec<u8> {
+        match &mut self.way {
+            Passage::Open(editor) if editor.facts.done => Vec::new(),
+            Passage::Open(editor) => {
+                let mut closing = editor.closing();
+                closing.extend_from_slice(b"data: [DONE]\n\n");
+                closing
+            }
+            Passage::Messages(editor) => editor.closing(),
+            // Its decoder has seen to a good end.
+            Passage::Crossed { .. } => Vec::new(),
+        }
+    }
+
+    /// The event that ends a stream with an error.
+    pub fn fail(&mut self, error: &StreamError<'_>) -> Vec<u8> {
+        match &mut self.way {
+            // Blocks that are open must be closed first.
+            Passage::Crossed { crossing, .. } if self.client == Operation::Messages => {
+                crossing.fail(&error.failure())
+            }
+            _ => error.event(self.client),
+        }
+    }
+}
+
+fn as_text(text: &mut Option<Box<StreamEditor>>, edited: Edited) -> Edited {
+    let Some(text) = text else {
+        return edited;
+    };
+    let chat = text.feed(edited.out);
+    Edited {
+        out: chat.out,
+        fault: edited.fault.or(chat.fault),
+    }
+}

@@ -1,0 +1,194 @@
+//! What a deployment is sent, and in whose protocol: the client's own bytes with the few edits that they need, or the same
+//! request in the protocol that its provider speaks.
+
+use actix_web::http::header::{HeaderName, HeaderValue};
+use bytes::Bytes;
+
+use super::attempt::Failed;
+use super::charge::Charge;
+use crate::policy::upstream_error::{Failure, Upstream};
+use crate::protocol::crossing::{self, Form, Target};
+use crate::protocol::neutral::{Dialect, Reversal};
+use crate::protocol::openai::request::Request;
+use crate::protocol::openai_completions::as_chat;
+use crate::protocol::{anthropic, openai_chat, shape};
+use crate::router::Deployment;
+use crate::types::{Operation, Pieces};
+
+const BETA: HeaderName = HeaderName::from_static("anthropic-beta");
+
+/// What is sent.
+pub struct Question {
+    pub body: Pieces,
+    /// The operation that the deployment is asked for.
+    pub operation: Operation,
+    /// Values of `anthropic-beta` that the body needs.
+    pub betas: Vec<&'static str>,
+    pub way: Way,
+}
+
+/// How an answer becomes the client's.
+#[derive(Clone, Debug, Default)]
+pub struct Way {
+    /// The protocols of upstream and client, where they differ.
+    pub crossing: Option<Crossed>,
+    /// A text completion that a chat answers.
+    pub from_chat: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct Crossed {
+    pub from: Dialect,
+    pub to: Dialect,
+    pub reversal: Reversal,
+}
+
+impl Way {
+    /// Mocks answer conversations as chats do.
+    pub fn from_mock(operation: Operation) -> Self {
+        let to = crossing::dialect(operation).filter(|to| *to != Dialect::Chat);
+        let crossing = to.map(|to| Crossed {
+            from: Dialect::Chat,
+            to,
+            reversal: Reversal::default(),
+        });
+        Self {
+            crossing,
+            from_chat: false,
+        }
+    }
+}
+
+impl Question {
+    /// The request as `deployment` is to be asked.
+    pub fn of(request: &Request<'_>, deployment: &Deployment) -> Result<Self, Box<Failed>> {
+        let body = request
+            .upstream_body(&deployment.model_json, &deployment.plan)
+            .map_err(|unsupported| Failed::unsupported(&unsupported))?;
+        let asked = request.operation();
+        let from_chat = asked == Operation::Completion && deployment.texts_by_chat;
+        let (body, asked) = if from_chat {
+            (by_chat(&body, deployment)?, Operation::Chat)
+        } else {
+            (body, asked)
+        };
+        let operation = deployment.called_by(asked);
+        if operation == asked {
+            return Ok(Self {
+                body,
+                operation,
+                betas: Vec::new(),
+                way: Way {
+                    crossing: None,
+                    from_chat,
+                },
+            });
+        }
+        Self::across(body, asked, operation, deployment).map(|mut question| {
+            question.way.from_chat = from_chat;
+            question
+        })
+    }
+
+    /// Headers that its body needs.
+    pub fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
+        let betas = HeaderValue::from_str(&self.betas.join(","));
+        let betas = betas.ok().filter(|_| !self.betas.is_empty());
+        betas.into_iter().map(|betas| (BETA, betas)).collect()
+    }
+
+    fn across(
+        body: Pieces,
+        asked: Operation,
+        operation: Operation,
+        deployment: &Deployment,
+    ) -> Result<Self, Box<Failed>> {
+        let not_served = || {
+            let why = format!("it has no {}", asked.path());
+            Failed::unusable(deployment, &why)
+        };
+        let to = crossing::dialect(asked).ok_or_else(not_served)?;
+        let target = target(deployment, operation).ok_or_else(not_served)?;
+        let encoded = crossing::request(to, &body.to_bytes(), &target).map_err(|stranded| {
+            Failed::made(
+                Failure::unspeakable(
+                    &deployment.provider,
+                    stranded.field(),
+                    &stranded.to_string(),
+                ),
+                Default::default(),
+            )
+        })?;
+        let mut body = Pieces::from(Bytes::from(encoded.body));
+        if operation == Operation::Chat {
+            body = planned(&body.to_bytes(), deployment)?;
+        }
+        Ok(Self {
+            body,
+            operation,
+            betas: encoded.betas,
+            way: Way {
+                crossing: Some(Crossed {
+                    from: target.dialect(),
+                    to,
+                    reversal: encoded.reversal,
+                }),
+                from_chat: false,
+            },
+        })
+    }
+}
+
+fn by_chat(body: &Pieces, deployment: &Deployment) -> Result<Pieces, Box<Failed>> {
+    match as_chat::request(&body.to_bytes()) {
+        Ok(chat) => Ok(Pieces::from(Bytes::from(chat))),
+        Err(why) => {
+            let why = format!("the model only chats, so {why}");
+            Err(Failed::of(
+                deployment,
+                &Upstream::NotServed { why: &why },
+                Default::default(),
+            ))
+        }
+    }
+}
+
+/// A chat that a translation has made, by the provider's rules. Its client knows nothing of this provider's parameters: what it
+/// does not take is left out.
+fn planned(body: &Bytes, deployment: &Deployment) -> Result<Pieces, Box<Failed>> {
+    let request = Request::read(shape(Operation::Chat), body, None)
+        .map_err(|error| Failed::unusable(deployment, &error.to_string()))?;
+    request
+        .dropping_parameters()
+        .upstream_body(&deployment.model_json, &deployment.plan)
+        .map_err(|unsupported| Failed::unsupported(&unsupported))
+}
+
+/// Whom a request is written for when the deployment is asked for `operation`.
+fn target(deployment: &Deployment, operation: Operation) -> Option<Target<'_>> {
+    let model = &*deployment.model;
+    match operation {
+        Operation::Chat => Some(Target::Chat(openai_chat::Target::openai(model, None))),
+        Operation::Messages => Some(Target::Anthropic(anthropic::Target {
+            model,
+            default_max_tokens: 4096,
+            thinking: anthropic::ThinkingSupport::Budget,
+            native_format: false,
+            takes_sampling: true,
+            takes_forced_tools: true,
+            takes_mid_system: false,
+        })),
+        _ => None,
+    }
+}
+
+/// What the client of a translated answer is to see. `name_json` is its name of the model.
+pub fn form(charge: &Charge, request: &Request<'_>, name_json: &[u8]) -> Form {
+    Form {
+        model: serde_json::from_slice(name_json).unwrap_or_default(),
+        id: charge.call_id.to_string(),
+        created: u64::try_from(charge.started_at / 1_000_000).unwrap_or_default(),
+        wants_usage: request.include_usage || charge.routes.settings().always_stream_usage,
+        ends_with_reason: charge.deployment().plan.is_openai,
+    }
+}
