@@ -94,8 +94,7 @@ impl Said {
                 continue;
             };
             if choices.get(value_at) != Some(&b'"') {
-                said.tool_calls |=
-                    &choices[key] == b"tool_calls" && choices.get(value_at) == Some(&b'[');
+                said.tool_calls |= &choices[key] == b"tool_calls" && has_items(choices, value_at);
                 continue;
             }
             let Some((value, after_value)) = next_string(choices, value_at) else {
@@ -116,6 +115,12 @@ impl Said {
         }
         said
     }
+}
+
+/// Whether a list begins here that is not empty: some hosts say `"tool_calls": []` where there are none.
+fn has_items(bytes: &[u8], at: usize) -> bool {
+    let inside = bytes.get(at..).and_then(|rest| rest.strip_prefix(b"["));
+    inside.is_some_and(|inside| !inside.trim_ascii_start().starts_with(b"]"))
 }
 
 /// The inside of the first string at or after `from`, and the offset behind its closing quote.

@@ -195,6 +195,20 @@ fn tool_calls_end_as_such() {
     let (seen, _) = run(form(false), &events, true);
     assert_eq!(seen[0]["choices"][0]["finish_reason"], Value::Null);
     assert_eq!(seen[1]["choices"][0]["finish_reason"], "tool_calls");
+    // A list without calls calls nothing.
+    let none = [
+        chunk(
+            17,
+            json!({"index": 0, "delta": {"role": "assistant", "content": "x", "tool_calls": []}, "finish_reason": null}),
+        ),
+        events[1].clone(),
+    ];
+    let (seen, _) = run(form(false), &none, true);
+    let last = seen
+        .iter()
+        .filter_map(|event| event["choices"][0]["finish_reason"].as_str())
+        .next_back();
+    assert_eq!(last, Some("stop"));
     // OpenAI says `stop` when the tool was forced, and means it.
     let openai = StreamForm {
         is_openai: true,
