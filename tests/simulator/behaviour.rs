@@ -63,6 +63,8 @@ pub struct Behaviour {
     pub audio: Option<Audio>,
     /// What is said, block by block and in every protocol alike, in place of the texts, calls and refusal above.
     pub blocks: Vec<Block>,
+    /// Chat: thoughts are not told, as OpenAI's own models do not.
+    pub hides_thinking: bool,
     /// Told as usage in each protocol's own words, unless `usage` is given.
     pub counts: Option<Counts>,
     /// The answers of a session, in place of everything else here: the first until results of tools come back, the second until

@@ -61,6 +61,7 @@ pub fn as_chat(behaviour: &Behaviour) -> Option<Behaviour> {
                     }))
                 }));
             }
+            Block::Thinking { .. } if behaviour.hides_thinking => {}
             Block::Thinking { thinking } => chat
                 .reasoning_content
                 .get_or_insert_default()

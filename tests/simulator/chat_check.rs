@@ -52,7 +52,14 @@ const ROLES: [(&str, &[&str]); 6] = [
     ("user", &["name"]),
     (
         "assistant",
-        &["name", "refusal", "audio", "tool_calls", "function_call"],
+        &[
+            "name",
+            "annotations",
+            "refusal",
+            "audio",
+            "tool_calls",
+            "function_call",
+        ],
     ),
     ("tool", &["tool_call_id"]),
     ("function", &["name"]),
@@ -97,10 +104,10 @@ fn only(path: &str, value: &Value, allowed: &[&str]) -> Result<(), Refusal> {
     }
 }
 
-/// Checks a chat's body.
-pub fn check(body: &[u8]) -> Result<(), Refusal> {
+/// Checks a chat's body; `more` are fields that this provider knows besides, of the body and of an assistant's message.
+pub fn check(body: &[u8], more: &[&str]) -> Result<(), Refusal> {
     let body: Value = serde_json::from_slice(body).map_err(|_| errors::not_json())?;
-    only("", &body, &FIELDS)?;
+    only("", &body, &[&FIELDS[..], more].concat())?;
     let messages = match body["messages"].as_array() {
         Some(messages) if !messages.is_empty() => messages,
         _ => {
@@ -126,7 +133,7 @@ pub fn check(body: &[u8]) -> Result<(), Refusal> {
         check_tool(&format!("tools[{at}]"), tool)?;
     }
     for (at, message) in messages.iter().enumerate() {
-        check_message(&format!("messages[{at}]"), message)?;
+        check_message(&format!("messages[{at}]"), message, more)?;
     }
     order(messages)
 }
@@ -165,7 +172,7 @@ fn check_name(param: &str, name: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_message(path: &str, message: &Value) -> Result<(), Refusal> {
+fn check_message(path: &str, message: &Value, more: &[&str]) -> Result<(), Refusal> {
     let role = message["role"].as_str().unwrap_or_default();
     let Some((_, fields)) = ROLES.iter().find(|(own, _)| *own == role) else {
         let text = format!(
@@ -179,6 +186,9 @@ fn check_message(path: &str, message: &Value) -> Result<(), Refusal> {
     };
     let mut allowed = vec!["role", "content"];
     allowed.extend(*fields);
+    if role == "assistant" {
+        allowed.extend(more);
+    }
     only(path, message, &allowed)?;
     let calls = list(&message["tool_calls"]);
     let content = &message["content"];

@@ -109,9 +109,9 @@ impl Simulator {
     }
 
     /// Refuses chats that OpenAI refuses: unknown fields, tools' results that answer no call, and so on. Messages and responses
-    /// are always checked.
-    pub fn be_strict(&self) {
-        self.shared.be_strict();
+    /// are always checked. `more` are fields that this provider knows besides, of the body and of an assistant's message.
+    pub fn be_strict(&self, more: &'static [&'static str]) {
+        self.shared.be_strict(more);
     }
 
     /// Is every provider of [`provider_rows`](super::provider_rows), each below a path that begins with its name.

@@ -41,7 +41,7 @@ pub struct Shared {
 struct Settings {
     key: Option<String>,
     is_every_provider: bool,
-    is_strict: bool,
+    strict: Option<&'static [&'static str]>,
     by_default: Arc<Behaviour>,
     models: HashMap<String, Rule>,
     remembered: VecDeque<(Kind, Vec<u8>, Arc<Planned>)>,
@@ -108,8 +108,8 @@ impl Shared {
         self.change(|settings| settings.key = key);
     }
 
-    pub fn be_strict(&self) {
-        self.change(|settings| settings.is_strict = true);
+    pub fn be_strict(&self, more: &'static [&'static str]) {
+        self.change(|settings| settings.strict = Some(more));
     }
 
     pub fn be_every_provider(&self) {
@@ -244,8 +244,9 @@ impl Shared {
         version: u64,
     ) -> Result<Arc<Planned>, Refusal> {
         let (ask, simulate) = request::ask(kind, body, &self.caller(head))?;
-        if kind == Kind::Chat && lock(&self.settings).is_strict {
-            chat_check::check(body)?;
+        let strict = lock(&self.settings).strict;
+        if let Some(more) = strict.filter(|_| kind == Kind::Chat) {
+            chat_check::check(body, more)?;
         }
         let (behaviour, lasting) = match simulate {
             Some(text) => {

@@ -25,7 +25,7 @@ fn main() -> io::Result<()> {
         let answer: Value = match command.trim() {
             command if command.starts_with("behave ") => behave(&simulator, command),
             "strict" => {
-                simulator.be_strict();
+                simulator.be_strict(&[]);
                 json!({})
             }
             "requests" => simulator.take().iter().map(request).collect(),
