@@ -61,7 +61,10 @@ impl<'a> Served<'a> {
             .iter()
             .map(|model| model.litellm_params.model.as_str());
         Self {
-            is_open: names.clone().any(|name| name.contains('*')),
+            is_open: names
+                .clone()
+                .chain(aliases.iter().map(|alias| alias.alias.as_str()))
+                .any(|name| name.contains('*')),
             groups: names.collect(),
             others: ids.chain(own).collect(),
             aliases: aliases

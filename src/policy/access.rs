@@ -23,10 +23,21 @@ impl DeniedBy {
     }
 }
 
-/// The model that `principal` means by a name: one of its key's own names for models, or the name itself.
+/// The model that `principal` means by a name: one of its key's own names for models, which may hold stars, or the name
+/// itself.
 pub fn target<'a>(principal: &'a Principal, model: &'a str) -> &'a str {
-    let own = principal.aliases.iter().find(|(name, _)| name == model);
+    let aliases = || principal.aliases.iter();
+    let exact = aliases().find(|(name, _)| name == model);
+    let own = exact.or_else(|| {
+        let patterns = aliases().filter(|(name, _)| matches_pattern(name, model));
+        patterns.max_by_key(|(name, _)| specificity(name))
+    });
     own.map_or(model, |(_, target)| target)
+}
+
+/// How much a pattern says: of two that match, the larger one counts.
+pub fn specificity(pattern: &str) -> usize {
+    pattern.len()
 }
 
 /// Whether `principal` may call what it asks for as `model`. The key's list may hold its own name for the model or the model
@@ -87,8 +98,8 @@ fn allows(list: &ModelAccess, model: &str) -> bool {
         })
 }
 
-/// `openai/*`, `claude-*`: each star stands for any text.
-fn matches_pattern(pattern: &str, text: &str) -> bool {
+/// `openai/*`, `claude-*`: each star stands for any text, which may be empty.
+pub fn matches_pattern(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else {
         return false;

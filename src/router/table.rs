@@ -21,6 +21,7 @@ use std::time::Duration;
 use crate::catalog::{ModelEntry as CatalogEntry, ServiceTier};
 use crate::config::{Config, ModelEntry, PriceField, TlsChoice};
 use crate::metrics::DeploymentLabels;
+use crate::policy::access;
 use crate::policy::client_access::{AccessRule, ClientAccess};
 use crate::policy::cooldown::Rules as CooldownRules;
 use crate::policy::cost::{Adjustments, Expected, Residency, Tariff};
@@ -177,6 +178,8 @@ pub struct RoutingTable {
     /// What happens when a deployment or a group fails.
     pub failover: Failover,
     by_name: HashMap<String, u32>,
+    /// Names that hold stars with the groups they lead to, those that say more first.
+    by_pattern: Vec<(Arc<str>, u32)>,
 }
 
 impl Deployment {
@@ -270,10 +273,15 @@ impl RoutingTable {
         self.groups.len()
     }
 
-    /// The group that a requested name leads to: a group's name, an alias, a deployment's id, or a deployment's own
-    /// `litellm_params.model`.
+    /// The group that a requested name leads to: a group's name, an alias, a deployment's id, a deployment's own
+    /// `litellm_params.model`; or else the name of a group or an alias whose stars stand for what is asked for.
     pub fn resolve(&self, model: &str) -> Option<u32> {
-        self.by_name.get(model).copied()
+        let by_pattern = || {
+            let mut patterns = self.by_pattern.iter();
+            patterns.find(|(pattern, _)| access::matches_pattern(pattern, model))
+        };
+        let exact = self.by_name.get(model).copied();
+        exact.or_else(|| by_pattern().map(|(_, group)| *group))
     }
 
     /// The access groups of what a requested name leads to.
@@ -505,6 +513,7 @@ impl Builder {
                 }
             }
         }
+        let by_pattern = self.patterns(config);
         for group in self.groups.iter_mut().flatten() {
             group.retries_by_class = failover::retries_by_class(config, &group.name);
         }
@@ -518,7 +527,32 @@ impl Builder {
             cost_adjustments: config.litellm_settings.cost_adjustments.clone(),
             failover: Failover::of(config),
             by_name: self.by_name,
+            by_pattern,
         }
+    }
+
+    /// Names with stars. A deployment whose own model has one would have to be told what it stands for: its group's name is
+    /// only itself.
+    fn patterns(&self, config: &Config) -> Vec<(Arc<str>, u32)> {
+        let stands_for_many = |group: &Group| {
+            let members = group.members.iter();
+            let mut models = members
+                .filter_map(|member| self.deployments.get(member.deployment as usize)?.as_ref());
+            models.any(|deployment| deployment.model.contains('*'))
+        };
+        let groups = self.group_order.iter().filter_map(|number| {
+            let group = self.groups.get(*number as usize)?.as_ref()?;
+            (!stands_for_many(group)).then(|| (group.name.clone(), *number))
+        });
+        let aliases = config.router_settings.model_group_alias.iter();
+        let aliases = aliases.filter_map(|alias| {
+            let group = self.by_name.get(&alias.model)?;
+            Some((alias.alias.as_str().into(), *group))
+        });
+        let mut patterns: Vec<(Arc<str>, u32)> = groups.chain(aliases).collect();
+        patterns.retain(|(name, _)| name.contains('*'));
+        patterns.sort_by_key(|(name, _)| std::cmp::Reverse(access::specificity(name)));
+        patterns
     }
 }
 

@@ -74,13 +74,6 @@ pub fn read(
     };
     review(Place::ModelEntry, &entry);
     let model_name = entry.text("model_name").filter(|name| !name.is_empty());
-    if let (Some(name), Some(node)) = (&model_name, entry.value("model_name"))
-        && name.contains('*')
-    {
-        let message =
-            "`*` in a name stands for nothing yet: only a request for exactly this name comes here";
-        sink.not_yet_because(node.pos, entry.path_of("model_name"), message);
-    }
     let model_info = model_info(&entry);
     let (rpm, tpm) = (entry.count("rpm"), entry.count("tpm"));
     if model_name.is_none() {
@@ -148,6 +141,14 @@ pub fn read(
         entra,
         env_headers,
     } = target;
+    if model_name.contains('*')
+        && upstream_model.contains('*')
+        && let Some(node) = entry.value("model_name")
+    {
+        let message = "a `*` that stands for the provider's model too is not served yet: only a request for exactly this name \
+                       comes here; with one model for all names it stands for any text";
+        sink.not_yet_because(node.pos, entry.path_of("model_name"), message);
+    }
     let line = node.pos.line;
     let one = ModelEntry {
         model_name,
