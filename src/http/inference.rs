@@ -27,7 +27,7 @@ fn model_in_path(request: &HttpRequest) -> Option<String> {
 
 /// Serves one call of an operation.
 pub async fn create(call: Call, operation: Operation) -> Result<HttpResponse, ApiError> {
-    let caller = call.caller()?.clone();
+    let door = Door::new(&call, operation)?;
     let routes = call.worker.routes();
     let settings = routes.settings();
     let started_at = now_micros();
@@ -50,15 +50,9 @@ pub async fn create(call: Call, operation: Operation) -> Result<HttpResponse, Ap
         call_id,
         client_ip,
     };
-    let served = infer(&call.worker, &caller, &incoming).await;
+    let served = infer(&call.worker, &door.caller, &incoming).await;
     buffers.give_back(incoming.body);
     drop(share);
-    let door = Door {
-        caller,
-        operation,
-        form: call.form,
-        budget_status: settings.budget_exceeded_status,
-    };
     match served {
         Ok(Reply::Whole { headers, body }) => {
             let mut response = HttpResponse::Ok().body(body);
@@ -113,15 +107,25 @@ fn explain_kind(why: &mut String, headers: &HeaderMap) -> Result<(), ApiError> {
 }
 
 /// What an answer depends on beside what was served.
-struct Door {
-    caller: Caller,
+pub struct Door {
+    pub caller: Caller,
     operation: Operation,
     form: ErrorForm,
     budget_status: u16,
 }
 
 impl Door {
-    fn refusal(&self, refused: Refused) -> ApiError {
+    /// Of a call that was let in.
+    pub fn new(call: &Call, operation: Operation) -> Result<Self, ApiError> {
+        Ok(Self {
+            caller: call.caller()?.clone(),
+            operation,
+            form: call.form,
+            budget_status: call.worker.routes().settings().budget_exceeded_status,
+        })
+    }
+
+    pub fn refusal(&self, refused: Refused) -> ApiError {
         let principal = self.caller.principal();
         refusal(refused, principal, self.operation, self.budget_status)
     }
@@ -137,7 +141,7 @@ impl Door {
         self.refusal(refused).event(self.form)
     }
 
-    /// Names the call where Anthropic's clients look for it.
+    /// Names the call where Anthropic's clients look for it too.
     fn name_call(&self, headers: &mut HeaderMap) {
         if self.form == ErrorForm::Anthropic
             && let Some(id) = headers.get("x-litellm-call-id").cloned()

@@ -111,9 +111,12 @@ pub fn refusal(
         .header("x-litellm-version", env!("CARGO_PKG_VERSION"))
 }
 
-/// What LiteLLM's messages call the operation: its path without `/v1`.
+/// What LiteLLM's messages call the operation: its path without `/v1`, but for Anthropic's.
 fn route(operation: Operation) -> &'static str {
-    operation.path()
+    match operation {
+        Operation::Messages => operation.call_type(),
+        _ => operation.path(),
+    }
 }
 
 /// LiteLLM's words, but the time is the one that is left, and the list has this group's deployments alone.

@@ -60,6 +60,28 @@ const MATRIX: &[(&str, &str, &str)] = &[
         "/openai/deployments/{model:.+}/embeddings",
         "Y Y 3 Y Y Y Y 1 1 1 1 1",
     ),
+    ("POST", "/v1/messages", "Y Y 3 Y Y Y Y 1 1 1 1 1"),
+    (
+        "POST",
+        "/v1/messages/count_tokens",
+        "Y Y 3 Y Y Y Y 1 1 1 1 1",
+    ),
+    ("POST", "/anthropic/v1/messages", "Y Y 3 Y Y Y Y 1 1 1 1 1"),
+    (
+        "POST",
+        "/anthropic/v1/messages/count_tokens",
+        "Y Y 3 Y Y Y Y 1 1 1 1 1",
+    ),
+    (
+        "POST",
+        "/claude_code_gateway/v1/messages",
+        "Y Y 3 Y Y Y Y 1 1 1 1 1",
+    ),
+    (
+        "POST",
+        "/claude_code_gateway/v1/messages/count_tokens",
+        "Y Y 3 Y Y Y Y 1 1 1 1 1",
+    ),
     ("GET", "/v1/models", "Y Y Y Y Y Y Y 1 1 1 1 1"),
     ("GET", "/models", "Y Y Y Y Y Y Y 1 1 1 1 1"),
     ("GET", "/v1/models/{model:.+}", "Y Y Y Y Y Y Y 1 1 1 1 1"),

@@ -6,10 +6,11 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::json_body::{missing, optional, read_prompt, refused, take_list};
-use super::token_counter::counted;
+use super::token_counter::uncounted;
 use crate::catalog::ServiceTier;
 use crate::http::error::ApiError;
 use crate::http::route::{Call, now_ms};
+use crate::journey::counted;
 use crate::policy::cost::{CallFacts, Units};
 use crate::policy::token_count;
 use crate::protocol::openai::usage::{ParsedUsage, parse_usage};
@@ -61,7 +62,7 @@ pub async fn calculate(call: Call) -> Result<HttpResponse, ApiError> {
                 token_count::count_chat_request(&model, body.as_bytes())
             });
             let usage = Usage {
-                input: input.await?,
+                input: input.await.map_err(uncounted)?,
                 ..Usage::default()
             };
             let parsed = ParsedUsage {

@@ -1,9 +1,6 @@
 //! `POST /utils/token_counter`: how many tokens a prompt has for a model.
 
-use std::rc::Rc;
-use std::time::Duration;
-
-use actix_web::{HttpResponse, web};
+use actix_web::HttpResponse;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
@@ -11,11 +8,8 @@ use utoipa::ToSchema;
 use super::json_body::{missing, optional, read_prompt, take_list};
 use crate::http::error::ApiError;
 use crate::http::route::Call;
-use crate::journey::Worker;
-use crate::policy::token_count::{CountError, Prompt, count_prompt};
-
-/// Who waits longer for a free counter is told to come again.
-const PATIENCE: Duration = Duration::from_secs(10);
+use crate::journey::{Uncounted, counted};
+use crate::policy::token_count::{Prompt, count_prompt};
 
 /// Exactly one of `prompt`, `messages` and `contents`.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -64,7 +58,8 @@ pub async fn count(call: Call) -> Result<HttpResponse, ApiError> {
         Some(deployment) => (deployment.model.clone(), deployment.counted_as.clone()),
         None => (model.as_str().into(), model.as_str().into()),
     };
-    let total_tokens = counted(&worker, move || count_prompt(&counted_as, prompt)).await?;
+    let counted = counted(&worker, move || count_prompt(&counted_as, prompt)).await;
+    let total_tokens = counted.map_err(uncounted)?;
     Ok(HttpResponse::Ok().json(TokenCountResponse {
         total_tokens,
         request_model: model,
@@ -111,14 +106,9 @@ fn refused(message: String) -> ApiError {
     ApiError::detail(400, json!({"error": message}))
 }
 
-/// Counts off the worker threads, at most a few at the same time.
-pub(super) async fn counted(
-    worker: &Rc<Worker>,
-    count: impl FnOnce() -> Result<u64, CountError> + Send + 'static,
-) -> Result<u64, ApiError> {
-    let busy = || ApiError::unavailable("all token counters are busy");
-    let turn = tokio::time::timeout(PATIENCE, worker.shared.counts.acquire());
-    let _turn = turn.await.map_err(|_| busy())?.map_err(|_| busy())?;
-    let counted = web::block(count).await.map_err(|_| busy())?;
-    counted.map_err(|error| refused(error.to_string()))
+pub(super) fn uncounted(error: Uncounted) -> ApiError {
+    match error {
+        Uncounted::Busy => ApiError::unavailable(error.to_string()),
+        Uncounted::Impossible(error) => refused(error.to_string()),
+    }
 }

@@ -64,19 +64,34 @@ fn count_part(counter: &mut Counter, part: &Value, depth: u32) -> Result<u64, Co
         "redacted_thinking" => Ok(0),
         "image_url" | "input_image" | "image" => Ok(image::count(part)),
         "document" | "file" | "input_file" => Ok(count_document(counter, part)),
-        "tool_use" => {
+        "tool_use" | "server_tool_use" | "mcp_tool_use" => {
             let input = part
                 .get("input")
                 .map_or(0, |input| counter.count(&input.to_string()));
             Ok(text_of(counter, part, "name") + input)
         }
-        "tool_result" => match part.get("content") {
-            Some(Value::String(text)) => Ok(counter.count(text)),
-            Some(Value::Array(parts)) => count_parts(counter, parts, depth),
-            _ => Ok(0),
-        },
+        "tool_result" => count_result(counter, part, depth),
         "tool_reference" => Ok(text_of(counter, part, "tool_name")),
+        "search_result" => {
+            let labels = text_of(counter, part, "title") + text_of(counter, part, "source");
+            Ok(labels + count_result(counter, part, depth)?)
+        }
+        "web_search_result" => Ok(text_of(counter, part, "title") + text_of(counter, part, "url")),
+        "compaction" => Ok(text_of(counter, part, "content")),
+        "container_upload" => Ok(0),
+        // What servers' tools give: `web_search_tool_result` …
+        other if other.ends_with("_tool_result") => count_result(counter, part, depth),
         unknown => Err(CountError::UnknownPart(unknown.chars().take(64).collect())),
+    }
+}
+
+/// A text, parts, or an object of the tool's own.
+fn count_result(counter: &mut Counter, part: &Value, depth: u32) -> Result<u64, CountError> {
+    match part.get("content") {
+        Some(Value::String(text)) => Ok(counter.count(text)),
+        Some(Value::Array(parts)) => count_parts(counter, parts, depth),
+        Some(object @ Value::Object(_)) => Ok(counter.count(&object.to_string())),
+        _ => Ok(0),
     }
 }
 
@@ -136,6 +151,24 @@ mod tests {
             (
                 json!({"role": "user", "content": [{"type": "tool_use", "id": "x", "name": hello, "input": {}}]}),
                 7,
+            ),
+            (
+                json!({"role": "assistant", "content": [
+                    {"type": "server_tool_use", "id": "x", "name": hello, "input": {}},
+                    {"type": "web_search_tool_result", "tool_use_id": "x", "content": [
+                        {"type": "web_search_result", "title": hello, "url": hello, "encrypted_content": "abcdefgh"},
+                    ]},
+                ]}),
+                11,
+            ),
+            (
+                json!({"role": "user", "content": [
+                    {"type": "search_result", "title": hello, "source": hello, "content": [{"type": "text", "text": hello}]},
+                    {"type": "compaction", "content": hello},
+                    {"type": "code_execution_tool_result", "content": {}},
+                    {"type": "container_upload", "file_id": "file_1"},
+                ]}),
+                13,
             ),
             (
                 json!({"role": "user", "content": [{"type": "tool_result", "tool_use_id": "x", "content": [{"type": "text", "text": hello}]}]}),

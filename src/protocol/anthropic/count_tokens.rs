@@ -42,6 +42,22 @@ pub fn encode_count_request(request: &Request, target: &Target<'_>) -> Result<En
     Ok(encoded)
 }
 
+/// The body for Anthropic of a client's request that passes: what Anthropic counts with as it came, and the deployment's name
+/// of the model, a JSON string.
+pub fn pass_count_request(body: &[u8], model_json: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    let fields = Fields::read(body, &Path::Body)?.rest(Dialect::Anthropic, &Path::Body)?;
+    let mut passed = Vec::with_capacity(body.len() + model_json.len());
+    json_write::object(&mut passed, |out| {
+        out.raw("model", model_json);
+        for field in fields.0 {
+            if field.name != "model" && COUNTED.contains(&field.name.as_str()) {
+                out.raw(&field.name, field.value.as_bytes());
+            }
+        }
+    });
+    Ok(passed)
+}
+
 /// Reads Anthropic's answer: the tokens of input.
 pub fn decode_count_answer(body: &[u8]) -> Result<u64, DecodeError> {
     let at = Path::Body;
@@ -54,4 +70,18 @@ pub fn encode_count_answer(input_tokens: u64) -> Vec<u8> {
     let mut body = Vec::with_capacity(32);
     json_write::object(&mut body, |out| out.number("input_tokens", input_tokens));
     body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_counted_passes_as_it_came() {
+        let body = br#"{"max_tokens":1,"messages":[{"x": 1.0}],"model":"m","stream":true,"system":"s","tools":[]}"#;
+        let passed = pass_count_request(body, b"\"up\"").unwrap();
+        let expected = r#"{"model":"up","messages":[{"x": 1.0}],"system":"s","tools":[]}"#;
+        assert_eq!(String::from_utf8(passed).unwrap(), expected);
+        assert!(pass_count_request(b"[]", b"\"up\"").is_err());
+    }
 }

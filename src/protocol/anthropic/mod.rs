@@ -26,12 +26,13 @@ mod write_blocks;
 pub use answer::{decode_answer, encode_answer};
 pub use count_tokens::{
     decode_count_answer, decode_count_request, encode_count_answer, encode_count_request,
+    pass_count_request,
 };
 pub use decode_request::{decode_request, read_thinking};
 pub use encode_request::{FORMAT_TOOL, Target, encode_request};
 pub use errors::{decode_error, encode_error, error_type};
 pub use pass::pass_answer;
-pub use request::REQUEST;
+pub use request::{COUNT, REQUEST};
 pub use thinking::{ThinkingSupport, effort_of};
 
 #[cfg(test)]

@@ -24,6 +24,18 @@ pub static REQUEST: Shape = Shape {
     field,
 };
 
+/// Of a request whose input is to be counted alone.
+pub static COUNT: Shape = Shape {
+    operation: Operation::Messages,
+    required: "messages",
+    needs_max_tokens: false,
+    streams: false,
+    asks_usage: false,
+    metadata: MetadataUse::Kept,
+    parameters: Parameters::Own(&[]),
+    field,
+};
+
 fn field(facts: &mut Facts, key: &[u8], value: &[u8]) -> Result<bool, RequestError> {
     match key {
         b"messages" => {
