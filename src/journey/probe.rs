@@ -9,6 +9,7 @@ use futures_util::stream::{self, StreamExt as _};
 use tokio::sync::Semaphore;
 
 use super::attempt::{Failed, call_failure, no_token, read_failure, waits};
+use super::question::Question;
 use super::routes::Prepared;
 use crate::health::{Finding, Problem};
 use crate::policy::upstream_error::{ConnectProblem, Upstream};
@@ -26,7 +27,7 @@ const RATE_LIMITS: &str = "x-ratelimit-";
 static PROBES: Semaphore = Semaphore::const_new(64);
 
 /// The smallest useful question.
-fn question(operation: Operation, max_tokens: u64) -> String {
+fn request(operation: Operation, max_tokens: u64) -> String {
     match operation {
         // Anthropic's smallest question is the same.
         Operation::Chat | Operation::Messages => format!(
@@ -107,23 +108,22 @@ async fn ask(
     };
     let check = &deployment.health_check;
     let operation = check.operation;
-    let endpoint = prepared.endpoint(client, operation);
-    let endpoint = endpoint.ok_or_else(uncalled)?;
     let limit = check.timeout;
-    let question = Bytes::from(question(operation, check.max_tokens));
-    let question =
-        Request::read(protocol::shape(operation), &question, None).map_err(|_| uncalled())?;
-    let body = question
-        .upstream_body(&check.model_json, &deployment.plan)
-        .map_err(|unsupported| Failed::unsupported(&unsupported))?;
-    let mut more = Vec::new();
+    let request = Bytes::from(request(operation, check.max_tokens));
+    let request =
+        Request::read(protocol::shape(operation), &request, None).map_err(|_| uncalled())?;
+    let model: String = serde_json::from_slice(&check.model_json).unwrap_or_default();
+    let question = Question::of_model(&request, deployment, &model, &check.model_json)?;
+    let endpoint = prepared.endpoint(client, question.operation);
+    let endpoint = endpoint.ok_or_else(uncalled)?;
+    let mut more = question.headers();
     if let Some(login) = &prepared.login {
         let token = login.authorization(limit).await;
         let token = token.map_err(|why| no_token(deployment, &why))?;
         more.push((header::AUTHORIZATION, token));
     }
     let mut answer = client
-        .call(endpoint, &body, &more, limit)
+        .call(endpoint, &question.body, &more, limit)
         .await
         .map_err(|error| fail(&call_failure(&error, began), HeaderMap::new()))?;
     let headers = answer.headers().clone();

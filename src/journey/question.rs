@@ -11,7 +11,7 @@ use crate::protocol::crossing::{self, Form, Target};
 use crate::protocol::neutral::{Dialect, Reversal};
 use crate::protocol::openai::request::Request;
 use crate::protocol::openai_completions::as_chat;
-use crate::protocol::{anthropic, openai_chat, shape};
+use crate::protocol::{anthropic, json, openai_chat, shape};
 use crate::router::Deployment;
 use crate::types::{Operation, Pieces};
 
@@ -62,8 +62,23 @@ impl Way {
 impl Question {
     /// The request as `deployment` is to be asked.
     pub fn of(request: &Request<'_>, deployment: &Deployment) -> Result<Self, Box<Failed>> {
+        Self::of_model(
+            request,
+            deployment,
+            &deployment.model,
+            &deployment.model_json,
+        )
+    }
+
+    /// The same for another model of its provider; `model_json` is its name as a JSON string.
+    pub fn of_model(
+        request: &Request<'_>,
+        deployment: &Deployment,
+        model: &str,
+        model_json: &[u8],
+    ) -> Result<Self, Box<Failed>> {
         let body = request
-            .upstream_body(&deployment.model_json, &deployment.plan)
+            .upstream_body(model_json, &deployment.plan)
             .map_err(|unsupported| Failed::unsupported(&unsupported))?;
         let asked = request.operation();
         let from_chat = asked == Operation::Completion && deployment.texts_by_chat;
@@ -84,7 +99,8 @@ impl Question {
                 },
             });
         }
-        Self::across(body, asked, operation, deployment).map(|mut question| {
+        let target = target(deployment, operation, model);
+        Self::across(body, asked, operation, deployment, target).map(|mut question| {
             question.way.from_chat = from_chat;
             question
         })
@@ -102,13 +118,14 @@ impl Question {
         asked: Operation,
         operation: Operation,
         deployment: &Deployment,
+        target: Option<Target<'_>>,
     ) -> Result<Self, Box<Failed>> {
         let not_served = || {
             let why = format!("it has no {}", asked.path());
             Failed::unusable(deployment, &why)
         };
         let to = crossing::dialect(asked).ok_or_else(not_served)?;
-        let target = target(deployment, operation).ok_or_else(not_served)?;
+        let target = target.ok_or_else(not_served)?;
         let encoded = crossing::request(to, &body.to_bytes(), &target).map_err(|stranded| {
             Failed::made(
                 Failure::unspeakable(
@@ -121,7 +138,7 @@ impl Question {
         })?;
         let mut body = Pieces::from(Bytes::from(encoded.body));
         if operation == Operation::Chat {
-            body = planned(&body.to_bytes(), deployment)?;
+            body = planned(&body.to_bytes(), deployment, target.model())?;
         }
         Ok(Self {
             body,
@@ -155,18 +172,21 @@ fn by_chat(body: &Pieces, deployment: &Deployment) -> Result<Pieces, Box<Failed>
 
 /// A chat that a translation has made, by the provider's rules. Its client knows nothing of this provider's parameters: what it
 /// does not take is left out.
-fn planned(body: &Bytes, deployment: &Deployment) -> Result<Pieces, Box<Failed>> {
+fn planned(body: &Bytes, deployment: &Deployment, model: &str) -> Result<Pieces, Box<Failed>> {
     let request = Request::read(shape(Operation::Chat), body, None)
         .map_err(|error| Failed::unusable(deployment, &error.to_string()))?;
     request
         .dropping_parameters()
-        .upstream_body(&deployment.model_json, &deployment.plan)
+        .upstream_body(&json::quoted(model), &deployment.plan)
         .map_err(|unsupported| Failed::unsupported(&unsupported))
 }
 
 /// Whom a request is written for when the deployment is asked for `operation`.
-fn target(deployment: &Deployment, operation: Operation) -> Option<Target<'_>> {
-    let model = &*deployment.model;
+fn target<'a>(
+    _deployment: &'a Deployment,
+    operation: Operation,
+    model: &'a str,
+) -> Option<Target<'a>> {
     match operation {
         Operation::Chat => Some(Target::Chat(openai_chat::Target::openai(model, None))),
         Operation::Messages => Some(Target::Anthropic(anthropic::Target {

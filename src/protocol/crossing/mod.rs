@@ -38,6 +38,14 @@ impl Target<'_> {
             Self::Anthropic(_) => Dialect::Anthropic,
         }
     }
+
+    /// The name of the model.
+    pub fn model(&self) -> &str {
+        match self {
+            Self::Chat(target) => target.model,
+            Self::Anthropic(target) => target.model,
+        }
+    }
 }
 
 /// What a client is to see of an answer.

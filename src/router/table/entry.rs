@@ -78,7 +78,8 @@ fn mode(entry: &ModelEntry) -> Option<&str> {
 /// model is known to chat, and at Azure unless the model is known to complete texts.
 fn texts_by_chat(entry: &ModelEntry, provider: &Provider) -> bool {
     if !provider.serves(Operation::Completion) {
-        return provider.serves(Operation::Chat);
+        let mut conversations = Operation::CONVERSATIONS.into_iter();
+        return conversations.any(|operation| provider.serves(operation));
     }
     match entry.provider.as_str() {
         "openai" => mode(entry) == Some("chat"),
