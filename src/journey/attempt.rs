@@ -148,10 +148,11 @@ pub async fn attempt(
     let fail = |upstream: &Upstream<'_>| Failed::of(&deployment, upstream, HeaderMap::new());
     let limit = charge.limit(request.stream);
     let mock = charge.asked.mock.as_ref().or(deployment.mock.as_ref());
-    let (called, way) = match mock {
+    let (called, way, told) = match mock {
         Some(mock) => (
             Box::pin(mocked::call(mock, &worker, &deployment, request, limit)).await,
             Way::from_mock(request.operation()),
+            HeaderMap::new(),
         ),
         None => {
             let question = Question::of(request, &deployment)?;
@@ -187,12 +188,17 @@ pub async fn attempt(
                     calling.await
                 }
             };
-            (called, question.way)
+            let mut told = HeaderMap::new();
+            question.tell(&mut told);
+            (called, question.way, told)
         }
     };
     charge.upstream_time = earlier + began.elapsed();
     let mut answer = called.map_err(|error| fail(&call_failure(&error, began)))?;
-    let headers = answer.foreign_headers().map(to_server).unwrap_or_default();
+    let mut headers = answer.foreign_headers().map(to_server).unwrap_or_default();
+    for (name, value) in told {
+        headers.append(name, value);
+    }
     if !answer.status().is_success() {
         let body = match answer.unreadable() {
             Some(_) => Bytes::new(),

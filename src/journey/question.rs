@@ -1,20 +1,22 @@
 //! What a deployment is sent, and in whose protocol: the client's own bytes with the few edits that they need, or the same
 //! request in the protocol that its provider speaks.
 
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
 
 use super::attempt::Failed;
 use super::charge::Charge;
 use crate::policy::upstream_error::{Failure, Upstream};
 use crate::protocol::crossing::{self, Form, Target};
-use crate::protocol::neutral::{Dialect, Reversal};
+use crate::protocol::neutral::{Dialect, NotCarried, Reversal, Why};
 use crate::protocol::openai::request::Request;
 use crate::protocol::openai_completions::as_chat;
 use crate::protocol::{anthropic, json, openai_chat, shape};
 use crate::router::Deployment;
 use crate::types::{Operation, Pieces};
 
+/// Names the fields of a request that its provider's protocol cannot say.
+const NOT_CARRIED: HeaderName = HeaderName::from_static("x-litellm-not-carried");
 const BETA: HeaderName = HeaderName::from_static("anthropic-beta");
 
 /// What is sent.
@@ -24,6 +26,8 @@ pub struct Question {
     pub operation: Operation,
     /// Values of `anthropic-beta` that the body needs.
     pub betas: Vec<&'static str>,
+    /// What of the client's request the body does not say.
+    pub not_carried: Vec<NotCarried>,
     pub way: Way,
 }
 
@@ -93,6 +97,7 @@ impl Question {
                 body,
                 operation,
                 betas: Vec::new(),
+                not_carried: Vec::new(),
                 way: Way {
                     crossing: None,
                     from_chat,
@@ -111,6 +116,18 @@ impl Question {
         let betas = HeaderValue::from_str(&self.betas.join(","));
         let betas = betas.ok().filter(|_| !self.betas.is_empty());
         betas.into_iter().map(|betas| (BETA, betas)).collect()
+    }
+
+    /// Tells the client which of its fields did not get across. Hints that change no answer, and what was said in other
+    /// words, are not worth a line.
+    pub fn tell(&self, headers: &mut HeaderMap) {
+        let is_lost = |note: &&NotCarried| !matches!(note.why, Why::Hint | Why::Approximated);
+        let fields = self.not_carried.iter().filter(is_lost);
+        let fields: Vec<&str> = fields.map(|note| note.field.as_str()).collect();
+        let list = HeaderValue::from_str(&fields.join(", "));
+        if let Some(list) = list.ok().filter(|_| !fields.is_empty()) {
+            headers.insert(NOT_CARRIED, list);
+        }
     }
 
     fn across(
@@ -144,6 +161,7 @@ impl Question {
             body,
             operation,
             betas: encoded.betas,
+            not_carried: encoded.not_carried,
             way: Way {
                 crossing: Some(Crossed {
                     from: target.dialect(),

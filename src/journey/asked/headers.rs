@@ -15,6 +15,8 @@ use crate::protocol::openai::request::RequestError;
 
 /// Longest user agent that is kept, in bytes.
 const MOST_AGENT: usize = 256;
+/// Headers of one request that list betas.
+const MOST_BETA_HEADERS: usize = 16;
 /// User agents a thread remembers.
 const MOST_AGENTS: usize = 512;
 
@@ -34,6 +36,16 @@ pub struct ByHeader {
     /// A W3C trace: the last resort for a session.
     pub trace: Option<Arc<str>>,
     pub user_agent: Option<Arc<str>>,
+    pub anthropic: Option<Box<AnthropicWishes>>,
+}
+
+/// What the headers of Anthropic's API ask for.
+#[derive(Clone, Debug, Default)]
+pub struct AnthropicWishes {
+    /// `anthropic-version`.
+    pub version: Option<HeaderValue>,
+    /// Lists of betas, as the client's `anthropic-beta` headers have them.
+    pub betas: Vec<String>,
 }
 
 impl ByHeader {
@@ -50,6 +62,16 @@ impl ByHeader {
                 }
                 "x-litellm-stream-timeout" => {
                     found.stream_timeout = Some(seconds("x-litellm-stream-timeout", value)?);
+                }
+                "anthropic-version" => {
+                    let wishes = found.anthropic.get_or_insert_default();
+                    wishes.version = Some(value.clone());
+                }
+                "anthropic-beta" => {
+                    let wishes = found.anthropic.get_or_insert_default();
+                    if wishes.betas.len() < MOST_BETA_HEADERS {
+                        wishes.betas.extend(plain(value).map(str::to_owned));
+                    }
                 }
                 "x-litellm-num-retries" => {
                     let number = plain(value).and_then(|text| text.trim().parse().ok());

@@ -23,7 +23,7 @@ use serde_json::Value;
 pub use self::failover::{FailoverWishes, Rehearsal};
 pub use self::rules::Rules;
 
-use self::headers::ByHeader;
+use self::headers::{AnthropicWishes, ByHeader};
 use self::metadata::Metadata;
 use crate::policy::client_access::ClientAccess;
 use crate::policy::retry::RetryPolicy;
@@ -56,6 +56,8 @@ pub struct Asked {
     pub access: Option<Box<ClientAccess>>,
     /// Answered by the gateway itself, because the caller may ask for that.
     pub mock: Option<Mock>,
+    /// For providers that speak Anthropic's protocol.
+    pub anthropic: Option<Box<AnthropicWishes>>,
     /// What it says about fallbacks, if anything.
     pub failover: Option<Box<FailoverWishes>>,
 }
@@ -133,6 +135,7 @@ impl Asked {
             labels: labels::to_json(&labels)?,
             access: access::read(&body)?,
             mock: body.mock(rules, principal)?,
+            anthropic: header.anthropic,
             failover: failover::read(&body, rules)?,
         })
     }
