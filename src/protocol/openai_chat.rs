@@ -22,7 +22,8 @@ mod tests;
 pub use answer::{decode_answer, encode_answer};
 pub use decode_request::decode_request;
 pub use encode_request::{Target, encode_request};
-pub use errors::{decode_error, encode_error};
+pub use encode_tools::is_closed;
+pub use errors::{decode_error, encode_error, error_type};
 
 use super::openai::request::RequestError;
 use super::openai::shape::{

@@ -257,7 +257,7 @@ fn format(out: &mut Object<'_>, format: Option<&OutputFormat>) {
                 out.maybe_text("description", description.as_deref());
                 out.raw("schema", schema.as_bytes());
                 // Who named no strictness wants the schema kept; OpenAI keeps strictly only schemas that are closed.
-                let closed = || encode_tools::is_closed(schema.as_bytes(), 0);
+                let closed = || encode_tools::is_closed(schema.as_bytes());
                 match strict {
                     Some(strict) => out.truth("strict", *strict),
                     None if name.is_none() && closed() => out.truth("strict", true),

@@ -216,7 +216,11 @@ pub fn choice(out: &mut Object<'_>, request: &Request, names: &ToolNames, notes:
 }
 
 /// Whether OpenAI takes a schema strictly: each object says `additionalProperties: false` and requires all its properties.
-pub fn is_closed(schema: &[u8], depth: u32) -> bool {
+pub fn is_closed(schema: &[u8]) -> bool {
+    closed_to(schema, 0)
+}
+
+fn closed_to(schema: &[u8], depth: u32) -> bool {
     const DEEPEST: u32 = 10;
     let at = Path::Body;
     let Ok(mut fields) = Fields::read(schema, &at) else {
@@ -234,7 +238,7 @@ pub fn is_closed(schema: &[u8], depth: u32) -> bool {
         };
         let closed = fields.truth("additionalProperties", &at) == Ok(Some(false));
         let all = properties.0.iter().all(|property| {
-            required.contains(&property.name) && is_closed(property.value.as_bytes(), depth + 1)
+            required.contains(&property.name) && closed_to(property.value.as_bytes(), depth + 1)
         });
         if !closed || !all {
             return false;
@@ -246,15 +250,15 @@ pub fn is_closed(schema: &[u8], depth: u32) -> bool {
         let Some(value) = fields.take(name) else {
             return true;
         };
-        items(value, &at).is_ok_and(|items| items.iter().all(|item| is_closed(item, depth + 1)))
+        items(value, &at).is_ok_and(|items| items.iter().all(|item| closed_to(item, depth + 1)))
     });
     let items = fields.take("items");
     let defs = fields.take("$defs").map(|defs| {
         let defs = Fields::read(defs, &at).and_then(|defs| defs.rest(Dialect::Chat, &at));
         defs.is_ok_and(|defs| {
             let mut all = defs.0.iter();
-            all.all(|schema| is_closed(schema.value.as_bytes(), depth + 1))
+            all.all(|schema| closed_to(schema.value.as_bytes(), depth + 1))
         })
     });
-    inner && items.is_none_or(|items| is_closed(items, depth + 1)) && defs.unwrap_or(true)
+    inner && items.is_none_or(|items| closed_to(items, depth + 1)) && defs.unwrap_or(true)
 }

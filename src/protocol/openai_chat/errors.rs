@@ -4,7 +4,8 @@ use crate::protocol::json_fields::{Fields, Path};
 use crate::protocol::json_write;
 use crate::protocol::neutral::{Failure, FailureKind};
 
-fn type_of(kind: FailureKind) -> &'static str {
+/// What stands in `type`.
+pub fn error_type(kind: FailureKind) -> &'static str {
     match kind {
         FailureKind::InvalidRequest | FailureKind::NotFound | FailureKind::TooLarge => {
             "invalid_request_error"
@@ -80,7 +81,7 @@ pub fn encode_error(failure: &Failure, status: Option<u16>) -> Vec<u8> {
     json_write::object(&mut body, |out| {
         out.object("error", |out| {
             out.text("message", &failure.message);
-            out.text("type", type_of(failure.kind));
+            out.text("type", error_type(failure.kind));
             match &failure.param {
                 Some(param) => out.text("param", param),
                 None => out.null("param"),

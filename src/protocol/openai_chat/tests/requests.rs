@@ -259,7 +259,7 @@ fn strictness_is_asked_for_closed_schemas_only() {
     ] {
         let text = schema.to_string();
         assert_eq!(
-            super::super::encode_tools::is_closed(text.as_bytes(), 0),
+            super::super::encode_tools::is_closed(text.as_bytes()),
             closed,
             "{text}"
         );

@@ -1,0 +1,298 @@
+//! A conversation as items: each text of one voice a message, each thought, call and result an item of its own.
+
+use std::collections::HashMap;
+
+use super::annotations;
+use super::encode_content::{self, Ink};
+use crate::protocol::json_write::{self, Array};
+use crate::protocol::neutral::proof::Proof;
+use crate::protocol::neutral::{
+    Block, Content, Message, Notes, Refused, Request, Role, ToolCall, ToolCallKind, ToolNames,
+    ToolResult, Why,
+};
+
+/// What a conversation becomes.
+#[derive(Debug)]
+pub struct Input<'a> {
+    pub instructions: Option<&'a str>,
+    /// The `input` array as JSON.
+    pub items: Vec<u8>,
+}
+
+/// Claude Code marks its own accounting in the system prompt; nobody else needs it.
+const BILLING: &str = "x-anthropic-billing-header:";
+
+/// Writes the conversation. A system prompt of one text is the `instructions`; one of several is a developer's message of as
+/// many parts.
+pub fn write<'a>(
+    request: &'a Request,
+    names: &ToolNames,
+    notes: &mut Notes,
+) -> Result<Input<'a>, Refused> {
+    let mut form = Form {
+        names,
+        ink: Ink { notes },
+        kinds: kinds(request),
+    };
+    let mut system: Vec<&Block> = Vec::with_capacity(request.system.len());
+    for (index, block) in request.system.iter().enumerate() {
+        match &block.content {
+            Content::Text { text, .. } if text.starts_with(BILLING) => {
+                form.ink.notes.add(format!("system.{index}"), Why::Hint);
+            }
+            Content::Text { .. } => system.push(block),
+            _ => form
+                .ink
+                .notes
+                .add(format!("system.{index}"), Why::Unsupported),
+        }
+    }
+    let mut instructions = None;
+    if let [block] = system.as_slice()
+        && let Content::Text { text, .. } = &block.content
+    {
+        instructions = Some(text.as_str());
+        form.ink.note_cache(block);
+        system.clear();
+    }
+    let mut items = Vec::new();
+    let mut outcome = Ok(());
+    json_write::array(&mut items, |out| {
+        outcome = form.message(out, "developer", &system, "system");
+        for (index, message) in request.messages.iter().enumerate() {
+            if outcome.is_err() {
+                return;
+            }
+            let place = request.leading_messages + index;
+            outcome = form.turn(out, message, &format!("messages.{place}"));
+        }
+    });
+    outcome.map(|()| Input {
+        instructions,
+        items,
+    })
+}
+
+/// Which kind each call of the history is, by its id: a result says it too.
+fn kinds(request: &Request) -> HashMap<&str, ToolCallKind> {
+    let blocks = request.messages.iter().flat_map(|message| &message.content);
+    let calls = blocks.filter_map(|block| match &block.content {
+        Content::ToolCall(call) => Some((call.id.as_str(), call.kind)),
+        _ => None,
+    });
+    calls.collect()
+}
+
+struct Form<'a, 'n> {
+    names: &'a ToolNames,
+    ink: Ink<'n>,
+    kinds: HashMap<&'a str, ToolCallKind>,
+}
+
+impl Form<'_, '_> {
+    fn turn(&mut self, out: &mut Array<'_>, message: &Message, field: &str) -> Result<(), Refused> {
+        if message.name.is_some() {
+            self.ink
+                .notes
+                .add(format!("{field}.name"), Why::Unsupported);
+        }
+        for extension in &message.extensions.0 {
+            let field = format!("{field}.{}", extension.name);
+            self.ink.notes.add(field, Why::Unsupported);
+        }
+        let field = format!("{field}.content");
+        if message.role == Role::Assistant {
+            self.assistant(out, message, &field);
+            return Ok(());
+        }
+        let role = match message.role {
+            Role::System => "developer",
+            _ => "user",
+        };
+        let mut said: Vec<&Block> = Vec::new();
+        for (index, block) in message.content.iter().enumerate() {
+            let Content::ToolResult(result) = &block.content else {
+                said.push(block);
+                continue;
+            };
+            self.message(out, role, &said, &field)?;
+            said.clear();
+            self.ink.note_cache(block);
+            self.result(out, result, &format!("{field}.{index}"))?;
+        }
+        self.message(out, role, &said, &field)
+    }
+
+    /// One message of texts, images and files; nothing is no message.
+    fn message(
+        &mut self,
+        out: &mut Array<'_>,
+        role: &str,
+        blocks: &[&Block],
+        field: &str,
+    ) -> Result<(), Refused> {
+        if blocks.is_empty() {
+            return Ok(());
+        }
+        let content = encode_content::parts(blocks, field, &mut self.ink)?;
+        out.object(|out| {
+            out.text("type", "message");
+            out.text("role", role);
+            out.raw("content", &content);
+        });
+        Ok(())
+    }
+
+    /// A result of texts is one text; a result that shows something is parts.
+    fn result(
+        &mut self,
+        out: &mut Array<'_>,
+        result: &ToolResult,
+        field: &str,
+    ) -> Result<(), Refused> {
+        let is_text = |block: &Block| matches!(block.content, Content::Text { .. });
+        let mut output = Vec::new();
+        let failed = Block::text("The tool failed: ");
+        let mut blocks: Vec<&Block> = result.content.iter().collect();
+        if result.is_error {
+            // The format has no flag for it.
+            let field = format!("{field}.is_error");
+            self.ink.notes.add(field, Why::Approximated);
+            blocks.insert(0, &failed);
+        }
+        if result.content.iter().all(is_text) {
+            let whole: String = blocks.iter().map(|block| text_of(block)).collect();
+            json_write::text(&mut output, &whole);
+        } else {
+            output = encode_content::parts(&blocks, field, &mut self.ink)?;
+        }
+        let is_custom = self.kinds.get(result.call.as_str()) == Some(&ToolCallKind::Custom);
+        out.object(|out| {
+            out.text(
+                "type",
+                match is_custom {
+                    true => "custom_tool_call_output",
+                    false => "function_call_output",
+                },
+            );
+            out.text("call_id", &result.call);
+            out.raw("output", &output);
+        });
+        Ok(())
+    }
+
+    fn assistant(&mut self, out: &mut Array<'_>, message: &Message, field: &str) {
+        let mut said: Vec<&Block> = Vec::new();
+        for (index, block) in message.content.iter().enumerate() {
+            if let Content::Text { .. } | Content::Refusal(_) = block.content {
+                said.push(block);
+                continue;
+            }
+            spoken(out, &said);
+            said.clear();
+            self.ink.note_cache(block);
+            let why = match &block.content {
+                Content::ToolCall(call) => {
+                    self.call(out, call);
+                    continue;
+                }
+                Content::Thinking { text, signature } => {
+                    match signature.as_deref().map(Proof::of) {
+                        Some(Proof::Responses { id, encrypted }) => {
+                            reasoning(out, id, text, encrypted);
+                            continue;
+                        }
+                        // Without a proof of its own OpenAI refuses a thought.
+                        Some(Proof::Anthropic(_)) => Why::OtherProvider,
+                        None => Why::Unverifiable,
+                    }
+                }
+                Content::RedactedThinking(_)
+                | Content::ServerCall(_)
+                | Content::ServerResult(_)
+                | Content::Unknown { .. } => Why::OtherProvider,
+                _ => Why::Unsupported,
+            };
+            self.ink.notes.add(format!("{field}.{index}"), why);
+        }
+        spoken(out, &said);
+    }
+
+    fn call(&mut self, out: &mut Array<'_>, call: &ToolCall) {
+        let (kind, name) = match call.kind {
+            ToolCallKind::Function => ("function_call", "arguments"),
+            ToolCallKind::Custom => ("custom_tool_call", "input"),
+        };
+        let none = call.kind == ToolCallKind::Function && call.arguments.trim().is_empty();
+        out.object(|out| {
+            out.text("type", kind);
+            out.text("call_id", &call.id);
+            out.text("name", self.names.sent(&call.name));
+            out.text(name, if none { "{}" } else { &call.arguments });
+        });
+    }
+}
+
+fn text_of(block: &Block) -> &str {
+    match &block.content {
+        Content::Text { text, .. } => text,
+        _ => "",
+    }
+}
+
+/// What the assistant said: one message of as many parts. Nothing, and an empty text alone, is no message.
+fn spoken(out: &mut Array<'_>, blocks: &[&Block]) {
+    let is_empty = |block: &&Block| {
+        let empty = matches!(&block.content, Content::Text { text, .. } if text.is_empty());
+        empty
+    };
+    if blocks.iter().all(|block| is_empty(&block)) {
+        return;
+    }
+    out.object(|out| {
+        out.text("type", "message");
+        out.text("role", "assistant");
+        out.array("content", |out| {
+            for block in blocks {
+                out.object(|out| match &block.content {
+                    Content::Text { text, citations } => {
+                        out.text("type", "output_text");
+                        out.text("text", text);
+                        let length = text.chars().count() as u64;
+                        out.array("annotations", |out| {
+                            for citation in citations {
+                                if let Some(json) = annotations::encode(citation, (0, length)) {
+                                    out.raw(&json);
+                                }
+                            }
+                        });
+                    }
+                    Content::Refusal(text) => {
+                        out.text("type", "refusal");
+                        out.text("refusal", text);
+                    }
+                    _ => {}
+                });
+            }
+        });
+    });
+}
+
+/// A thought of the provider's own, as it came.
+fn reasoning(out: &mut Array<'_>, id: &str, text: &str, encrypted: &str) {
+    out.object(|out| {
+        out.text("type", "reasoning");
+        if !id.is_empty() {
+            out.text("id", id);
+        }
+        out.array("summary", |out| {
+            if !text.is_empty() {
+                out.object(|out| {
+                    out.text("type", "summary_text");
+                    out.text("text", text);
+                });
+            }
+        });
+        out.text("encrypted_content", encrypted);
+    });
+}

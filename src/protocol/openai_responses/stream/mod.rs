@@ -1,0 +1,14 @@
+//! A stream of the Responses API, in both directions.
+//!
+//! [`Decoder`] makes neutral events of an upstream's bytes. [`Encoder`] makes a client's bytes of neutral events; it writes
+//! through the types of `ladder`, which have no way to say anything in a wrong place. [`Editor`] lets a stream pass.
+
+mod encode;
+mod head;
+mod ladder;
+
+pub use encode::Encoder;
+pub use head::Head;
+
+#[cfg(test)]
+pub mod grammar;
