@@ -223,6 +223,83 @@ fn add(content: &mut Content, delta: &Delta) {
     }
 }
 
+// === what crosses ===
+
+/// The events in another order of the calls' deltas, each call's own kept.
+pub fn interleaved(events: Vec<Event>, order: &[u8]) -> Vec<Event> {
+    let of_call = |event: &Event| match event {
+        Event::BlockDelta {
+            block,
+            delta: Delta::Arguments(_),
+            ..
+        } => Some(*block),
+        _ => None,
+    };
+    let mut queues: Vec<Vec<Event>> = Vec::new();
+    let mut head = Vec::new();
+    let mut tail = Vec::new();
+    for event in events {
+        match (&event, of_call(&event)) {
+            (_, Some(_)) => match queues.last_mut() {
+                Some(queue) if queue.first().and_then(of_call) == of_call(&event) => {
+                    queue.push(event);
+                }
+                _ => queues.push(vec![event]),
+            },
+            (Event::Finish { .. } | Event::Usage(_) | Event::End, _) => tail.push(event),
+            (Event::BlockStop { .. }, _) if !queues.is_empty() => tail.push(event),
+            _ => head.push(event),
+        }
+    }
+    tail.sort_by_key(|event| !matches!(event, Event::BlockStop { .. }));
+    for pick in order.iter().cycle().take(100_000) {
+        if queues.is_empty() {
+            break;
+        }
+        let place = usize::from(*pick) % queues.len();
+        head.push(queues[place].remove(0));
+        queues.retain(|queue| !queue.is_empty());
+    }
+    for queue in queues {
+        head.extend(queue);
+    }
+    head.extend(tail);
+    head
+}
+
+/// What a client sees of an answer, however it is cut into blocks.
+#[derive(Debug, Default, PartialEq)]
+pub struct Seen {
+    pub text: String,
+    pub thoughts: String,
+    pub signatures: Vec<String>,
+    /// Id, name, arguments.
+    pub calls: Vec<(String, String, String)>,
+}
+
+pub fn seen(answer: &Answer) -> Seen {
+    let mut seen = Seen::default();
+    for block in answer.choices.iter().flat_map(|choice| &choice.content) {
+        match &block.content {
+            Content::Text { text, .. } => seen.text.push_str(text),
+            Content::Thinking { text, signature } => {
+                seen.thoughts.push_str(text);
+                seen.signatures.extend(signature.clone());
+            }
+            Content::ToolCall(call) => {
+                let arguments = match call.arguments.as_str() {
+                    "" => "{}".to_owned(),
+                    said => said.to_owned(),
+                };
+                seen.calls
+                    .push((call.id.clone(), call.name.clone(), arguments));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    seen
+}
+
 // === generators ===
 
 /// Any text, with what JSON and SSE have to escape.

@@ -30,6 +30,11 @@ const REPEATED: [(&str, &[u8]); 20] = [
     ("user", b"null"),
 ];
 
+/// A response has this field of its request.
+pub(super) fn is_repeated(name: &str) -> bool {
+    REPEATED.iter().any(|(repeated, _)| *repeated == name)
+}
+
 /// Where what was read stands in the request, as its client spells it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Places {

@@ -4,7 +4,7 @@ use super::local_tools::LocalTool;
 use super::names::{CallNames, Called, flat_name};
 use crate::protocol::json_fields::{DecodeError, Fields, Path, items, text};
 use crate::protocol::json_write;
-use crate::protocol::neutral::{Dialect, Extension, Raw, Tool, ToolChoice, ToolKind};
+use crate::protocol::neutral::{Dialect, Extension, Extensions, Raw, Tool, ToolChoice, ToolKind};
 
 /// Most tools of a request; OpenAI takes 128.
 const MOST_TOOLS: usize = 1024;
@@ -87,13 +87,14 @@ impl Tools {
             self.names
                 .insert(flat.to_owned(), Called::Within { namespace, name });
         }
+        let is_told_otherwise = local.is_some() || matches!(kind, ToolKind::Provided { .. });
         let is_known = |tool: &Tool| kind.name().is_some() && tool.kind.name() == kind.name();
         if !self.tools.iter().any(is_known) {
             self.places.push(super::path::spelled(&at.to_string()));
             self.tools.push(Tool {
                 kind,
                 cache: None,
-                extensions: fields_left(fields, local.is_some(), at)?,
+                extensions: fields_left(fields, is_told_otherwise, at)?,
             });
         }
         Ok(())
@@ -143,17 +144,17 @@ impl Tools {
     }
 }
 
-/// What a tool says beyond what is known of it. What belongs to a tool that is told as a function is no use to a function.
+/// What a tool says beyond what is known of it. A tool that is kept whole has it all, and to one that is told as a function it
+/// is of no use.
 fn fields_left(
     fields: Fields<'_>,
-    is_local: bool,
+    is_told_otherwise: bool,
     at: &Path<'_>,
-) -> Result<crate::protocol::neutral::Extensions, DecodeError> {
-    let mut rest = fields.rest(Dialect::Responses, at)?;
-    if is_local {
-        rest.0.clear();
+) -> Result<Extensions, DecodeError> {
+    if is_told_otherwise {
+        return Ok(Extensions::default());
     }
-    Ok(rest)
+    fields.rest(Dialect::Responses, at)
 }
 
 /// A function, flat as in this protocol, or nested as in Chat Completions: the SDKs take both.

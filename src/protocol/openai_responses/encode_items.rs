@@ -242,11 +242,9 @@ fn text_of(block: &Block) -> &str {
 
 /// What the assistant said: one message of as many parts. Nothing, and an empty text alone, is no message.
 fn spoken(out: &mut Array<'_>, blocks: &[&Block]) {
-    let is_empty = |block: &&Block| {
-        let empty = matches!(&block.content, Content::Text { text, .. } if text.is_empty());
-        empty
-    };
-    if blocks.iter().all(|block| is_empty(&block)) {
+    let is_empty =
+        |block: &Block| matches!(&block.content, Content::Text { text, .. } if text.is_empty());
+    if blocks.iter().all(|block| is_empty(block)) {
         return;
     }
     out.object(|out| {

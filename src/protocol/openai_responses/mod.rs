@@ -8,6 +8,7 @@
 
 mod annotations;
 mod asked;
+mod decode_answer;
 mod decode_content;
 mod decode_items;
 mod decode_request;
@@ -20,6 +21,7 @@ mod encode_tools;
 mod errors;
 mod local_tools;
 mod names;
+mod pass;
 mod path;
 mod proofs;
 mod request;
@@ -31,9 +33,11 @@ mod tests;
 
 pub use crate::protocol::openai_chat::encode_error;
 pub use asked::Asked;
+pub use decode_answer::decode_answer;
 pub use decode_request::decode_request;
 pub use encode_answer::encode_answer;
 pub use encode_request::{Target, encode_request};
 pub use errors::decode_error;
+pub use pass::pass_answer;
 pub use proofs::{Maker, maker};
 pub use request::REQUEST;

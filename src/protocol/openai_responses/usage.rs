@@ -1,7 +1,17 @@
 //! The `usage` object of the Responses API: totals, and what is in them.
 
 use crate::protocol::json_write::Object;
-use crate::protocol::neutral::UsageReport;
+use crate::protocol::neutral::{Extensions, UsageReport};
+use crate::protocol::openai::usage::parse_usage;
+
+/// Reads a `usage` object; `None` for what is none.
+pub fn read(usage: &[u8]) -> Option<UsageReport> {
+    let counts = parse_usage(usage).ok()?;
+    Some(UsageReport {
+        counts,
+        extras: Extensions::default(),
+    })
+}
 
 /// Writes it as a field. `cache_write_tokens` is OpenAI's; how long what was written lasts is told in LiteLLM's spelling.
 pub fn write(out: &mut Object<'_>, report: &UsageReport) {

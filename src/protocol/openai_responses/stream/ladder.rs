@@ -23,16 +23,16 @@ struct Line {
 
 /// Nothing has been written.
 #[derive(Debug)]
-pub struct Before(Line);
+pub struct Before(Box<Line>);
 
 /// The response has begun; no item is open.
 #[derive(Debug)]
-pub struct Between(Line);
+pub struct Between(Box<Line>);
 
 /// A message is open, and no part of it.
 #[derive(Debug)]
 pub struct Message {
-    line: Line,
+    line: Box<Line>,
     id: String,
     /// Its parts so far as JSON, with commas between.
     parts: Vec<u8>,
@@ -56,7 +56,7 @@ pub struct RefusalPart {
 /// A reasoning item is open, with or without a summary that has begun.
 #[derive(Debug)]
 pub struct Reasoning {
-    line: Line,
+    line: Box<Line>,
     id: String,
     text: String,
     has_part: bool,
@@ -65,7 +65,7 @@ pub struct Reasoning {
 /// A call is open.
 #[derive(Debug)]
 pub struct Call {
-    line: Line,
+    line: Box<Line>,
     id: String,
     call: CallHead,
     arguments: String,
@@ -186,16 +186,27 @@ impl Line {
     }
 }
 
+/// Ends a stream of which something has passed already, as it came.
+pub fn fail_after(head: Head, sequence: u64, failure: &Failure, out: &mut Vec<u8>) {
+    let line = Line {
+        head,
+        sequence,
+        items: 0,
+        output: Vec::new(),
+    };
+    line.fail(out, failure);
+}
+
 // === impl Before ===
 
 impl Before {
     pub fn new(head: Head) -> Self {
-        Self(Line {
+        Self(Box::new(Line {
             head,
             sequence: 0,
             items: 0,
             output: Vec::new(),
-        })
+        }))
     }
 
     pub fn start(self, out: &mut Vec<u8>) -> Between {
@@ -280,7 +291,7 @@ impl Between {
             Outcome::Completed => "completed",
             Outcome::Incomplete(_) => "incomplete",
         };
-        let Line { head, output, .. } = self.0;
+        let Line { head, output, .. } = *self.0;
         let mut body = Vec::with_capacity(output.len() + 1024);
         json_write::object(&mut body, |out| {
             head.write(out, status, &output, |out| outcome.write(out, usage));

@@ -3,12 +3,17 @@
 //! [`Decoder`] makes neutral events of an upstream's bytes. [`Encoder`] makes a client's bytes of neutral events; it writes
 //! through the types of `ladder`, which have no way to say anything in a wrong place. [`Editor`] lets a stream pass.
 
+mod decode;
 mod encode;
 mod head;
 mod ladder;
+mod parts;
+mod pass;
 
+pub use decode::Decoder;
 pub use encode::Encoder;
 pub use head::Head;
+pub use pass::Editor;
 
 #[cfg(test)]
 pub mod grammar;

@@ -1,6 +1,8 @@
 //! Fixed vectors, round trips, streams in any order, and answers that cross to the other protocols and back.
 
+mod crossing;
 mod requests;
+mod round_trips;
 mod streams;
 
 use std::sync::Arc;

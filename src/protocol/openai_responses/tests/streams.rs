@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{head, json as parsed};
 use crate::protocol::neutral::testing::*;
 use crate::protocol::neutral::*;
-use crate::protocol::openai_responses::stream::{Encoder, grammar::offence};
+use crate::protocol::openai_responses::stream::{Decoder, Encoder, grammar::offence};
 use crate::protocol::openai_responses::{Asked, decode_request, encode_answer};
 
 fn encoded(events: impl IntoIterator<Item = Event>, asked: Asked) -> Vec<u8> {
@@ -325,5 +325,188 @@ proptest! {
         let (body, notes) = encode_answer(&answer, head(Asked::default()));
         prop_assert_eq!(notes, vec![]);
         prop_assert_eq!(parsed(&body), last["response"].clone());
+    }
+}
+
+// === what upstreams send ===
+
+fn frames(events: &[&str]) -> Vec<u8> {
+    let frames = events.iter().map(|data| format!("data: {data}\n\n"));
+    frames.collect::<String>().into_bytes()
+}
+
+fn decoded(bytes: &[u8]) -> Vec<Event> {
+    let mut decoder = Decoder::default();
+    let mut events = Vec::new();
+    decoder.feed(bytes, &mut events);
+    decoder.finish(&mut events);
+    events
+}
+
+const CREATED: &str = r#"{"type":"response.created","sequence_number":0,"response":{"id":"resp_9","model":"gpt-x","created_at":5,"status":"in_progress","output":[]}}"#;
+const COMPLETED: &str = r#"{"type":"response.completed","sequence_number":99,"response":{"id":"resp_9","model":"gpt-x","status":"completed","incomplete_details":null,"usage":{"input_tokens":10,"input_tokens_details":{"cached_tokens":4},"output_tokens":7,"output_tokens_details":{"reasoning_tokens":0},"total_tokens":17}}}"#;
+
+#[test]
+fn what_openai_sends_while_it_thinks_and_calls() {
+    let bytes = frames(&[
+        CREATED,
+        r#"{"type":"response.output_item.added","output_index":0,"item":{"id":"rs_1","type":"reasoning","summary":[]}}"#,
+        r#"{"type":"response.reasoning_summary_part.added","item_id":"rs_1","output_index":0,"summary_index":0,"part":{"type":"summary_text","text":""}}"#,
+        r#"{"type":"response.reasoning_summary_text.delta","item_id":"rs_1","output_index":0,"summary_index":0,"delta":"First"}"#,
+        r#"{"type":"response.reasoning_summary_text.done","item_id":"rs_1","output_index":0,"summary_index":0,"text":"First."}"#,
+        r#"{"type":"response.reasoning_summary_part.done","item_id":"rs_1","output_index":0,"summary_index":0,"part":{"type":"summary_text","text":"First."}}"#,
+        r#"{"type":"response.reasoning_summary_part.added","item_id":"rs_1","output_index":0,"summary_index":1,"part":{"type":"summary_text","text":""}}"#,
+        r#"{"type":"response.reasoning_summary_text.delta","item_id":"rs_1","output_index":0,"summary_index":1,"delta":"Second."}"#,
+        r#"{"type":"response.output_item.done","output_index":0,"item":{"id":"rs_1","type":"reasoning","summary":[{"type":"summary_text","text":"First."},{"type":"summary_text","text":"Second."}],"encrypted_content":"gAAA"}}"#,
+        r#"{"type":"response.output_item.added","output_index":1,"item":{"id":"msg_1","type":"message","role":"assistant","content":[]}}"#,
+        r#"{"type":"response.content_part.added","output_index":1,"content_index":0,"part":{"type":"output_text","text":"","annotations":[]}}"#,
+        r#"{"type":"response.output_text.delta","output_index":1,"content_index":0,"delta":"Hé"}"#,
+        r#"{"type":"response.output_text.annotation.added","output_index":1,"content_index":0,"annotation_index":0,"annotation":{"type":"url_citation","start_index":0,"end_index":1,"url":"u","title":"t"}}"#,
+        r#"{"type":"response.output_text.done","output_index":1,"content_index":0,"text":"Hé"}"#,
+        r#"{"type":"response.content_part.done","output_index":1,"content_index":0,"part":{"type":"output_text","text":"Hé","annotations":[{"type":"url_citation","start_index":0,"end_index":1,"url":"u","title":"t"}]}}"#,
+        r#"{"type":"response.output_item.done","output_index":1,"item":{"id":"msg_1","type":"message","role":"assistant","content":[{"type":"output_text","text":"Hé","annotations":[]}]}}"#,
+        r#"{"type":"response.web_search_call.searching","output_index":2,"item_id":"ws_1"}"#,
+        r#"{"type":"response.future","x":1}"#,
+        r#"{"type":"response.future","x":2}"#,
+        // Two calls at once: deltas of the one, and the other told when it is done alone.
+        r#"{"type":"response.output_item.added","output_index":3,"item":{"id":"fc_1","type":"function_call","call_id":"c1","name":"f","arguments":""}}"#,
+        r#"{"type":"response.output_item.added","output_index":4,"item":{"id":"fc_2","type":"function_call","call_id":"c2","name":"g","arguments":""}}"#,
+        r#"{"type":"response.function_call_arguments.delta","output_index":3,"item_id":"fc_1","delta":"{\"a\""}"#,
+        r#"{"type":"response.function_call_arguments.done","output_index":4,"item_id":"fc_2","arguments":"{\"b\": 2.0}"}"#,
+        r#"{"type":"response.function_call_arguments.delta","output_index":3,"item_id":"fc_1","delta":":1}"}"#,
+        r#"{"type":"response.output_item.done","output_index":4,"item":{"id":"fc_2","type":"function_call","call_id":"c2","name":"g","arguments":"{\"b\": 2.0}"}}"#,
+        r#"{"type":"response.output_item.done","output_index":3,"item":{"id":"fc_1","type":"function_call","call_id":"c1","name":"f","arguments":"{\"a\":1}"}}"#,
+        // An item of which the end alone is told.
+        r#"{"type":"response.output_item.done","output_index":5,"item":{"id":"ctc_1","type":"custom_tool_call","call_id":"c3","name":"h","input":"text"}}"#,
+        COMPLETED,
+        "[DONE]",
+    ]);
+    for places in [vec![], (0..bytes.len()).step_by(7).collect()] {
+        let mut decoder = Decoder::default();
+        let mut events = Vec::new();
+        for read in cut(&bytes, &places) {
+            decoder.feed(&read, &mut events);
+        }
+        decoder.finish(&mut events);
+        let unknown = events
+            .iter()
+            .filter(|event| matches!(event, Event::Unknown { .. }));
+        assert_eq!(unknown.count(), 1);
+        let found = assemble(&events);
+        assert_eq!((found.id.as_str(), found.created), ("resp_9", Some(5)));
+        let content: Vec<_> = found.choices[0]
+            .content
+            .iter()
+            .map(|block| block.content.clone())
+            .collect();
+        let annotation = r#"{"type":"url_citation","url_citation":{"start_index":0,"end_index":1,"url":"u","title":"t"}}"#;
+        assert_eq!(
+            content,
+            [
+                Content::Thinking {
+                    text: "First.\n\nSecond.".to_owned(),
+                    signature: Some("openai-responses:rs_1:gAAA".to_owned()),
+                },
+                Content::Text {
+                    text: "Hé".to_owned(),
+                    citations: vec![Citation {
+                        dialect: Dialect::Chat,
+                        raw: Raw::parse(annotation.as_bytes()).unwrap(),
+                        url: Some("u".to_owned()),
+                        title: Some("t".to_owned()),
+                    }],
+                },
+                call("c1", "f", "{\"a\":1}", ToolCallKind::Function),
+                call("c2", "g", "{\"b\": 2.0}", ToolCallKind::Function),
+                call("c3", "h", "text", ToolCallKind::Custom),
+            ]
+        );
+        assert_eq!(found.choices[0].stop, Some(StopReason::ToolUse.into()));
+        let usage = found.usage.unwrap().counts.usage;
+        assert_eq!(
+            (usage.input, usage.cache_read, usage.output, usage.reasoning),
+            (6, 4, 7, 0)
+        );
+    }
+}
+
+#[test]
+fn hosts_that_leave_events_out() {
+    // Deltas without an item, and a message that the last event alone tells.
+    let bytes = frames(&[
+        r#"{"type":"response.output_text.delta","delta":"Hi"}"#,
+        r#"{"type":"response.incomplete","response":{"id":"r","model":"m","status":"incomplete","incomplete_details":{"reason":"max_output_tokens"},"output":[{"type":"message","content":[{"type":"output_text","text":"Hi there"}]},{"type":"reasoning","id":"rs","summary":[]},{"type":"function_call","call_id":"c","name":"f","arguments":"{}"}]}}"#,
+    ]);
+    let events = decoded(&bytes);
+    let found = assemble(&events);
+    let content: Vec<_> = found.choices[0]
+        .content
+        .iter()
+        .map(|block| block.content.clone())
+        .collect();
+    assert_eq!(
+        content,
+        [
+            text("Hi there"),
+            call("c", "f", "{}", ToolCallKind::Function)
+        ]
+    );
+    assert_eq!(found.choices[0].stop, Some(StopReason::MaxTokens.into()));
+}
+
+#[test]
+fn what_ends_a_stream() {
+    for (last, kind, word) in [
+        (
+            r#"{"type":"response.failed","response":{"status":"failed","error":{"code":"rate_limit_exceeded","message":"Slow down"}}}"#,
+            FailureKind::RateLimit,
+            "Slow down",
+        ),
+        (
+            r#"{"type":"error","code":"server_error","message":"Oops","param":null}"#,
+            FailureKind::Api,
+            "Oops",
+        ),
+        (
+            r#"{"error":{"message":"Odd","code":503}}"#,
+            FailureKind::Overloaded,
+            "Odd",
+        ),
+        ("{broken", FailureKind::Api, "cannot be read"),
+        (
+            r#"{"type":"response.output_text.delta","delta":5}"#,
+            FailureKind::Api,
+            "delta: expected a string",
+        ),
+        ("", FailureKind::Api, "ended before"),
+    ] {
+        let events = decoded(&frames(&[CREATED, last]));
+        let Some(Event::Error(failure)) = events.last() else {
+            panic!("{events:?}");
+        };
+        assert_eq!(failure.kind, kind);
+        assert!(failure.message.contains(word), "{}", failure.message);
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_read(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        let events = decoded(&bytes);
+        prop_assert!(matches!(events.last(), Some(Event::Error(_))));
+    }
+
+    #[test]
+    fn a_stream_with_a_wrong_byte_is_read_and_written_in_order(
+        answer in shared_answer(true),
+        at in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+    ) {
+        let mut bytes = encoded(play(&answer, 3), Asked::default());
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        let events = decoded(&bytes);
+        prop_assert!(matches!(events.last(), Some(Event::Error(_) | Event::End)));
+        prop_assert_eq!(offence(&encoded(events, Asked::default()), true), None);
     }
 }
