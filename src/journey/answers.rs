@@ -6,15 +6,15 @@ use bytes::Bytes;
 
 use super::attempt::{MOST_ERROR_BYTES, read_failure};
 use super::charge::Told;
-use super::question::{Crossed, Way};
+use super::question::Way;
 use crate::policy::upstream_error::Upstream;
-use crate::protocol::crossing::{self, Form};
+use crate::protocol::crossing::Form;
 use crate::protocol::openai::answer::AnswerSpans;
 use crate::protocol::openai::reasoning;
 use crate::protocol::openai::usage::parse_usage;
 use crate::protocol::openai_completions::as_chat;
 use crate::protocol::pass::StreamFault;
-use crate::protocol::{anthropic, openai_embeddings};
+use crate::protocol::{anthropic, openai_embeddings, openai_responses};
 use crate::router::Deployment;
 use crate::types::Operation;
 use crate::upstream::{Answer, ReadError};
@@ -68,8 +68,8 @@ pub fn answered(
     form: impl FnOnce() -> Form,
 ) -> Result<(Bytes, Told), Unusable> {
     let told = |facts| Told::of(&facts, &deployment.model);
-    if let Some(Crossed { from, to, reversal }) = &way.crossing {
-        let (body, facts) = crossing::answer(*from, body, *to, &form(), reversal)?;
+    if let Some(back) = &way.back {
+        let (body, facts) = back.answer(body, form())?;
         let body = Bytes::from(body);
         return Ok(match way.from_chat {
             true => (by_chat(&body)?, told(facts)),
@@ -79,6 +79,10 @@ pub fn answered(
     match operation {
         Operation::Messages => {
             let (body, facts) = anthropic::pass_answer(body, name_json)?;
+            Ok((body, told(facts)))
+        }
+        Operation::Responses => {
+            let (body, facts) = openai_responses::pass_answer(body, name_json)?;
             Ok((body, told(facts)))
         }
         Operation::Embedding => whole(&with_places(body), name_json, &deployment.model),

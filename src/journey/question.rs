@@ -7,11 +7,11 @@ use bytes::Bytes;
 use super::attempt::Failed;
 use super::charge::Charge;
 use crate::policy::upstream_error::{Failure, Upstream};
-use crate::protocol::crossing::{self, Form, Target};
-use crate::protocol::neutral::{Dialect, NotCarried, Reversal, Why};
+use crate::protocol::crossing::{self, Back, Form, Target};
+use crate::protocol::neutral::{Dialect, NotCarried, Why};
 use crate::protocol::openai::request::Request;
 use crate::protocol::openai_completions::as_chat;
-use crate::protocol::{anthropic, json, openai_chat, shape};
+use crate::protocol::{anthropic, json, openai_chat, openai_responses, shape};
 use crate::router::Deployment;
 use crate::types::{Operation, Pieces};
 
@@ -34,30 +34,18 @@ pub struct Question {
 /// How an answer becomes the client's.
 #[derive(Clone, Debug, Default)]
 pub struct Way {
-    /// The protocols of upstream and client, where they differ.
-    pub crossing: Option<Crossed>,
+    /// Where upstream and client speak different protocols.
+    pub back: Option<Back>,
     /// A text completion that a chat answers.
     pub from_chat: bool,
-}
-
-#[derive(Clone, Debug)]
-pub struct Crossed {
-    pub from: Dialect,
-    pub to: Dialect,
-    pub reversal: Reversal,
 }
 
 impl Way {
     /// Mocks answer conversations as chats do.
     pub fn from_mock(operation: Operation) -> Self {
-        let to = crossing::dialect(operation).filter(|to| *to != Dialect::Chat);
-        let crossing = to.map(|to| Crossed {
-            from: Dialect::Chat,
-            to,
-            reversal: Reversal::default(),
-        });
+        let client = crossing::dialect(operation).filter(|client| *client != Dialect::Chat);
         Self {
-            crossing,
+            back: client.map(|client| Back::plain(Dialect::Chat, client)),
             from_chat: false,
         }
     }
@@ -99,7 +87,7 @@ impl Question {
                 betas: Vec::new(),
                 not_carried: Vec::new(),
                 way: Way {
-                    crossing: None,
+                    back: None,
                     from_chat,
                 },
             });
@@ -141,33 +129,26 @@ impl Question {
             let why = format!("it has no {}", asked.path());
             Failed::unusable(deployment, &why)
         };
-        let to = crossing::dialect(asked).ok_or_else(not_served)?;
+        let from = crossing::dialect(asked).ok_or_else(not_served)?;
         let target = target.ok_or_else(not_served)?;
-        let encoded = crossing::request(to, &body.to_bytes(), &target).map_err(|stranded| {
+        let across = crossing::request(from, &body.to_bytes(), &target).map_err(|stranded| {
+            let text = stranded.to_string();
             Failed::made(
-                Failure::unspeakable(
-                    &deployment.provider,
-                    stranded.field(),
-                    &stranded.to_string(),
-                ),
-                Default::default(),
+                Failure::unspeakable(&deployment.provider, stranded.field(), &text),
+                HeaderMap::new(),
             )
         })?;
-        let mut body = Pieces::from(Bytes::from(encoded.body));
+        let mut body = Pieces::from(Bytes::from(across.body));
         if operation == Operation::Chat {
             body = planned(&body.to_bytes(), deployment, target.model())?;
         }
         Ok(Self {
             body,
             operation,
-            betas: encoded.betas,
-            not_carried: encoded.not_carried,
+            betas: across.betas,
+            not_carried: across.not_carried,
             way: Way {
-                crossing: Some(Crossed {
-                    from: target.dialect(),
-                    to,
-                    reversal: encoded.reversal,
-                }),
+                back: Some(across.back),
                 from_chat: false,
             },
         })
@@ -215,6 +196,12 @@ fn target<'a>(
             takes_sampling: true,
             takes_forced_tools: true,
             takes_mid_system: false,
+        })),
+        Operation::Responses => Some(Target::Responses(openai_responses::Target {
+            model,
+            highest_effort: None,
+            takes_sampling: true,
+            searches_web: true,
         })),
         _ => None,
     }

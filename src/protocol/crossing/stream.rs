@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 
-use super::{Form, frame, tell_usage};
-use crate::protocol::neutral::{Dialect, Event, Failure, Reversal, StreamReversal};
+use super::back::{Back, Form, frame, tell_usage};
+use crate::protocol::neutral::{Dialect, Event, Failure, StreamReversal};
 use crate::protocol::pass::{Edited, StreamFacts, StreamFault};
-use crate::protocol::{anthropic, openai_chat};
+use crate::protocol::{anthropic, openai_chat, openai_responses};
 
 /// The state of one stream. Accepts any chunk boundary; what it writes is well-formed whatever comes.
 pub struct Crossing {
@@ -22,43 +22,48 @@ pub struct Crossing {
 enum Upstream {
     Chat(openai_chat::stream::Decoder),
     Anthropic(anthropic::stream::Decoder),
+    Responses(openai_responses::stream::Decoder),
 }
 
 #[allow(clippy::large_enum_variant, reason = "one a stream")]
 enum Client {
     Chat(openai_chat::stream::Encoder),
     Anthropic(anthropic::stream::Encoder),
+    Responses(openai_responses::stream::Encoder),
 }
 
 impl Crossing {
-    pub fn new(from: Dialect, to: Dialect, form: Form, reversal: Reversal) -> Self {
-        let upstream = match from {
-            Dialect::Chat | Dialect::Responses => {
-                let ending = if form.ends_with_reason {
-                    openai_chat::stream::Ending::WithReason
-                } else {
-                    openai_chat::stream::Ending::Anyhow
+    pub(super) fn new(back: Back, form: Form) -> Self {
+        use openai_chat::stream::{Decoder, Encoder, Ending, StreamForm};
+        let upstream = match back.upstream {
+            Dialect::Chat => {
+                let ending = match form.ends_with_reason {
+                    true => Ending::WithReason,
+                    false => Ending::Anyhow,
                 };
-                Upstream::Chat(openai_chat::stream::Decoder::new(&form.id, ending))
+                Upstream::Chat(Decoder::new(&form.id, ending))
             }
-            Dialect::Anthropic => Upstream::Anthropic(anthropic::stream::Decoder::default()),
+            Dialect::Anthropic => Upstream::Anthropic(Default::default()),
+            Dialect::Responses => Upstream::Responses(Default::default()),
         };
-        let client = match to {
-            Dialect::Chat | Dialect::Responses => Client::Chat(openai_chat::stream::Encoder::new(
-                openai_chat::stream::StreamForm {
-                    model: form.model,
-                    id: form.id,
-                    created: form.created,
-                    wants_usage: form.wants_usage,
-                },
-            )),
+        let client = match back.client {
+            Dialect::Chat => Client::Chat(Encoder::new(StreamForm {
+                model: form.model,
+                id: form.id,
+                created: form.created,
+                wants_usage: form.wants_usage,
+            })),
             Dialect::Anthropic => {
                 Client::Anthropic(anthropic::stream::Encoder::new(form.model, form.id))
+            }
+            Dialect::Responses => {
+                let head = back.head(form);
+                Client::Responses(openai_responses::stream::Encoder::new(head))
             }
         };
         Self {
             upstream,
-            reversal: StreamReversal::new(reversal),
+            reversal: StreamReversal::new(back.reversal),
             client,
             events: Vec::new(),
             facts: StreamFacts::default(),
@@ -70,6 +75,7 @@ impl Crossing {
         match &mut self.upstream {
             Upstream::Chat(decoder) => decoder.feed(read, &mut self.events),
             Upstream::Anthropic(decoder) => decoder.feed(read, &mut self.events),
+            Upstream::Responses(decoder) => decoder.feed(read, &mut self.events),
         }
         self.across()
     }
@@ -79,6 +85,7 @@ impl Crossing {
         match &mut self.upstream {
             Upstream::Chat(decoder) => decoder.finish(&mut self.events),
             Upstream::Anthropic(decoder) => decoder.finish(&mut self.events),
+            Upstream::Responses(decoder) => decoder.finish(&mut self.events),
         }
         self.across()
     }
@@ -115,6 +122,7 @@ impl Client {
         match self {
             Self::Chat(encoder) => encoder.event(event, out),
             Self::Anthropic(encoder) => encoder.event(event, out),
+            Self::Responses(encoder) => encoder.event(event, out),
         }
     }
 }
