@@ -74,6 +74,7 @@ fn begin_to_ticket_and_end<const LEAST_BUSY: usize>(bencher: Bencher, deployment
             tier: None,
         },
         user_budget_binds: false,
+        pin: None,
     };
     let begins = Turn {
         begins: vec![begin],

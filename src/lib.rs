@@ -4,6 +4,8 @@ pub mod steps;
 
 pub mod types;
 
+pub mod vault;
+
 pub mod catalog;
 pub mod providers;
 
@@ -21,6 +23,8 @@ pub mod limits;
 pub mod metrics;
 pub mod router;
 pub mod spend;
+
+pub mod responses;
 
 pub mod health;
 

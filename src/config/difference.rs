@@ -11,7 +11,7 @@ use super::outline::Outline;
 
 /// Fields of `general_settings` that a running gateway takes up. The others belong to what is made once: the listening
 /// socket, the database, the threads.
-const TAKEN_UP: [&str; 20] = [
+const TAKEN_UP: [&str; 23] = [
     "allow_client_side_credentials",
     "always_include_stream_usage",
     "background_health_check_model_groups",
@@ -20,6 +20,7 @@ const TAKEN_UP: [&str; 20] = [
     "config_watch_interval",
     "configurable_clientside_auth_params",
     "dangerously_allow_mock_testing_request_params",
+    "disable_responses_id_security",
     "enable_health_check_routing",
     "global_max_parallel_requests",
     "health_check_concurrency",
@@ -30,6 +31,8 @@ const TAKEN_UP: [&str; 20] = [
     "include_call_id_in_error_body",
     "max_request_size_mb",
     "reject_clientside_metadata_tags",
+    "response_retention",
+    "responses_websocket_session_limit_seconds",
     "user_header_mappings",
     "user_header_name",
 ];

@@ -9,6 +9,7 @@ use super::diagnostic::{Severity, Sink};
 use super::fields::Place;
 use super::model::{ClientsideParam, clientside_params};
 use super::read::Section;
+use super::response_keeping::ResponseKeeping;
 use super::review::review;
 use super::yaml::{Node, Pos};
 
@@ -46,6 +47,7 @@ pub struct GeneralSettings {
     pub max_request_size_mb: Option<f64>,
     /// How far clients are trusted with connections, time and memory.
     pub client_limits: ClientLimits,
+    pub response_keeping: ResponseKeeping,
     pub budget_enforcement: BudgetEnforcement,
     /// Time between two looks at the files of the configuration, 2 s unless set; zero: they are read again when asked only.
     pub config_watch_interval: Duration,
@@ -86,6 +88,7 @@ impl Default for GeneralSettings {
             global_max_parallel_requests: None,
             max_request_size_mb: None,
             client_limits: ClientLimits::default(),
+            response_keeping: ResponseKeeping::default(),
             budget_enforcement: BudgetEnforcement::Default,
             config_watch_interval: Duration::from_secs(2),
             drain_timeout: Duration::from_secs(30),
@@ -141,6 +144,7 @@ pub fn read(
         global_max_parallel_requests: section.count("global_max_parallel_requests"),
         max_request_size_mb: section.amount("max_request_size_mb"),
         client_limits: ClientLimits::read(&section),
+        response_keeping: ResponseKeeping::read(&section),
         budget_enforcement: budget_enforcement(&section),
         config_watch_interval: section
             .seconds("config_watch_interval")

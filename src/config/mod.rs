@@ -31,6 +31,7 @@ mod price_file;
 mod read;
 mod redact;
 mod resolve;
+mod response_keeping;
 mod retry_policy;
 mod review;
 mod router_settings;
@@ -53,6 +54,7 @@ pub use model::{ClientsideParam, LitellmParams, ModelEntry, ModelInfo, PriceFiel
 pub use network::{Curve, NetworkSettings, OwnTls, TlsChoice, Trust};
 pub use outline::Outline;
 pub use redact::may_be_shown;
+pub use response_keeping::ResponseKeeping;
 pub use router_settings::{GroupAlias, RouterSettings, RoutingStrategy};
 pub use source::{LoadError, MAX_FILE_BYTES};
 pub use suggest::nearest;

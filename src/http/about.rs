@@ -11,6 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 pub enum Tag {
     Chat,
     Messages,
+    Responses,
     Completions,
     Embeddings,
     Models,
@@ -23,9 +24,10 @@ pub enum Tag {
 }
 
 impl Tag {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Chat,
         Self::Messages,
+        Self::Responses,
         Self::Completions,
         Self::Embeddings,
         Self::Models,
@@ -41,6 +43,7 @@ impl Tag {
         match self {
             Self::Chat => "chat completions",
             Self::Messages => "messages",
+            Self::Responses => "responses",
             Self::Completions => "completions",
             Self::Embeddings => "embeddings",
             Self::Models => "models",
@@ -57,6 +60,7 @@ impl Tag {
         match self {
             Self::Chat => "OpenAI's chat completions, whole or streamed.",
             Self::Messages => "Anthropic's Messages, whole or streamed.",
+            Self::Responses => "OpenAI's Responses API, for models of every provider.",
             Self::Completions => "OpenAI's legacy text completions, whole or streamed.",
             Self::Embeddings => "OpenAI's embeddings.",
             Self::Models => "What may be called, and what it costs and can do.",

@@ -44,6 +44,8 @@ enum Told {
         call_id: Option<Arc<str>>,
         /// The request is longer than the model's context window.
         overflows: bool,
+        /// A code of OpenAI's in the place of the status.
+        code: Option<&'static str>,
     },
     /// What is no error of a model's API: a text, or JSON that says more.
     Detail(Value),
@@ -66,6 +68,7 @@ impl ApiError {
                 provider_fields: None,
                 call_id: None,
                 overflows: false,
+                code: None,
             },
         )
     }
@@ -190,6 +193,14 @@ impl ApiError {
     pub fn overflowing(mut self) -> Self {
         if let Told::Error { overflows, .. } = &mut *self.told {
             *overflows = true;
+        }
+        self
+    }
+
+    /// A code of OpenAI's, which clients look for, in the place of the status.
+    pub fn code(mut self, text: Option<&'static str>) -> Self {
+        if let Told::Error { code, .. } = &mut *self.told {
+            *code = text;
         }
         self
     }

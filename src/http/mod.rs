@@ -19,6 +19,7 @@ mod models;
 mod openai;
 mod query;
 mod refusal;
+mod responses;
 mod root_path;
 mod route;
 mod server;

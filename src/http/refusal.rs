@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::error::ApiError;
-use crate::journey::{Failure, Refused, Seconds};
+use crate::journey::{Failure, ReferenceError, Refused, Seconds};
 use crate::limits::{Limited, Refusal, ScopeKind};
 use crate::policy::upstream_error::{self, ErrorClass, type_of_status};
 use crate::protocol::openai::request::RequestError;
@@ -26,6 +26,18 @@ pub fn refusal(
     let route = route(operation);
     let mut error = match refused.failure {
         Failure::Request(error) => request(&error, route),
+        Failure::Reference(ReferenceError::Unavailable) => {
+            ApiError::unavailable(ReferenceError::Unavailable.to_string())
+        }
+        Failure::Reference(error) => {
+            let param = Some("previous_response_id".to_owned());
+            let kind = "invalid_request_error";
+            ApiError::new(error.status(), kind, error.to_string(), param).code(error.code())
+        }
+        Failure::Errand(error) => {
+            let kind = "invalid_request_error";
+            ApiError::new(error.status(), kind, error.to_string(), None)
+        }
         Failure::UnknownModel(model) => {
             let model = model.as_deref().unwrap_or("None");
             let text = format!(

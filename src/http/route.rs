@@ -14,7 +14,7 @@ use super::about::{About, Answer, SchemaOf, Tag, query_of};
 use super::call_id::call_id;
 use super::cors::Cors;
 use super::error::{ApiError, ErrorForm, Surface};
-use super::{admin, anthropic, body, docs, health, metrics, models, openai};
+use super::{admin, anthropic, body, docs, health, metrics, models, openai, responses};
 use crate::auth::{AuthError, Caller, Permission, Visited, credential, is_granted, is_within};
 use crate::journey::Worker;
 use crate::steps;
@@ -173,6 +173,7 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         openai::ROUTES,
         models::ROUTES,
         anthropic::ROUTES,
+        responses::ROUTES,
         admin::KEYS,
         admin::MODELS,
         admin::ROUTES,

@@ -135,6 +135,7 @@ async fn ask(
         group,
         estimate: expected,
         user_budget_binds: principal.team.is_none(),
+        pin: asked.pin(),
     };
     steps::point("journey.admit");
     let mut answer = worker.port.begin(begin).await;
@@ -163,7 +164,8 @@ async fn ask(
             Ok(ticket) => break ticket,
             Err(denied) => denied,
         };
-        let next = if Denial(&denied).is_of_group() {
+        let is_held = begin.pin.is_some_and(|pin| pin.is_strict);
+        let next = if Denial(&denied).is_of_group() && !is_held {
             course.after(by, begin.group, ErrorClass::RateLimitError)
         } else {
             None

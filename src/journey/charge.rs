@@ -62,7 +62,7 @@ pub struct Charge {
     pub worker: Rc<Worker>,
     known: Rc<Known>,
     pub operation: Operation,
-    ledger_id: LedgerId,
+    pub ledger_id: LedgerId,
     pub call_id: Arc<str>,
     client_ip: Option<Arc<str>>,
     /// What the request asks of the gateway.

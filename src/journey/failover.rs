@@ -1,5 +1,7 @@
 //! A request's calls, one after another: deployments of its group, then its fallbacks, until one answers.
 
+use std::fmt;
+
 use super::admission::{Denial, Prospect, estimate};
 use super::attempt::{Came, Failed, attempt};
 use super::charge::Charge;
@@ -11,7 +13,7 @@ use crate::policy::retry::{Attempt, Decision, decide};
 use crate::policy::upstream_error::{self, ErrorClass, Retry};
 use crate::protocol::openai::request::Request;
 use crate::protocol::{self, json};
-use crate::router::{Denied, Group, Next};
+use crate::router::{Denied, Group, Next, Pin};
 
 /// An answer with what it is charged to.
 pub type Served = (Box<Charge>, Came);
@@ -76,7 +78,8 @@ async fn go_on(
     failure: &upstream_error::Failure,
     trail: &mut Trail,
 ) -> bool {
-    if charge.calls_left() == 0 || charge.time_left().is_zero() {
+    let is_held = charge.asked.pin().is_some_and(|pin| pin.is_strict);
+    if is_held || charge.calls_left() == 0 || charge.time_left().is_zero() {
         return false;
     }
     let mut had_own_fields = course.own_fields().is_some();
@@ -103,6 +106,7 @@ async fn go_on(
             },
             estimate: charge.estimate,
             tried: Tried::default().deployments(),
+            pin: charge.asked.pin(),
         };
         let Err(denied) = charge.fall_back(failure, next_call).await else {
             return true;
@@ -173,7 +177,7 @@ async fn in_group(
             }
             None => {
                 charge.goes_upstream();
-                attempt(charge, request, name_json).await
+                call(charge, request, name_json).await
             }
         };
         let mut failed = match outcome {
@@ -192,13 +196,16 @@ async fn in_group(
             .retry_policy(charge.deployment(), charge.routes.table(), group);
         (charge.max_retries, _) = policy.of(&failed.failure);
         let class = failed.failure.class;
+        let pin = charge.asked.pin();
         let members = group.members.iter().map(|member| member.deployment);
+        let members = members.filter(|member| Pin::allows(pin, *member));
         let mut step = Attempt {
             retries: u32::from(charge.retries),
             calls_left: charge.calls_left(),
             untried: tried.untried(members),
             has_tried_others: tried.may_try_again(),
-            has_fallback: course.has_fallback(charge.traveller(), charge.group, class),
+            has_fallback: pin.is_none_or(|pin| !pin.is_strict)
+                && course.has_fallback(charge.traveller(), charge.group, class),
             time_left: charge.time_left(),
             jitter: fastrand::f64(),
         };
@@ -224,6 +231,7 @@ async fn in_group(
                 } else {
                     tried.hopeless()
                 },
+                pin,
             };
             match charge.go_on(&failed.failure, next).await {
                 Ok(()) => break,
@@ -235,6 +243,30 @@ async fn in_group(
                 }
             }
         }
+    }
+}
+
+/// Calls the leased deployment with the request as it can read it.
+async fn call(
+    charge: &mut Charge,
+    request: &Request<'_>,
+    name_json: &[u8],
+) -> Result<Came, Box<Failed>> {
+    let unusable = |charge: &Charge, why: &dyn fmt::Display| {
+        Failed::unusable(charge.deployment(), &why.to_string())
+    };
+    let readable = match &charge.asked.continuity {
+        None => None,
+        Some(continuity) => continuity
+            .readable_by(charge.routes.table(), request, charge.deployment())
+            .map_err(|why| unusable(charge, &why))?,
+    };
+    let Some(body) = readable else {
+        return attempt(charge, request, name_json).await;
+    };
+    match Request::read(protocol::shape(request.operation()), &body, None) {
+        Ok(request) => Box::pin(attempt(charge, &request, name_json)).await,
+        Err(error) => Err(unusable(charge, &error)),
     }
 }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use actix_web::http::header::HeaderMap;
 
+use super::continuity::ReferenceError;
+use super::stored::ErrandError;
 use crate::limits::Refusal;
 use crate::policy::access::DeniedBy;
 use crate::policy::upstream_error;
@@ -16,6 +18,10 @@ use crate::types::{DeploymentId, NanoUsd};
 pub enum Failure {
     /// The body is no request of its operation.
     Request(RequestError),
+    /// What the request goes on from cannot be had.
+    Reference(ReferenceError),
+    /// An errand about a response cannot be done.
+    Errand(ErrandError),
     /// No group, alias or deployment has this name; `None` when the body names no model.
     UnknownModel(Option<String>),
     /// The caller's lists do not allow this model.

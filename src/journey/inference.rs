@@ -7,6 +7,7 @@ use super::admission::{Prospect, admit};
 use super::asked::Asked;
 use super::attempt::{Came, Whole};
 use super::charge::Charge;
+use super::continuity::{Outgoing, resume};
 use super::failover::{Served, serve};
 use super::failure::{Failure, Refused};
 use super::headers::{describe, early};
@@ -17,7 +18,7 @@ use crate::auth::Caller;
 use crate::protocol;
 use crate::protocol::openai::request::Request;
 use crate::steps;
-use crate::types::NanoUsd;
+use crate::types::{NanoUsd, Operation};
 
 /// Serves a request: an answer, or the reason why there is none.
 pub async fn infer(
@@ -56,9 +57,25 @@ async fn answer(
     let request = Request::read(shape, &incoming.body, incoming.model.as_deref())
         .map_err(|error| refused(Failure::Request(error), None))?;
     let routes = worker.routes();
+    let resumed = match incoming.operation {
+        Operation::Responses => {
+            let resumed = Box::pin(resume(worker, &routes, caller, &request)).await;
+            Some(resumed.map_err(|failure| refused(failure, None))?)
+        }
+        _ => None,
+    };
+    let (continuity, whole) = resumed.map_or((None, None), |resumed| {
+        (Some(Rc::new(resumed.continuity)), resumed.body)
+    });
+    let request = match &whole {
+        Some(whole) => Request::read(shape, whole, incoming.model.as_deref())
+            .map_err(|error| refused(Failure::Request(error), None))?,
+        None => request,
+    };
     let rules = &routes.settings().asking;
-    let asked = Asked::read(rules, incoming.headers, &request, caller.principal())
+    let mut asked = Asked::read(rules, incoming.headers, &request, caller.principal())
         .map_err(|error| refused(Failure::Request(error), None))?;
+    asked.continuity = continuity;
     let admitted = admit(worker, caller, &request, &asked)
         .await
         .map_err(|failure| refused(failure, None))?;
@@ -115,6 +132,10 @@ async fn reply((mut charge, came): Served) -> Reply {
             let bill = charge.succeed(&told);
             charge.worker.desk.written().await;
             describe(&mut headers, &charge, Some(bill));
+            let body = match Outgoing::of(&charge) {
+                Some(mut outgoing) => outgoing.whole(&charge, body),
+                None => body,
+            };
             Reply::Whole { headers, body }
         }
         Came::Stream(mut begun) => {

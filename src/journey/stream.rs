@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::attempt::{Begun, Came, Failed, read_failure};
 use super::charge::{Charge, Told};
+use super::continuity::Outgoing;
 use super::cut::Place;
 use super::editor::Editor;
 use super::failover::Served;
@@ -137,12 +138,15 @@ struct Open {
     silence: Duration,
     began: Instant,
     ended: bool,
+    /// Of an answer of the Responses API.
+    outgoing: Option<Outgoing>,
 }
 
 impl Open {
     fn new(charge: Box<Charge>, begun: Begun) -> Self {
         let gap = charge.asked.limit(charge.deployment(), true);
         Self {
+            outgoing: Outgoing::of(&charge),
             charge,
             answer: Some(begun.answer),
             editor: begun.editor,
@@ -154,10 +158,27 @@ impl Open {
         }
     }
 
-    /// The next bytes for the client; `None` at the end.
+    /// The next bytes for the client, in its own names; `None` at the end.
+    async fn next(&mut self, heartbeat: Option<Duration>, place: &Place) -> Option<Bytes> {
+        loop {
+            let out = self.read(heartbeat, place).await;
+            let Some(outgoing) = &mut self.outgoing else {
+                return out;
+            };
+            let named = match out {
+                Some(out) => outgoing.pass(&self.charge, out),
+                None => return Some(outgoing.finish()).filter(|rest| !rest.is_empty()),
+            };
+            if !named.is_empty() {
+                return Some(named);
+            }
+        }
+    }
+
+    /// The next bytes, as they were made.
     ///
     /// The last ones leave when the call's row is journalled: a complete answer always has its row.
-    async fn next(&mut self, heartbeat: Option<Duration>, place: &Place) -> Option<Bytes> {
+    async fn read(&mut self, heartbeat: Option<Duration>, place: &Place) -> Option<Bytes> {
         steps::point("journey.stream");
         if let Some(first) = self.first.take() {
             return self.pass(first, None).await;

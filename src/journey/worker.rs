@@ -15,17 +15,19 @@ use super::cut::{Cut, Ending, Phase};
 use super::reloading::{ReloadConfig, ReloadStatus};
 use super::routes::{Current, InForce, Prepared, Routes};
 use crate::auth::{Caller, Changes, Directory};
-use crate::config::{HealthChecks, NetworkSettings};
+use crate::config::{HealthChecks, NetworkSettings, ResponseKeeping};
 use crate::health::HealthBoard;
 use crate::limits::{Enroll, EntityIx};
 use crate::metrics::Metrics;
 use crate::policy::access;
 use crate::policy::client_access::Reach;
+use crate::responses::Keeper;
 use crate::router::{ControlHandle, Deployment, Lease, Port};
 use crate::spend::{self, BudgetRenewals, Desk};
 use crate::store::Store;
 use crate::types::{Operation, Principal};
 use crate::upstream::{Client, Endpoint};
+use crate::vault::Vault;
 
 /// Figures of the configuration that the way of a request needs.
 #[derive(Clone, Debug)]
@@ -51,6 +53,8 @@ pub struct Settings {
     pub health_checks: Arc<HealthChecks>,
     /// What requests may ask for.
     pub asking: Rules,
+    /// What is kept of responses, and for whom.
+    pub responses: ResponseKeeping,
 }
 
 /// What all threads share.
@@ -71,6 +75,10 @@ pub struct Shared {
     pub journal: Arc<spend::journal::Syncer>,
     /// What checks of deployments have found.
     pub health: Addr<HealthBoard>,
+    /// Seals response ids.
+    pub vault: Arc<Vault>,
+    /// Keeps conversations for upstreams that keep none.
+    pub keeper: Addr<Keeper>,
     /// Room for request bodies.
     pub bodies: Arc<BodyRoom>,
     /// Exact token counts at the same time: each keeps a core busy.

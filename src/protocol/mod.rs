@@ -7,6 +7,7 @@
 //! what one is decoded to and the other encoded from.
 
 pub mod anthropic;
+pub mod continuity;
 pub mod crossing;
 pub mod json;
 pub mod json_edit;

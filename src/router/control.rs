@@ -19,7 +19,7 @@ use super::clock;
 use super::deployment::DeploymentState;
 use super::table::{Group, RoutingTable};
 use super::turn::{
-    Answer, Begin, Denied, End, Estimate, Lease, Next, Outcome, Ticket, Turn, TurnAnswer,
+    Answer, Begin, Denied, End, Estimate, Lease, Next, Outcome, Pin, Ticket, Turn, TurnAnswer,
 };
 use crate::limits::{Ask, Gatekeeper, HoldId};
 use crate::metrics::Cooldowns;
@@ -176,7 +176,7 @@ impl Control {
             .admit(&ask, now)
             .map_err(Denied::Refused)?;
         let dispatched = self.contained("router.dispatch", |control| {
-            control.dispatch(begin.group, &[], now)
+            control.dispatch(begin.group, &[], begin.pin, now)
         });
         match dispatched.unwrap_or(Err(Denied::Failed)) {
             Ok(lease) => {
@@ -239,7 +239,13 @@ impl Control {
         (group.hold(&expected, is_strict), group.is_free)
     }
 
-    fn dispatch(&mut self, group_index: u32, tried: &[u32], now: u64) -> Result<Lease, Denied> {
+    fn dispatch(
+        &mut self,
+        group_index: u32,
+        tried: &[u32],
+        pin: Option<Pin>,
+        now: u64,
+    ) -> Result<Lease, Denied> {
         let (Some(group), Some(state)) = (
             self.table.group(group_index),
             self.groups
@@ -256,7 +262,8 @@ impl Control {
                 !deployment.is_full() && deployment.cooling(now).is_none()
             })
         };
-        let eligible = |index: u32| !tried.contains(&index) && takes_calls(index);
+        let may_take = |index: u32| !tried.contains(&index) && Pin::allows(pin, index);
+        let eligible = |index: u32| may_take(index) && takes_calls(index);
         let is_well = |index: u32| {
             let deployment = fleet.get(index as usize).and_then(Option::as_ref);
             deployment.is_some_and(|deployment| !deployment.borrow().is_ill(now))
@@ -270,14 +277,18 @@ impl Control {
             };
             state.strategy.pick(&candidates, random)
         };
+        let is_pinned = |index: u32| pin.is_some_and(|pin| pin.deployment == index);
+        let pinned = pin.and_then(|_| pick(&|index| is_pinned(index) && eligible(index)));
         // Who failed a health check is asked only when there is nobody else.
-        let picked = if self.is_anybody_ill {
+        let picked = if pinned.is_some() {
+            pinned
+        } else if self.is_anybody_ill {
             pick(&|index| eligible(index) && is_well(index)).or_else(|| pick(&eligible))
         } else {
             pick(&eligible)
         };
         let Some(member) = picked.and_then(|position| group.members.get(position)) else {
-            return Err(self.why_none(group, tried, now));
+            return Err(self.why_none(group, &may_take, now));
         };
         let index = member.deployment;
         let lease = self
@@ -292,11 +303,11 @@ impl Control {
         Ok(lease)
     }
 
-    /// Why no deployment of a group takes a call.
-    fn why_none(&self, group: &Group, tried: &[u32], now: u64) -> Denied {
+    /// Why no deployment of a group takes a call that some of them may take.
+    fn why_none(&self, group: &Group, may_take: &dyn Fn(u32) -> bool, now: u64) -> Denied {
         let untried = || {
             let members = group.members.iter().map(|member| member.deployment);
-            members.filter(|index| !tried.contains(index))
+            members.filter(|index| may_take(*index))
         };
         let cooling_for = |index: &u32| {
             let state = self.deployment(*index)?.borrow();
@@ -331,7 +342,7 @@ impl Control {
             standings: [None; 3],
         };
         if next.group == next.from {
-            let lease = self.dispatch(next.group, &next.tried, now)?;
+            let lease = self.dispatch(next.group, &next.tried, next.pin, now)?;
             return Ok(ticket(lease, NanoUsd(0), None));
         }
         let Some(group) = self.table.group(next.group) else {
@@ -345,7 +356,7 @@ impl Control {
                 .raise(next.hold, hold, now)
                 .map_err(Denied::Refused)?;
         }
-        let lease = self.dispatch(next.group, &next.tried, now)?;
+        let lease = self.dispatch(next.group, &next.tried, next.pin, now)?;
         let used = self.use_group(next.group, now);
         Ok(ticket(lease, hold, used))
     }

@@ -28,6 +28,6 @@ pub use reload::{Reload, Tables};
 pub use start::{ControlHandle, start};
 pub use table::{Deployment, Earlier, Failover, Gauges, Group, HealthCheck, RoutingTable};
 pub use turn::{
-    Answer, Begin, Denied, End, Estimate, Lease, MAX_ATTEMPTS, Next, Outcome, Ticket, Turn,
+    Answer, Begin, Denied, End, Estimate, Lease, MAX_ATTEMPTS, Next, Outcome, Pin, Ticket, Turn,
     TurnAnswer,
 };

@@ -120,6 +120,13 @@ impl Deployment {
         others.find(has).unwrap_or(asked)
     }
 
+    /// Both call the same account of the same provider: what one has stored there the other finds.
+    pub fn is_same_account(&self, other: &Self) -> bool {
+        let is_known = self.api_key.is_some() && self.api_key == other.api_key;
+        self.id == other.id
+            || (is_known && self.provider == other.provider && self.api_base == other.api_base)
+    }
+
     /// The catalogue's row, when it has one.
     pub fn listed(&self) -> Option<CatalogEntry> {
         catalogue_row(&self.entry)

@@ -19,6 +19,21 @@ pub struct Estimate {
     pub tier: Option<ServiceTier>,
 }
 
+/// The deployment that a call refers to: what it goes on with was made there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pin {
+    pub deployment: u32,
+    /// No other one can take the call; else others are asked when this one takes none.
+    pub is_strict: bool,
+}
+
+impl Pin {
+    /// Whether a call may go to this deployment.
+    pub fn allows(pin: Option<Self>, deployment: u32) -> bool {
+        pin.is_none_or(|pin| !pin.is_strict || pin.deployment == deployment)
+    }
+}
+
 /// Asks for admission and a deployment.
 #[derive(Clone, Copy, Debug)]
 pub struct Begin {
@@ -28,6 +43,7 @@ pub struct Begin {
     pub group: u32,
     pub estimate: Estimate,
     pub user_budget_binds: bool,
+    pub pin: Option<Pin>,
 }
 
 /// Asks for another deployment under the same hold, after the failed attempt was reported by an [`End`] without a hold.
@@ -42,6 +58,7 @@ pub struct Next {
     pub estimate: Estimate,
     /// Deployments to leave out because they failed this request, of any group; unused places hold `u32::MAX`.
     pub tried: [u32; MAX_ATTEMPTS],
+    pub pin: Option<Pin>,
 }
 
 /// Upstream calls for one request, the first included.

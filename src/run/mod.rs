@@ -20,6 +20,7 @@ mod stop;
 mod watchdog;
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -35,6 +36,7 @@ use crate::journey::{
     AskingRules, BodyRoom, Ending, HealthChecker, InForce, ReloadStatus, Settings, Shared, Snapshot,
 };
 use crate::metrics::Metrics;
+use crate::responses::Keeper;
 use crate::router::{self, RoutingTable};
 use crate::spend::journal::{FOLDER, Syncer};
 use crate::spend::{BudgetRenewals, Gauges, SpendLogger, WRITE_INTERVAL, recover};
@@ -43,6 +45,7 @@ use crate::store::messages::ResetOverdue;
 use crate::store::{Pools, Store, ask};
 use crate::types::DatabaseUrl;
 use crate::upstream;
+use crate::vault::Vault;
 
 use configuration::Environment;
 use data_dir::DataDir;
@@ -173,6 +176,8 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
         certificate,
     } = start;
     let general = &config.general_settings;
+    let salt_key = salt_key::read(data_dir, &env)?;
+    let vault = Arc::new(Vault::new(&salt_key.key));
     let embedded = || {
         Ok(DatabaseUrl::Sqlite(std::path::absolute(
             options.data_dir.join(DATABASE_FILE),
@@ -240,6 +245,10 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
             SpendLogger::new(store, &dir, syncer, gauges, write_interval)
         })
     };
+    let keeper = {
+        let (store, vault) = (store.clone(), vault.clone());
+        Keeper::start_in_arbiter(&arbiter.handle(), move |_| Keeper::new(store, vault))
+    };
     let in_force = Arc::new(InForce::new(Snapshot {
         table: table.clone(),
         settings: settings(config, strict),
@@ -277,6 +286,8 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
         ledger,
         journal: syncer.clone(),
         health,
+        vault,
+        keeper: keeper.clone(),
         bodies: BodyRoom::new(general.client_limits.most_body_bytes),
         counts: Arc::new(Semaphore::new(COUNTS)),
     });
@@ -323,12 +334,13 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
                 data_dir,
                 master_key: &master_key,
                 is_tls: certificate.is_some(),
+                salt_key: salt_key.made.as_deref(),
             },
             *address,
         )?;
     }
     let served = serve_until_told(server, handle, signals, &ending, general, lost).await;
-    finish(&store, &options.data_dir, &logger, &syncer).await?;
+    finish(&store, &options.data_dir, &logger, &keeper, &syncer).await?;
     served.map_err(|error| RunError::Other(error.to_string()))
 }
 
@@ -368,11 +380,12 @@ struct Greet<'a> {
     data_dir: &'a DataDir,
     master_key: &'a MasterKey,
     is_tls: bool,
+    /// Where the salt key is, if it was made just now.
+    salt_key: Option<&'a Path>,
 }
 
 /// Tells a person who started without a file what there is and what to try.
 fn greet(start: &Greet<'_>, address: SocketAddr) -> Result<(), RunError> {
-    let salt_key = salt_key::ensure(start.data_dir, &env)?;
     let model = start.config.model_list.first();
     greeting::say(
         &Greeting {
@@ -381,7 +394,7 @@ fn greet(start: &Greet<'_>, address: SocketAddr) -> Result<(), RunError> {
             master_key: start.master_key,
             data_dir: start.data_dir.path(),
             is_tls: start.is_tls,
-            salt_key: salt_key.as_deref(),
+            salt_key: start.salt_key,
             model: model.map_or("gpt-4o", |model| &model.model_name),
             is_demo: !start.options.models.is_any(),
             docs_path: start.docs.page.as_deref(),
@@ -408,5 +421,6 @@ fn settings(config: &Config, strict_budgets: bool) -> Settings {
         network: Arc::new(config.network.clone()),
         health_checks: Arc::new(config.health_checks.clone()),
         asking: AskingRules::of(config),
+        responses: general.response_keeping,
     }
 }

@@ -11,6 +11,7 @@ use actix_web::dev::{Server, ServerHandle};
 
 use crate::config::GeneralSettings;
 use crate::journey::{Ending, Phase};
+use crate::responses::{FlushTurns, Keeper};
 use crate::spend::journal::Syncer;
 use crate::spend::{Flush, SpendLogger, book_settled, recover};
 use crate::store::Store;
@@ -112,6 +113,7 @@ pub async fn finish(
     store: &Store,
     data_dir: &Path,
     logger: &Addr<SpendLogger>,
+    keeper: &Addr<Keeper>,
     syncer: &Syncer,
 ) -> Result<(), RunError> {
     let later = "not everything could be booked; the journal keeps it for the next start";
@@ -122,7 +124,13 @@ pub async fn finish(
         }
     };
     let is_quiet = tokio::time::timeout(LAST_WRITES, quiet).await.is_ok();
-    let flushed = tokio::time::timeout(LAST_FLUSH, logger.send(Flush)).await;
+    let (kept, flushed) = tokio::join!(
+        tokio::time::timeout(LAST_FLUSH, keeper.send(FlushTurns)),
+        tokio::time::timeout(LAST_FLUSH, logger.send(Flush)),
+    );
+    if kept.is_err() {
+        log::warn!("the last responses could not be written down: nobody can refer to them later");
+    }
     syncer.sync();
     if flushed.is_err() {
         log::warn!("ledger: {later}");

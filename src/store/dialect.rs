@@ -8,13 +8,15 @@ use std::marker::PhantomData;
 
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::prelude::*;
+use diesel::sql_types::Binary;
 use diesel::upsert::excluded;
 
 use super::cached::{AddUp, Charge, ChargeAll, Charged, DailyColumns};
 use super::names::NameKind;
-use super::rows::{DailyRow, LogRow, RejectedRow, TeamRow, UserRow};
+use super::rows::{DailyRow, KeptRow, LogRow, RejectedRow, TeamRow, UserRow};
 use super::schema::{
-    daily_spend, journal_checkpoints, keys, rejected_spend, spend_logs, spend_names, teams, users,
+    daily_spend, journal_checkpoints, kept_responses, keys, rejected_spend, spend_logs,
+    spend_names, teams, users,
 };
 use super::{AnyConnection, JournalId, StoreError};
 
@@ -137,6 +139,45 @@ pub(super) fn insert_rejected(conn: &mut AnyConnection, row: &RejectedRow<'_>) -
         .values(row)
         .execute(conn)?);
     Ok(())
+}
+
+/// One that is there stays as it is.
+pub(super) fn insert_kept(conn: &mut AnyConnection, row: &KeptRow) -> QueryResult<()> {
+    on_either!(conn, conn => diesel::insert_into(kept_responses::table)
+        .values(row)
+        .on_conflict_do_nothing()
+        .execute(conn)?);
+    Ok(())
+}
+
+/// The turn `id` and what it follows, newest first: so many, and until their sealed contents are `most_bytes`.
+pub(super) fn kept_chain_rows(
+    conn: &mut AnyConnection,
+    id: &[u8],
+    most: i32,
+    most_bytes: usize,
+) -> QueryResult<Vec<KeptRow>> {
+    let columns = "response_id, previous_id, created_at, expires_at, content";
+    let of = |table: &str| columns.replace(", ", &format!(", {table}."));
+    let query = |first: &str| {
+        format!(
+            "WITH RECURSIVE chain ({columns}, place, bytes) AS (\
+             SELECT {columns}, 1, CAST(length(content) AS BIGINT) FROM kept_responses WHERE response_id = {first} \
+             UNION ALL SELECT turn.{}, chain.place + 1, chain.bytes + length(turn.content) \
+             FROM kept_responses turn JOIN chain ON turn.response_id = chain.previous_id \
+             WHERE chain.place < {most} AND chain.bytes < {most_bytes}) \
+             SELECT {columns} FROM chain ORDER BY place",
+            of("turn")
+        )
+    };
+    match conn {
+        AnyConnection::Sqlite(conn) => diesel::sql_query(query("?"))
+            .bind::<Binary, _>(id)
+            .load(conn),
+        AnyConnection::Postgres(conn) => diesel::sql_query(query("$1"))
+            .bind::<Binary, _>(id)
+            .load(conn),
+    }
 }
 
 /// What one entity is charged.

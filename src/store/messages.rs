@@ -11,10 +11,11 @@ use super::queries::{
     PerDayQuery, ResetBooking,
 };
 use super::{
-    AnyConnection, DeletedKeyRow, FlushBatch, FlushReport, JournalId, KeyInfo, KeyUpdate, NewKey,
-    NewTeam, NewUser, Rotation, StoreError,
+    AnyConnection, DeletedKeyRow, FlushBatch, FlushReport, JournalId, KeptTurn, KeyInfo, KeyUpdate,
+    NewKey, NewTeam, NewUser, Rotation, StoreError,
 };
-use crate::types::{KeyHash, Principal, SpendRow};
+use crate::types::{KeyHash, LedgerId, Principal, SpendRow};
+use crate::vault::Vault;
 
 /// `Name { fields } => answer, by: |connection, names| query;` defines a message and what answers it.
 macro_rules! messages {
@@ -107,6 +108,20 @@ messages! {
 
     /// Whether the books agree. Reads the whole ledger.
     ReadTotals {} => LedgerTotals, by: |conn, _| queries::ledger_totals(conn);
+
+    /// Writes turns of conversations down, sealed; once, however often it is sent.
+    KeepTurns { vault: Arc<Vault>, turns: Vec<Arc<KeptTurn>> } => (),
+        by: |conn, _| queries::keep_turns(conn, &vault, turns.iter().map(Arc::as_ref));
+
+    /// A turn and all that it follows, newest first. To `Store::auth`: a request waits for it.
+    ReadTurns { vault: Arc<Vault>, id: LedgerId } => Vec<KeptTurn>,
+        by: |conn, _| queries::kept_chain(conn, &vault, id);
+
+    /// Whether there was one.
+    ForgetTurn { id: LedgerId } => bool, by: |conn, _| queries::forget_turn(conn, id);
+
+    /// How many went; some may be left.
+    ForgetExpired { now_ms: i64 } => usize, by: |conn, _| queries::forget_expired(conn, now_ms);
 
     /// Whether the database answers.
     Ping {} => (), by: |conn, _| queries::ping(conn);

@@ -192,5 +192,15 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    kept_responses (response_id) {
+        response_id -> Binary,
+        previous_id -> Nullable<Binary>,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        content -> Binary,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(keys, users, teams, retired_keys);
 diesel::allow_tables_to_appear_in_same_query!(spend_logs, daily_spend);

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use awc::FrozenClientRequest;
 use awc::error::{PayloadError, SendRequestError};
-use awc::http::{Uri, header};
+use awc::http::{Method, Uri, header};
 use tokio::time::{Instant, timeout_at};
 
 use super::answer::Answer;
@@ -104,10 +104,21 @@ impl Client {
         true
     }
 
-    /// Prepares an address for JSON requests. `tls` is how this deployment differs from the others. Of two `headers` of the
-    /// same name the later one counts.
+    /// Prepares an address that is asked by POST; see [`Self::endpoint_for`].
     pub fn endpoint(
         &self,
+        url: &str,
+        headers: &[(String, Secret)],
+        tls: Option<&TlsChoice>,
+    ) -> Result<Endpoint, EndpointError> {
+        self.endpoint_for(Method::POST, url, headers, tls)
+    }
+
+    /// Prepares an address for JSON requests. `tls` is how this deployment differs from the others. Of two `headers` of the
+    /// same name the later one counts.
+    pub fn endpoint_for(
+        &self,
+        method: Method,
         url: &str,
         headers: &[(String, Secret)],
         tls: Option<&TlsChoice>,
@@ -159,13 +170,17 @@ impl Client {
         let http2 = (is_tls && transport.dialer.settings.http2).then(|| Http2 {
             origin: transport.origin(target.host, target.port),
             head: Head {
+                method: method.clone(),
                 uri: uri.clone(),
                 headers: of_http2(&own),
             },
         });
         let (line, authorization) =
             request_line(&transport.dialer, &uri, target).ok_or_else(unusable)?;
-        let mut request = transport.http1(is_tls).post(line).no_decompress();
+        let mut request = transport
+            .http1(is_tls)
+            .request(method, line)
+            .no_decompress();
         if let Some(authorization) = authorization {
             own.insert(header::PROXY_AUTHORIZATION, authorization);
         }

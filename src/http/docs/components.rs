@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::document::path_parameters;
 use crate::auth::Permission;
 use crate::http::about::SchemaOf;
-use crate::http::{admin, anthropic, openai};
+use crate::http::{admin, anthropic, openai, responses};
 
 /// Headers that may carry the key, each a security scheme of its own.
 const KEY_HEADERS: [&str; 3] = ["x-litellm-api-key", "api-key", "x-api-key"];
@@ -47,6 +47,7 @@ pub fn own_schemas() -> Map<String, Value> {
     let read = |text| serde_json::from_str::<Map<String, Value>>(text).unwrap_or_default();
     let mut schemas = read(openai::SCHEMAS);
     schemas.extend(read(anthropic::SCHEMAS));
+    schemas.extend(read(responses::SCHEMAS));
     schemas.extend(read(admin::SCHEMAS));
     schemas.insert(
         ERROR.into(),

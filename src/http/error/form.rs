@@ -63,7 +63,12 @@ impl ErrorForm {
             }
             Self::Responses => {
                 let (message, code) = match told {
-                    Told::Error { message, kind, .. } => (message.clone(), kind.as_str()),
+                    Told::Error {
+                        message,
+                        kind,
+                        code,
+                        ..
+                    } => (message.clone(), code.unwrap_or(kind)),
                     Told::Detail(detail) => (text_of(detail), "server_error"),
                 };
                 let event = json!({
@@ -115,8 +120,12 @@ fn error(status: u16, told: &Told) -> Value {
             message,
             kind,
             param,
+            code: own,
             ..
-        } => json!({"message": message, "type": kind, "param": param, "code": code}),
+        } => {
+            let code = own.unwrap_or(&code);
+            json!({"message": message, "type": kind, "param": param, "code": code})
+        }
         Told::Detail(detail) => {
             json!({"message": detail, "type": null, "param": null, "code": code})
         }

@@ -14,6 +14,7 @@ mod session;
 #[cfg(test)]
 mod tests;
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,11 +26,12 @@ pub use self::rules::Rules;
 
 use self::headers::{AnthropicWishes, ByHeader};
 use self::metadata::Metadata;
+use super::continuity::Continuity;
 use crate::policy::client_access::ClientAccess;
 use crate::policy::retry::RetryPolicy;
 use crate::protocol::mock::{FIELDS as MOCK_FIELDS, Mock};
 use crate::protocol::openai::request::{Request, RequestError};
-use crate::router::{Deployment, Group, RoutingTable};
+use crate::router::{Deployment, Group, Pin, RoutingTable};
 use crate::types::{Labels, Principal};
 
 /// No call is given longer: a day.
@@ -60,6 +62,8 @@ pub struct Asked {
     pub anthropic: Option<Box<AnthropicWishes>>,
     /// What it says about fallbacks, if anything.
     pub failover: Option<Box<FailoverWishes>>,
+    /// What a request of the Responses API goes on from.
+    pub continuity: Option<Rc<Continuity>>,
 }
 
 impl Asked {
@@ -137,7 +141,13 @@ impl Asked {
             mock: body.mock(rules, principal)?,
             anthropic: header.anthropic,
             failover: failover::read(&body, rules)?,
+            continuity: None,
         })
+    }
+
+    /// The deployment that the request refers to.
+    pub fn pin(&self) -> Option<Pin> {
+        self.continuity.as_ref()?.pin
     }
 
     /// The time limit of one upstream call: of the whole answer, or of a stream's head and each of its gaps.

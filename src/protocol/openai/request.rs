@@ -259,6 +259,14 @@ impl<'a> Request<'a> {
         self
     }
 
+    /// A part of [`Self::bytes`], kept without a copy.
+    pub fn share(&self, part: &[u8]) -> Bytes {
+        if part.is_empty() {
+            return Bytes::new();
+        }
+        self.body.slice_ref(part)
+    }
+
     /// The body as read: the client's bytes, or their normal form.
     pub fn bytes(&self) -> &[u8] {
         &self.body

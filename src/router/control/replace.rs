@@ -124,6 +124,7 @@ mod tests {
                 tier: None,
             },
             user_budget_binds: true,
+            pin: None,
         };
         let turn = Turn {
             begins: vec![begin],

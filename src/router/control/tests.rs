@@ -29,6 +29,7 @@ fn begin() -> Begin {
         group: 0,
         estimate: ESTIMATE,
         user_budget_binds: true,
+        pin: None,
     }
 }
 
@@ -87,6 +88,53 @@ fn full_deployments_refuse_and_burn_nothing() {
 }
 
 #[test]
+fn a_call_goes_where_it_refers_to() {
+    let mut control = control(", max_parallel_requests: 4", 3, "simple-shuffle");
+    let pinned = |is_strict| Turn {
+        begins: vec![Begin {
+            pin: Some(Pin {
+                deployment: 1,
+                is_strict,
+            }),
+            ..begin()
+        }],
+        ..Turn::default()
+    };
+    for is_strict in [true, false, true, false] {
+        let ticket = control.turn(&pinned(is_strict)).begins.remove(0).unwrap();
+        assert_eq!(ticket.lease.deployment, 1);
+    }
+    // It is full now: who can go elsewhere does, the others are told.
+    let elsewhere = control.turn(&pinned(false)).begins.remove(0).unwrap();
+    assert_ne!(elsewhere.lease.deployment, 1);
+    let refused = control.turn(&pinned(true)).begins.remove(0);
+    assert!(
+        matches!(refused, Err(Denied::Busy { deployment: 1, .. })),
+        "{refused:?}"
+    );
+    // So does another try.
+    let mut tried = [u32::MAX; super::super::MAX_ATTEMPTS];
+    tried[0] = 1;
+    let next = Next {
+        hold: elsewhere.hold,
+        group: 0,
+        from: 0,
+        estimate: ESTIMATE,
+        tried,
+        pin: Some(Pin {
+            deployment: 1,
+            is_strict: true,
+        }),
+    };
+    let turn = Turn {
+        nexts: vec![next],
+        ..Turn::default()
+    };
+    let answer = control.turn(&turn).nexts.remove(0);
+    assert!(matches!(answer, Err(Denied::Exhausted)), "{answer:?}");
+}
+
+#[test]
 fn another_try_leaves_out_what_failed() {
     let mut control = control("", 2, "simple-shuffle");
     for round in 0..20 {
@@ -106,6 +154,7 @@ fn another_try_leaves_out_what_failed() {
             from: 0,
             estimate: ESTIMATE,
             tried,
+            pin: None,
         };
         let turn = Turn {
             ends: vec![report],
@@ -188,6 +237,7 @@ fn a_fallback_counts_where_it_goes() {
         from: 0,
         estimate,
         tried: [u32::MAX; super::super::MAX_ATTEMPTS],
+        pin: None,
     };
     let turn = Turn {
         ends: vec![End {

@@ -3,6 +3,7 @@
 mod access;
 mod budget_resets;
 mod checkpoints;
+mod kept_responses;
 mod key_list;
 mod keys;
 mod principal;
@@ -20,6 +21,9 @@ pub use access::{upsert_team, upsert_user};
 pub(super) use budget_resets::current_hashes;
 pub use budget_resets::{DueReset, ResetBooking, book_reset, due_resets, reset_overdue};
 pub use checkpoints::{booked_ids, forget_checkpoints, read_checkpoints};
+pub use kept_responses::{
+    MOST_CONVERSATION_BYTES, MOST_TURNS, forget_expired, forget_turn, keep_turns, kept_chain,
+};
 pub use key_list::{KeyOrder, KeyPage, KeyQuery, Match, deleted_key_page, key_aliases, key_page};
 pub use keys::{
     Deletion, delete_keys, insert_key, key_info, keys_by_alias, rotate_key, update_key,

@@ -4,12 +4,15 @@
 //! outside they are `types::SpendRow`.
 
 mod access;
+mod kept;
 mod key_changes;
 mod ledger;
 mod money;
 
 pub(super) use access::GrantRow;
 pub use access::{KeyInfo, KeyRow, NewKey, NewTeam, NewUser, OwnerType, TeamRow, UserRow};
+pub(super) use kept::KeptRow;
+pub use kept::KeptTurn;
 pub(super) use key_changes::RetiredRow;
 pub use key_changes::{DeletedKeyRow, KeyChanges, KeyUpdate, Rotation};
 pub(super) use ledger::{DailyRow, LogRow, RejectedRow};

@@ -5,6 +5,7 @@ mod access;
 mod budget_resets;
 mod executor;
 mod flush;
+mod kept_responses;
 mod keys;
 mod reads;
 mod schema;

@@ -17,6 +17,7 @@ const AT_ONCE: usize = 64 * 1024;
 /// What all requests of an endpoint have in common.
 #[derive(Clone)]
 pub struct Head {
+    pub method: Method,
     pub uri: Uri,
     /// Without those that belong to HTTP/1.1.
     pub headers: HeaderMap,
@@ -62,7 +63,7 @@ pub async fn exchange(
         }
     };
     let mut request = Request::new(());
-    *request.method_mut() = Method::POST;
+    *request.method_mut() = head.method.clone();
     *request.uri_mut() = head.uri.clone();
     *request.version_mut() = Version::HTTP_2;
     *request.headers_mut() = head.headers.clone();

@@ -103,6 +103,7 @@ impl Call {
             group: self.group,
             estimate: self.estimate,
             user_budget_binds: self.user_budget_binds,
+            pin: None,
         }
     }
 
@@ -113,6 +114,7 @@ impl Call {
             from: self.from,
             estimate: self.estimate,
             tried: self.leave_out,
+            pin: None,
         })
     }
 

@@ -178,5 +178,6 @@ pub fn probe(group: u32) -> Begin {
             tier: None,
         },
         user_budget_binds: false,
+        pin: None,
     }
 }
