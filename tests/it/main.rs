@@ -45,6 +45,7 @@ mod key_lists;
 mod key_refusals;
 mod ledger;
 mod limits;
+mod matrix;
 mod messages;
 mod mocks;
 mod model_access;

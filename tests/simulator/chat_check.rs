@@ -1,6 +1,8 @@
 //! What OpenAI refuses in a chat, in its words. Only a simulator that was told to be strict asks; most tests send what they
 //! like to see which of it arrives.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::errors::{self, Refusal};
@@ -264,7 +266,28 @@ fn check_part(path: &str, part: &Value, role: &str) -> Result<(), Refusal> {
     };
     let mut allowed = vec!["type"];
     allowed.extend(*fields);
-    only(path, part, &allowed)
+    only(path, part, &allowed)?;
+    let url = part["image_url"]["url"].as_str();
+    if url.is_some_and(|url| !is_image(url)) {
+        let param = format!("{path}.image_url.url");
+        return Err(no_image(&param));
+    }
+    Ok(())
+}
+
+/// Whether it is an address, or data that can be decoded.
+pub fn is_image(url: &str) -> bool {
+    let data = url
+        .strip_prefix("data:image/")
+        .and_then(|rest| rest.split_once(";base64,"));
+    url.starts_with("https://") || data.is_some_and(|(_, data)| STANDARD.decode(data).is_ok())
+}
+
+pub fn no_image(param: &str) -> Refusal {
+    let text = format!(
+        "Invalid '{param}'. Expected a base64-encoded data URL with an image MIME type (e.g. 'data:image/png;base64,aW1nIGJ5dGVzIGhlcmU=')."
+    );
+    invalid(&text, param, Some("invalid_value"))
 }
 
 /// Every call has its result right behind it, and every result its call.

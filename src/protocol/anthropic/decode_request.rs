@@ -39,6 +39,9 @@ pub(super) fn decode(body: &[u8]) -> Result<Request, DecodeError> {
     let messages = fields.array("messages", &at)?;
     let messages = messages.ok_or_else(|| at.missing("messages"))?;
     let place = at.field("messages");
+    if messages.is_empty() {
+        return Err(place.expected("at least one message"));
+    }
     for (index, value) in messages.iter().enumerate() {
         request.messages.push(message(value, &place.item(index))?);
     }

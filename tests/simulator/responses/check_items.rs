@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::check::{Caller, invalid, only, wrong_value};
+use crate::simulator::chat_check::{is_image, no_image};
 use crate::simulator::errors::{self, Refusal};
 use crate::simulator::proof;
 
@@ -210,16 +211,9 @@ fn content(path: &str, parts: &[Value], known: &[&str]) -> Result<(), Refusal> {
         if part[needed].is_null() {
             return Err(errors::missing(&format!("{path}.{needed}")));
         }
-        if let Some(url) = part["image_url"].as_str()
-            && !["https://", "data:image/"]
-                .iter()
-                .any(|start| url.starts_with(start))
-        {
-            let param = format!("{path}.image_url");
-            let message = format!(
-                "Invalid '{param}'. Expected a valid URL, but got a value with an invalid format."
-            );
-            return Err(invalid(&message, &param, Some("invalid_value")));
+        let url = part["image_url"].as_str();
+        if url.is_some_and(|url| !is_image(url)) {
+            return Err(no_image(&format!("{path}.image_url")));
         }
     }
     Ok(())
