@@ -14,7 +14,6 @@ use super::headers::to_server;
 use super::mocked;
 use super::question::{Question, Way, form};
 use crate::policy::upstream_error::{ErrorClass, Failure, Headers, Stage, Upstream, classify};
-use crate::protocol::openai::answer::is_filtered;
 use crate::protocol::openai::request::Request;
 use crate::protocol::openai::stream::StreamForm;
 use crate::protocol::pass::StreamFault;
@@ -47,13 +46,6 @@ pub struct Whole {
     pub headers: HeaderMap,
     pub body: Bytes,
     pub told: Told,
-}
-
-impl Whole {
-    /// The provider has taken content out of one of the answers.
-    pub fn is_filtered(&self) -> bool {
-        is_filtered(&self.body)
-    }
 }
 
 /// A stream whose first content is here.

@@ -11,6 +11,7 @@ use super::trail::{Trail, tell_fallbacks, tell_retries};
 use super::tried::Tried;
 use crate::policy::retry::{Attempt, Decision, decide};
 use crate::policy::upstream_error::{self, ErrorClass, Retry};
+use crate::protocol::filtered::is_filtered;
 use crate::protocol::openai::request::Request;
 use crate::protocol::{self, json};
 use crate::router::{Denied, Group, Next, Pin};
@@ -276,7 +277,7 @@ fn filtered(charge: &Charge, course: &Course, came: &Came) -> Option<Box<Failed>
         return None;
     };
     let by = charge.traveller();
-    if !course.answers_filtered(by, charge.group) || !whole.is_filtered() {
+    if !course.answers_filtered(by, charge.group) || !is_filtered(charge.operation, &whole.body) {
         return None;
     }
     let mut failed = Failed::filtered(charge.deployment());

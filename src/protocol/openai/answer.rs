@@ -1,6 +1,5 @@
 //! A whole answer as bytes: what the gateway must know of it, and the body the client gets.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use serde::Deserialize;
@@ -80,28 +79,6 @@ fn fails(base_resp: &[u8]) -> bool {
     serde_json::from_slice(base_resp).is_ok_and(|BaseResp { status_code }| status_code != 0)
 }
 
-/// Whether a choice of a whole answer ended because its content was filtered.
-pub fn is_filtered(body: &[u8]) -> bool {
-    #[derive(Deserialize)]
-    struct Answer<'a> {
-        #[serde(borrow, default)]
-        choices: Vec<Choice<'a>>,
-    }
-    #[derive(Deserialize)]
-    struct Choice<'a> {
-        #[serde(borrow, default)]
-        finish_reason: Option<Cow<'a, str>>,
-    }
-    // Most answers do not even have the word.
-    memchr::memmem::find(body, b"content_filter").is_some()
-        && serde_json::from_slice::<Answer<'_>>(body).is_ok_and(|answer| {
-            answer
-                .choices
-                .iter()
-                .any(|choice| choice.finish_reason.as_deref() == Some("content_filter"))
-        })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,29 +123,6 @@ mod tests {
     fn what_is_no_answer() {
         for body in ["", "<html>", "[]", r#"{"id":"c-1","choices":[{"mess"#] {
             assert_eq!(AnswerSpans::read(body.as_bytes()), None, "{body}");
-        }
-    }
-
-    #[test]
-    fn filtered_content() {
-        for (body, expected) in [
-            (r#"{"choices":[{"finish_reason":"content_filter"}]}"#, true),
-            (
-                r#"{"choices":[{"finish_reason":"stop"},{"finish_reason":"content_filter"}]}"#,
-                true,
-            ),
-            (
-                r#"{"choices":[{"finish_reason":"stop","message":{"content":"content_filter"}}]}"#,
-                false,
-            ),
-            (
-                r#"{"choices":[{"finish_reason":null}],"x":"content_filter"}"#,
-                false,
-            ),
-            (r#"{"choices":"content_filter"}"#, false),
-            ("content_filter", false),
-        ] {
-            assert_eq!(is_filtered(body.as_bytes()), expected, "{body}");
         }
     }
 }
