@@ -214,8 +214,9 @@ impl Actor for Keeper {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        // As many as there are requests; their bytes are bounded.
-        context.set_mailbox_capacity(usize::MAX >> 1);
+        // As many as there are requests; their bytes are bounded. actix allows so many senders as the capacity leaves of its
+        // range, so that the largest capacity would leave none.
+        context.set_mailbox_capacity(1 << 20);
         self.clean(context);
         context.run_interval(CLEANING, Self::clean);
     }

@@ -78,7 +78,7 @@ fn wrong(protocol: Protocol) -> Vec<(Value, &'static str)> {
             ),
             (
                 json!({"input": [{"type": "function_call_output", "call_id": "c9", "output": "x"}]}),
-                "input",
+                "tool",
             ),
             (
                 json!({"input": [{"type": "reasoning", "summary": [], "encrypted_content": "gAAAAnot-ours"}, {"role": "user", "content": "x"}]}),

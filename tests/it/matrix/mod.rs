@@ -95,7 +95,7 @@ impl Family {
 }
 
 /// What is tried so far.
-const CLIENTS: [Protocol; 2] = [Protocol::Chat, Protocol::Messages];
+const CLIENTS: [Protocol; 3] = Protocol::ALL;
 const FAMILIES: [Family; 3] = [Family::Compatible, Family::OpenAi, Family::Azure];
 
 /// A gateway over all kinds of upstreams.
