@@ -33,4 +33,5 @@ pub mod journey;
 pub mod http;
 
 pub mod cli;
+pub mod launch;
 pub mod run;

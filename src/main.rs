@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use pointsman::cli::{self, Cli, Command, DotEnv, Ledger, MasterKey};
+use pointsman::launch::launch;
 use pointsman::run;
 
 #[global_allocator]
@@ -29,6 +30,11 @@ fn main() -> ExitCode {
     let ended = match &cli.command {
         Some(Command::Check(check)) => return run::check(&check.files, &env),
         Some(Command::Ledger(Ledger::Verify(verify))) => return run::verify_ledger(verify, &env),
+        Some(Command::Launch(wanted)) => {
+            let Err(error) = launch(wanted, &env);
+            eprintln!("pointsman: {error}");
+            return ExitCode::FAILURE;
+        }
         Some(Command::MasterKey(MasterKey::Rotate(place))) => {
             run::rotate_master_key(&place.data_dir)
         }

@@ -29,7 +29,15 @@ pub enum DotEnv {
 
 /// Reads `.env`, whose variables never replace others, and gives variables with a name of ours the name that is read; ours
 /// wins. Call it first in `main`, on its only thread.
+///
+/// An agent that is launched gets the environment as it is: `.env` of its working directory is of the project it works at.
 pub fn adopt() -> DotEnv {
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|first| first == "launch")
+    {
+        return DotEnv::Absent;
+    }
     let read = dot_env();
     rename();
     drop_empty();

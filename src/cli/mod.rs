@@ -1,7 +1,7 @@
 //! The command line: what may be written there, and nothing of what it does.
 //!
 //! `pointsman` alone serves; `check` looks a configuration over; `master-key rotate` makes another administrator's key,
-//! `ledger verify` looks the books over.
+//! `ledger verify` looks the books over; `launch` starts a coding agent.
 //! LiteLLM's spellings of flags work, with underscores or dashes; those without a meaning here are listed in `litellm`.
 //! `main` reads a [`Cli`] and hands it on. Reads arguments and the environment, never a file.
 
@@ -10,9 +10,10 @@ mod litellm;
 mod models;
 mod options;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 pub use environment::{DotEnv, adopt, export};
 pub use litellm::{Flag, Lack};
@@ -50,6 +51,57 @@ pub enum Command {
     /// The books: what was spent, by whom.
     #[command(subcommand)]
     Ledger(Ledger),
+    /// Start a coding agent that calls a running gateway. Your own configuration of it stays as it is.
+    Launch(Launch),
+}
+
+/// `launch`.
+#[derive(Debug, Args)]
+pub struct Launch {
+    /// The agent.
+    #[arg(value_enum)]
+    pub agent: Agent,
+
+    /// The gateway's address.
+    #[arg(
+        long,
+        env = "POINTSMAN_URL",
+        default_value = "http://localhost:4000",
+        value_name = "URL"
+    )]
+    pub url: String,
+
+    /// The key that the agent calls with. The variable keeps it out of what others see of this process.
+    #[arg(
+        long,
+        env = "POINTSMAN_KEY",
+        hide_env_values = true,
+        value_name = "KEY"
+    )]
+    pub key: Option<String>,
+
+    /// The model that it works with; its own choice when not given.
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+
+    /// The model for what it does in the background (claude, opencode).
+    #[arg(long = "small-model", alias = "small_model", value_name = "MODEL")]
+    pub small_model: Option<String>,
+
+    /// What the agent itself is given, behind `--`.
+    #[arg(last = true, value_name = "ARGS")]
+    pub arguments: Vec<OsString>,
+}
+
+/// The agents that `launch` knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Agent {
+    /// Claude Code.
+    Claude,
+    /// OpenAI's Codex.
+    Codex,
+    /// opencode.
+    Opencode,
 }
 
 /// `check`.
@@ -115,6 +167,7 @@ Examples:
   pointsman check config.yaml
   pointsman --config config.yaml
   pointsman ledger verify --config config.yaml
+  POINTSMAN_KEY=sk-... pointsman launch claude --model claude-sonnet -- --continue
 ";
 
 impl Cli {

@@ -43,6 +43,7 @@ mod key_generate;
 mod key_life;
 mod key_lists;
 mod key_refusals;
+mod launch;
 mod ledger;
 mod limits;
 mod matrix;

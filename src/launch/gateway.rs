@@ -1,0 +1,160 @@
+//! The gateway that the agent is to call: whether it is there, and what a key may call.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix_web::http::Method;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::config::{NetworkSettings, TlsChoice, Trust};
+use crate::policy::proxies::Proxies;
+use crate::policy::upstream_error::ConnectProblem;
+use crate::types::{Pieces, Secret};
+use crate::upstream::{CallError, Client};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Largest list that is read.
+const MOST_BYTES: usize = 4 * 1024 * 1024;
+
+/// A model that the key may call.
+#[derive(Debug, Deserialize)]
+pub struct Model {
+    pub id: String,
+    /// Tokens.
+    #[serde(default)]
+    pub max_input_tokens: Option<u64>,
+    /// Tokens.
+    #[serde(default)]
+    pub max_tokens: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct List {
+    data: Vec<Model>,
+}
+
+/// The gateway cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    #[error("{0}: expected the gateway's address, such as http://localhost:4000")]
+    Address(String),
+    #[error(
+        "no gateway answers at {url} ({why}): start one with `pointsman`, or name another by --url or POINTSMAN_URL"
+    )]
+    Absent { url: String, why: String },
+    #[error("the gateway at {url} wants a key: give one by --key or POINTSMAN_KEY")]
+    NoKey { url: String },
+    #[error("the gateway at {url} refuses this key ({status}): {message}")]
+    Refused {
+        url: String,
+        status: u16,
+        message: String,
+    },
+    #[error("what answers at {url} is no gateway of this kind: its list of models cannot be read")]
+    Stranger { url: String },
+    #[error("{0}")]
+    Proxy(String),
+}
+
+/// The address without slashes at its end, and without the `/v1` that SDKs are given.
+pub fn base(url: &str) -> &str {
+    let url = url.trim_end_matches('/');
+    url.strip_suffix("/v1").unwrap_or(url)
+}
+
+/// What the key may call.
+pub fn models(
+    url: &str,
+    key: Option<&Secret>,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Vec<Model>, GatewayError> {
+    let proxies = Proxies::of(env).map_err(|error| GatewayError::Proxy(error.to_string()))?;
+    let ca = env("SSL_CERT_FILE").filter(|file| !file.is_empty());
+    let trust = ca.map_or_else(Trust::default, |file| Trust::File(file.into()));
+    let network = NetworkSettings {
+        proxies,
+        tls: TlsChoice {
+            trust,
+            ..TlsChoice::default()
+        },
+        ..NetworkSettings::default()
+    };
+    actix_rt::System::new().block_on(ask(base(url), key, network))
+}
+
+async fn ask(
+    base: &str,
+    key: Option<&Secret>,
+    network: NetworkSettings,
+) -> Result<Vec<Model>, GatewayError> {
+    let url = || base.to_owned();
+    let absent = |why: &str| GatewayError::Absent {
+        url: url(),
+        why: why.to_owned(),
+    };
+    let mut headers = vec![("anthropic-version".to_owned(), Secret::new("2023-06-01"))];
+    headers.extend(key.map(|key| ("x-litellm-api-key".to_owned(), key.clone())));
+    let began = Instant::now();
+    let client = Client::new(Arc::new(network));
+    let list = format!("{base}/v1/models?limit=1000");
+    let endpoint = client
+        .endpoint_for(Method::GET, &list, &headers, None)
+        .map_err(|error| GatewayError::Address(error.to_string()))?;
+    let nothing = Pieces::default();
+    let called = client.call(&endpoint, &nothing, &[], PATIENCE).await;
+    let mut answer = called.map_err(|error| absent(why(&error)))?;
+    let left = PATIENCE.saturating_sub(began.elapsed());
+    let body = answer.body(left, MOST_BYTES).await;
+    let body = body.map_err(|_| absent("its answer broke off"))?;
+    match answer.status().as_u16() {
+        200 => serde_json::from_slice(&body)
+            .map(|list: List| list.data)
+            .map_err(|_| GatewayError::Stranger { url: url() }),
+        401 if key.is_none() => Err(GatewayError::NoKey { url: url() }),
+        status @ (401 | 403) => Err(GatewayError::Refused {
+            url: url(),
+            status,
+            message: message(&body),
+        }),
+        404 => Err(GatewayError::Stranger { url: url() }),
+        status => Err(absent(&format!("status {status}: {}", message(&body)))),
+    }
+}
+
+fn why(error: &CallError) -> &'static str {
+    match error {
+        CallError::Connect(ConnectProblem::Dns) => "its name is not known",
+        CallError::Connect(ConnectProblem::Refused) => "nobody listens there",
+        CallError::Connect(ConnectProblem::Tls) => "TLS with it failed",
+        CallError::Connect(ConnectProblem::Proxy) => "the proxy in between refused",
+        CallError::Connect(ConnectProblem::Other) => "no connection came about",
+        CallError::ConnectTimeout | CallError::HeadTimeout => "it does not answer in time",
+        CallError::Cut => "it ended the connection",
+    }
+}
+
+/// The message of an error, shortened.
+fn message(body: &[u8]) -> String {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let text = body["error"]["message"].as_str();
+    text.unwrap_or_default().chars().take(300).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_may_be_an_sdks() {
+        for url in [
+            "http://h:1",
+            "http://h:1/",
+            "http://h:1/v1",
+            "http://h:1/v1/",
+        ] {
+            assert_eq!(base(url), "http://h:1");
+        }
+        assert_eq!(base("https://h/llm/v1"), "https://h/llm");
+    }
+}
