@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use bytes::Bytes;
+
 use super::admission::{Denial, Prospect, estimate};
 use super::attempt::{Came, Failed, attempt};
 use super::charge::Charge;
@@ -14,7 +16,8 @@ use crate::policy::upstream_error::{self, ErrorClass, Retry};
 use crate::protocol::filtered::is_filtered;
 use crate::protocol::openai::request::Request;
 use crate::protocol::{self, json};
-use crate::router::{Denied, Group, Next, Pin};
+use crate::router::{Denied, Deployment, Group, Next, Pin};
+use crate::types::Operation;
 
 /// An answer with what it is charged to.
 pub type Served = (Box<Charge>, Came);
@@ -262,6 +265,7 @@ async fn call(
             .readable_by(charge.routes.table(), request, charge.deployment())
             .map_err(|why| unusable(charge, &why))?,
     };
+    let readable = readable.or_else(|| by_anthropic(request, charge.deployment()));
     let Some(body) = readable else {
         return attempt(charge, request, name_json).await;
     };
@@ -269,6 +273,18 @@ async fn call(
         Ok(request) => Box::pin(attempt(charge, &request, name_json)).await,
         Err(error) => Err(unusable(charge, &error)),
     }
+}
+
+/// A conversation of Messages as Anthropic can read it, if it holds what other providers' models have thought.
+fn by_anthropic(request: &Request<'_>, deployment: &Deployment) -> Option<Bytes> {
+    let operation = request.operation();
+    let passes = operation == Operation::Messages && deployment.called_by(operation) == operation;
+    if !passes || !protocol::anthropic::may_hold_others_thoughts(request.bytes()) {
+        return None;
+    }
+    let messages = protocol::continuity::field(request.bytes(), "messages")?;
+    let edited = protocol::anthropic::without_others_thoughts(messages)?;
+    Some(request.with_fields(&[("messages".to_owned(), edited)]))
 }
 
 /// A whole answer whose content the provider has filtered is a failure where a fallback stands ready for that.

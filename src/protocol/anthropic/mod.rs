@@ -13,6 +13,7 @@ mod decode_request;
 mod encode_request;
 mod errors;
 mod needs;
+mod others_thoughts;
 mod pass;
 mod request;
 mod schema;
@@ -31,6 +32,7 @@ pub use count_tokens::{
 pub use decode_request::{decode_request, read_thinking};
 pub use encode_request::{FORMAT_TOOL, Target, encode_request};
 pub use errors::{decode_error, encode_error, error_type};
+pub use others_thoughts::{may_hold_others_thoughts, without_others_thoughts};
 pub use pass::pass_answer;
 pub use request::{COUNT, REQUEST};
 pub use thinking::{ThinkingSupport, effort_of};

@@ -14,10 +14,11 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use super::{field, text_field};
 use crate::protocol::json::{self, decoded, scan_array};
 use crate::protocol::json_edit::{self, Part};
+use crate::protocol::openai_responses::{self, Maker};
 
 const CONTENT: &str = "litellm_enc:";
 const ITEM: &str = "encitem_";
-/// Begins what Anthropic's models have signed.
+/// Begins what Anthropic's models have signed: enough to know that there may be some.
 const OTHERS: &str = "anthropic-";
 /// With padding, as Python writes it, and read without it too.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -162,10 +163,10 @@ pub fn readable_by(reader: Reader<'_>, input: &[u8]) -> Result<Option<Vec<u8>>, 
     }
 }
 
-/// Another protocol's proof, as it is told to clients of this one: whose it is stands in front, and no base64 has a colon.
+/// Another protocol's proof, as it is told to clients of this one.
 fn is_others(item: &[u8]) -> bool {
     let content = text_field(item, "encrypted_content");
-    content.is_some_and(|content| content.starts_with(OTHERS) && content.contains(':'))
+    content.is_some_and(|content| openai_responses::maker(content) == Maker::Anthropic)
 }
 
 /// What a model says after it has reasoned: under its id an upstream looks for that reasoning.

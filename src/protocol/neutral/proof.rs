@@ -5,7 +5,7 @@
 //! them as a signature and bring them back unchanged. Who made a proof can read it; to all others it is left out.
 
 /// Begins a proof of the Responses API. No base64 has a colon.
-const RESPONSES: &str = "openai-responses:";
+pub const RESPONSES: &str = "openai-responses:";
 
 /// A signature, told apart by who made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

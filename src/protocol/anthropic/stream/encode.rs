@@ -1,18 +1,11 @@
 //! Neutral events → a client's bytes.
 
-use std::collections::VecDeque;
-
 use super::ladder::{Before, Between, Ended, InputBlock, TextBlock, ThinkingBlock, UnderWay};
 use crate::protocol::anthropic::answer::reason_with;
 use crate::protocol::neutral::{
-    Delta, Dialect, Event, Failure, FailureKind, NotCarried, Notes, Opening, Stop, StopReason,
-    UsageReport, Why,
+    Delta, Dialect, Event, Failure, FailureKind, InTurn, NotCarried, Notes, Opening, Step, Stop,
+    StopReason, Unfit, UsageReport, Why,
 };
-
-/// Most bytes of blocks that wait for one before them.
-const MAX_WAITING: usize = 16 * 1024 * 1024;
-/// Most blocks that wait.
-const MOST_WAITING: usize = 1024;
 
 /// Writes one stream.
 ///
@@ -24,8 +17,7 @@ pub struct Encoder {
     /// The client's name of the model.
     model: String,
     id: String,
-    waiting: VecDeque<Waiting>,
-    waiting_bytes: usize,
+    turns: InTurn,
     usage: UsageReport,
     stop: Option<Stop>,
     refused: bool,
@@ -37,8 +29,9 @@ pub struct Encoder {
 enum Stage {
     Before(Before),
     Between(Between),
-    /// The number is the block's in the events.
-    Inside(u32, Open),
+    Inside(Open),
+    /// In a block that was whole when it began, or of which the client is not told.
+    Past(Between),
     Ended(Ended),
     /// While a step is taken.
     Moving,
@@ -51,14 +44,6 @@ enum Open {
     Input(InputBlock),
 }
 
-#[derive(Debug)]
-struct Waiting {
-    block: u32,
-    opening: Opening,
-    deltas: Vec<Delta>,
-    is_whole: bool,
-}
-
 impl Encoder {
     /// `model` is the client's name of it; `id` stands in where the upstream gives none.
     pub fn new(model: impl Into<String>, id: impl Into<String>) -> Self {
@@ -66,8 +51,7 @@ impl Encoder {
             stage: Stage::Before(Before::new()),
             model: model.into(),
             id: id.into(),
-            waiting: VecDeque::new(),
-            waiting_bytes: 0,
+            turns: InTurn::default(),
             usage: UsageReport::default(),
             stop: None,
             refused: false,
@@ -90,10 +74,10 @@ impl Encoder {
             }
             Event::Usage(usage) => self.usage = usage,
             Event::Ping => match &self.stage {
-                Stage::Between(between) => between.ping(out),
-                Stage::Inside(_, Open::Text(block)) => block.ping(out),
-                Stage::Inside(_, Open::Thinking(block)) => block.ping(out),
-                Stage::Inside(_, Open::Input(block)) => block.ping(out),
+                Stage::Between(between) | Stage::Past(between) => between.ping(out),
+                Stage::Inside(Open::Text(block)) => block.ping(out),
+                Stage::Inside(Open::Thinking(block)) => block.ping(out),
+                Stage::Inside(Open::Input(block)) => block.ping(out),
                 Stage::Before(_) | Stage::Ended(_) | Stage::Moving => {}
             },
             Event::BlockStart {
@@ -143,125 +127,71 @@ impl Encoder {
     }
 
     fn block_start(&mut self, block: u32, opening: Opening, out: &mut Vec<u8>) {
-        if self.stop.is_some() || self.knows(block) {
+        if self.stop.is_some() {
             return self.notes.add("content", Why::Unsupported);
         }
-        if let Some(what) = unwritable(&opening) {
-            return self.notes.add(what, Why::Unsupported);
-        }
         self.start(out);
-        self.refused |= opening == Opening::Refusal;
-        self.calls |= matches!(opening, Opening::ToolCall { .. });
-        let size = size(&opening);
-        let waiting = Waiting {
-            block,
-            opening,
-            deltas: Vec::new(),
-            is_whole: false,
-        };
-        self.waiting.push_back(waiting);
-        if self.waiting.len() > MOST_WAITING {
-            return self.too_much(out);
-        }
-        self.waits(size, out);
-        self.go_on(out);
+        let mut turns = std::mem::take(&mut self.turns);
+        let started = turns.start(block, opening, |step| self.take(step, out));
+        self.turns = turns;
+        self.unfit(started, out);
     }
 
     fn block_delta(&mut self, block: u32, delta: Delta, out: &mut Vec<u8>) {
-        if let Stage::Inside(open_block, open) = &self.stage
-            && *open_block == block
-        {
-            return write_delta(open, &delta, &mut self.notes, out);
-        }
-        let place = self
-            .waiting
-            .iter_mut()
-            .find(|waiting| waiting.block == block);
-        match place.filter(|waiting| !waiting.is_whole) {
-            Some(waiting) => {
-                let size = delta.content_bytes() + std::mem::size_of::<Delta>();
-                waiting.deltas.push(delta);
-                self.waits(size, out);
-            }
-            None => self.notes.add("content", Why::Unsupported),
-        }
+        let mut turns = std::mem::take(&mut self.turns);
+        let told = turns.delta(block, delta, |step| self.take(step, out));
+        self.turns = turns;
+        self.unfit(told, out);
     }
 
     fn block_stop(&mut self, block: u32, out: &mut Vec<u8>) {
-        if matches!(self.stage, Stage::Inside(open, _) if open == block) {
-            self.close(out);
-            return self.go_on(out);
-        }
-        let place = self
-            .waiting
-            .iter_mut()
-            .find(|waiting| waiting.block == block);
-        if let Some(waiting) = place {
-            waiting.is_whole = true;
-        }
-    }
-
-    fn knows(&self, block: u32) -> bool {
-        matches!(self.stage, Stage::Inside(open, _) if open == block)
-            || self.waiting.iter().any(|waiting| waiting.block == block)
-    }
-
-    fn waits(&mut self, bytes: usize, out: &mut Vec<u8>) {
-        self.waiting_bytes = self.waiting_bytes.saturating_add(bytes);
-        if self.waiting_bytes > MAX_WAITING {
-            self.too_much(out);
-        }
-    }
-
-    fn too_much(&mut self, out: &mut Vec<u8>) {
-        let message = "the upstream keeps too many parts of its answer open at once";
-        self.fail(&Failure::new(FailureKind::Api, message), out);
-    }
-
-    /// Opens the blocks whose turn it is.
-    fn go_on(&mut self, out: &mut Vec<u8>) {
-        while matches!(self.stage, Stage::Between(_)) {
-            let Some(waiting) = self.waiting.pop_front() else {
-                self.waiting_bytes = 0;
-                return;
-            };
-            self.open(waiting, out);
-        }
-    }
-
-    fn open(&mut self, waiting: Waiting, out: &mut Vec<u8>) {
-        let freed = size(&waiting.opening);
-        self.waiting_bytes = self.waiting_bytes.saturating_sub(freed);
-        self.step(|_, stage| match stage {
-            Stage::Between(between) => open(between, waiting.block, &waiting.opening, out),
-            other => other,
-        });
-        for delta in &waiting.deltas {
-            let freed = delta.content_bytes() + std::mem::size_of::<Delta>();
-            self.waiting_bytes = self.waiting_bytes.saturating_sub(freed);
-            if let Stage::Inside(_, open) = &self.stage {
-                write_delta(open, delta, &mut self.notes, out);
-            }
-        }
-        if waiting.is_whole {
-            self.close(out);
-        }
-    }
-
-    fn close(&mut self, out: &mut Vec<u8>) {
-        self.step(|_, stage| match stage {
-            Stage::Inside(_, Open::Text(block)) => Stage::Between(block.close(out)),
-            Stage::Inside(_, Open::Thinking(block)) => Stage::Between(block.close(out)),
-            Stage::Inside(_, Open::Input(block)) => Stage::Between(block.close(out)),
-            other => other,
-        });
+        let mut turns = std::mem::take(&mut self.turns);
+        turns.stop(block, |step| self.take(step, out));
+        self.turns = turns;
     }
 
     fn close_all(&mut self, out: &mut Vec<u8>) {
-        self.close(out);
-        while !self.waiting.is_empty() && matches!(self.stage, Stage::Between(_)) {
-            self.go_on(out);
-            self.close(out);
+        let mut turns = std::mem::take(&mut self.turns);
+        turns.close_all(|step| self.take(step, out));
+        self.turns = turns;
+    }
+
+    fn unfit(&mut self, told: Result<(), Unfit>, out: &mut Vec<u8>) {
+        match told {
+            Ok(()) => {}
+            Err(Unfit::Number) => self.notes.add("content", Why::Unsupported),
+            Err(Unfit::TooMuch) => {
+                let message = "the upstream keeps too many parts of its answer open at once";
+                self.fail(&Failure::new(FailureKind::Api, message), out);
+            }
+        }
+    }
+
+    fn take(&mut self, step: Step, out: &mut Vec<u8>) {
+        match step {
+            Step::Open(opening) => {
+                self.refused |= opening == Opening::Refusal;
+                self.calls |= matches!(opening, Opening::ToolCall { .. });
+                if let Some(what) = unwritable(&opening) {
+                    self.notes.add(what, Why::Unsupported);
+                }
+                self.step(|_, stage| match stage {
+                    Stage::Between(between) => open(between, &opening, out),
+                    other => other,
+                });
+            }
+            Step::Delta(delta) => {
+                if let Stage::Inside(open) = &self.stage {
+                    write_delta(open, &delta, &mut self.notes, out);
+                }
+            }
+            Step::Close => self.step(|_, stage| match stage {
+                Stage::Inside(Open::Text(block)) => Stage::Between(block.close(out)),
+                Stage::Inside(Open::Thinking(block)) => Stage::Between(block.close(out)),
+                Stage::Inside(Open::Input(block)) => Stage::Between(block.close(out)),
+                Stage::Past(between) => Stage::Between(between),
+                other => other,
+            }),
         }
     }
 
@@ -278,8 +208,9 @@ impl Encoder {
     }
 
     fn fail(&mut self, failure: &Failure, out: &mut Vec<u8>) {
-        self.close(out);
-        self.waiting.clear();
+        if self.turns.abandon() {
+            self.take(Step::Close, out);
+        }
         self.step(|_, stage| match stage {
             Stage::Before(before) => Stage::Ended(before.fail(out, failure)),
             Stage::Between(between) => Stage::Ended(between.fail(out, failure)),
@@ -288,20 +219,20 @@ impl Encoder {
     }
 }
 
-fn open(between: Between, number: u32, opening: &Opening, out: &mut Vec<u8>) -> Stage {
+fn open(between: Between, opening: &Opening, out: &mut Vec<u8>) -> Stage {
     match opening {
-        Opening::Text | Opening::Refusal => Stage::Inside(number, Open::Text(between.text(out))),
-        Opening::Thinking => Stage::Inside(number, Open::Thinking(between.thinking(out))),
-        Opening::RedactedThinking(data) => Stage::Between(between.redacted(out, data)),
+        Opening::Text | Opening::Refusal => Stage::Inside(Open::Text(between.text(out))),
+        Opening::Thinking => Stage::Inside(Open::Thinking(between.thinking(out))),
+        Opening::RedactedThinking(data) => Stage::Past(between.redacted(out, data)),
         Opening::ToolCall { id, name, .. } => {
-            Stage::Inside(number, Open::Input(between.tool(out, id, name)))
+            Stage::Inside(Open::Input(between.tool(out, id, name)))
         }
         Opening::ServerCall { id, name } => {
-            Stage::Inside(number, Open::Input(between.server_tool(out, id, name)))
+            Stage::Inside(Open::Input(between.server_tool(out, id, name)))
         }
-        Opening::ServerResult(result) => Stage::Between(between.server_result(out, result)),
-        // `unwritable` keeps these out.
-        Opening::Image(_) | Opening::Audio(_) | Opening::Unknown { .. } => Stage::Between(between),
+        Opening::ServerResult(result) => Stage::Past(between.server_result(out, result)),
+        // Not for clients of Anthropic: see `unwritable`.
+        Opening::Image(_) | Opening::Audio(_) | Opening::Unknown { .. } => Stage::Past(between),
     }
 }
 
@@ -330,18 +261,4 @@ fn unwritable(opening: &Opening) -> Option<&str> {
         Opening::Unknown { kind, .. } => Some(kind),
         _ => None,
     }
-}
-
-/// About how many bytes an opening holds.
-fn size(opening: &Opening) -> usize {
-    let held = match opening {
-        Opening::RedactedThinking(text) | Opening::Image(text) | Opening::Audio(text) => text.len(),
-        Opening::ToolCall { id, name, .. } | Opening::ServerCall { id, name } => {
-            id.len() + name.len()
-        }
-        Opening::ServerResult(result) => result.content.as_bytes().len(),
-        Opening::Unknown { raw, .. } => raw.as_bytes().len(),
-        Opening::Text | Opening::Refusal | Opening::Thinking => 0,
-    };
-    held + std::mem::size_of::<Waiting>()
 }

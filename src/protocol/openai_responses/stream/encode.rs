@@ -1,17 +1,16 @@
 //! Neutral events → a client's bytes.
 
 use super::head::Head;
+use super::held::{Held, image, tell_held};
+use super::items::CallHead;
 use super::ladder::{
-    Before, Between, Call, CallHead, Ended, Message, Outcome, Reasoning, RefusalPart, TextPart,
+    Before, Between, Call, Ended, Message, Outcome, Reasoning, RefusalPart, TextPart,
 };
-use crate::protocol::json_fields::{Fields, Path};
-use crate::protocol::json_write::Object;
 use crate::protocol::neutral::{
     Delta, Event, Failure, FailureKind, InTurn, NotCarried, Notes, Opening, Raw, ServerCall, Step,
     Stop, StopReason, ToolCallKind, Unfit, UsageReport, Why,
 };
 use crate::protocol::openai_responses::decode_content::data_url;
-use crate::protocol::openai_responses::local_tools::LocalTool;
 use crate::protocol::openai_responses::names::Called;
 use crate::protocol::openai_responses::{annotations, proofs};
 
@@ -54,12 +53,6 @@ enum Stage {
     Ended(Ended),
     /// While a step is taken.
     Moving,
-}
-
-#[derive(Debug)]
-enum Held {
-    Local(LocalTool, CallHead, String),
-    Server(ServerCall),
 }
 
 impl Encoder {
@@ -408,50 +401,4 @@ fn outcome(reason: StopReason, refused: bool) -> Outcome {
         StopReason::Refusal if !refused => Outcome::Incomplete("content_filter"),
         _ => Outcome::Completed,
     }
-}
-
-fn tell_held(between: Between, held: Held, out: &mut Vec<u8>) -> Between {
-    match held {
-        Held::Server(call) => between.whole(out, "ws", |out, id| web_search(out, id, &call)),
-        Held::Local(tool, head, arguments) => {
-            let id = &head.call_id;
-            let mut probe = Vec::new();
-            let mut fits = false;
-            crate::protocol::json_write::object(&mut probe, |out| {
-                fits = tool.write_call(out, "", id, &arguments);
-            });
-            if fits {
-                return between.whole(out, "lc", |out, item| {
-                    tool.write_call(out, item, id, &arguments);
-                });
-            }
-            // Arguments that are none of this tool's: the client is told what the model wrote.
-            let mut call = between.call(out, head);
-            call.add(out, &arguments);
-            call.close(out)
-        }
-    }
-}
-
-fn web_search(out: &mut Object<'_>, id: &str, call: &ServerCall) {
-    let at = Path::Body;
-    let query = Fields::read(call.input.as_bytes(), &at);
-    let query = query.and_then(|mut input| input.text("query", &at));
-    let query = query.ok().flatten().unwrap_or_default();
-    out.text("id", id);
-    out.text("type", "web_search_call");
-    out.text("status", "completed");
-    out.object("action", |out| {
-        out.text("type", "search");
-        out.text("query", &query);
-    });
-}
-
-/// A whole image by its `data:` address.
-fn image(out: &mut Object<'_>, id: &str, url: &str) {
-    let (_, data) = data_url(url).unwrap_or_default();
-    out.text("id", id);
-    out.text("type", "image_generation_call");
-    out.text("status", "completed");
-    out.text("result", data);
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::items;
 use crate::protocol::json_write::Object;
 use crate::protocol::openai_responses::Asked;
 
@@ -38,7 +39,7 @@ impl Head {
         out.number("created_at", self.created);
         out.text("status", status);
         out.text("model", &self.model);
-        out.raw("output", &[b"[", output, b"]"].concat());
+        items::list(out, "output", output);
         fill(out);
         self.asked.write(out);
         let own = self.service_tier.as_deref();

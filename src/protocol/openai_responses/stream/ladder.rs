@@ -6,20 +6,10 @@
 //! another kind, and nothing is left open. Every event has the next sequence number.
 
 use super::head::Head;
+use super::items::{self, CallHead};
+use super::line::Line;
 use crate::protocol::json_write::{self, Object};
 use crate::protocol::neutral::{Failure, UsageReport};
-use crate::protocol::openai_responses::errors;
-
-/// What all rungs carry with them.
-#[derive(Debug)]
-struct Line {
-    head: Head,
-    sequence: u64,
-    /// How many items are whole.
-    items: u64,
-    /// Those items as JSON, with commas between: the last event repeats them.
-    output: Vec<u8>,
-}
 
 /// Nothing has been written.
 #[derive(Debug)]
@@ -44,6 +34,8 @@ pub struct Message {
 pub struct TextPart {
     message: Message,
     text: String,
+    /// Characters of it.
+    length: u64,
     annotations: Vec<u8>,
     cited: u64,
 }
@@ -71,16 +63,6 @@ pub struct Call {
     arguments: String,
 }
 
-/// What is known of a call when it begins.
-#[derive(Clone, Debug)]
-pub struct CallHead {
-    pub call_id: String,
-    pub name: String,
-    pub namespace: Option<String>,
-    /// Takes free text.
-    pub is_custom: bool,
-}
-
 /// The last word is said.
 #[derive(Debug)]
 pub struct Ended(());
@@ -93,120 +75,16 @@ pub enum Outcome {
     Incomplete(&'static str),
 }
 
-// === impl Line ===
-
-impl Line {
-    fn event(&mut self, out: &mut Vec<u8>, name: &str, fill: impl FnOnce(&mut Object<'_>)) {
-        let sequence = self.sequence;
-        self.sequence += 1;
-        out.extend_from_slice(b"event: ");
-        out.extend_from_slice(name.as_bytes());
-        out.extend_from_slice(b"\ndata: ");
-        json_write::object(out, |out| {
-            out.text("type", name);
-            out.number("sequence_number", sequence);
-            fill(out);
-        });
-        out.extend_from_slice(b"\n\n");
-    }
-
-    /// An event about the item that is open.
-    fn of_item(
-        &mut self,
-        out: &mut Vec<u8>,
-        name: &str,
-        id: &str,
-        fill: impl FnOnce(&mut Object<'_>),
-    ) {
-        let place = self.items;
-        self.event(out, name, |out| {
-            out.text("item_id", id);
-            out.number("output_index", place);
-            fill(out);
-        });
-    }
-
-    fn added(&mut self, out: &mut Vec<u8>, item: impl FnOnce(&mut Object<'_>)) {
-        let place = self.items;
-        self.event(out, "response.output_item.added", |out| {
-            out.number("output_index", place);
-            out.object("item", item);
-        });
-    }
-
-    fn done(&mut self, out: &mut Vec<u8>, item: impl FnOnce(&mut Object<'_>)) {
-        if self.items > 0 {
-            self.output.push(b',');
-        }
-        let from = self.output.len();
-        json_write::object(&mut self.output, item);
-        let place = self.items;
-        let item = self.output.get(from..).unwrap_or_default().to_vec();
-        self.event(out, "response.output_item.done", |out| {
-            out.number("output_index", place);
-            out.raw("item", &item);
-        });
-        self.items += 1;
-    }
-
-    /// An id that no other item of the response has.
-    fn item_id(&self, prefix: &str) -> String {
-        self.head.item_id(prefix, self.items)
-    }
-
-    fn response(
-        &mut self,
-        out: &mut Vec<u8>,
-        name: &str,
-        status: &str,
-        fill: impl FnOnce(&mut Object<'_>),
-    ) {
-        let output = std::mem::take(&mut self.output);
-        let head = std::mem::take(&mut self.head);
-        self.event(out, name, |out| {
-            out.object("response", |out| {
-                head.write(out, status, &output, fill);
-            });
-        });
-        self.output = output;
-        self.head = head;
-    }
-
-    fn fail(mut self, out: &mut Vec<u8>, failure: &Failure) -> Ended {
-        self.event(out, "error", |out| errors::write_event(out, failure));
-        self.response(out, "response.failed", "failed", |out| {
-            out.object("error", |out| {
-                out.text("code", errors::code(failure));
-                out.text("message", &failure.message);
-            });
-            out.null("incomplete_details");
-            out.null("usage");
-        });
-        Ended(())
-    }
-}
-
 /// Ends a stream of which something has passed already, as it came.
 pub fn fail_after(head: Head, sequence: u64, failure: &Failure, out: &mut Vec<u8>) {
-    let line = Line {
-        head,
-        sequence,
-        items: 0,
-        output: Vec::new(),
-    };
-    line.fail(out, failure);
+    Line::new(head, sequence).fail(out, failure);
 }
 
 // === impl Before ===
 
 impl Before {
     pub fn new(head: Head) -> Self {
-        Self(Box::new(Line {
-            head,
-            sequence: 0,
-            items: 0,
-            output: Vec::new(),
-        }))
+        Self(Box::new(Line::new(head, 0)))
     }
 
     pub fn start(self, out: &mut Vec<u8>) -> Between {
@@ -228,7 +106,7 @@ impl Between {
     pub fn message(self, out: &mut Vec<u8>) -> Message {
         let mut line = self.0;
         let id = line.item_id("msg");
-        line.added(out, |out| message(out, &id, "in_progress", b""));
+        line.added(out, |out| items::message(out, &id, "in_progress", b""));
         Message {
             line,
             id,
@@ -240,7 +118,9 @@ impl Between {
     pub fn reasoning(self, out: &mut Vec<u8>) -> Reasoning {
         let mut line = self.0;
         let id = line.item_id("rs");
-        line.added(out, |out| reasoning(out, &id, "in_progress", None, None));
+        line.added(out, |out| {
+            items::reasoning(out, &id, "in_progress", None, None)
+        });
         Reasoning {
             line,
             id,
@@ -252,7 +132,7 @@ impl Between {
     pub fn call(self, out: &mut Vec<u8>, call: CallHead) -> Call {
         let mut line = self.0;
         let id = line.item_id(if call.is_custom { "ctc" } else { "fc" });
-        line.added(out, |out| write_call(out, &id, "in_progress", &call, ""));
+        line.added(out, |out| items::call(out, &id, "in_progress", &call, ""));
         Call {
             line,
             id,
@@ -300,7 +180,8 @@ impl Between {
     }
 
     pub fn fail(self, out: &mut Vec<u8>, failure: &Failure) -> Ended {
-        self.0.fail(out, failure)
+        self.0.fail(out, failure);
+        Ended(())
     }
 
     pub fn head_mut(&mut self) -> &mut Head {
@@ -334,11 +215,12 @@ impl Message {
 
     pub fn text(mut self, out: &mut Vec<u8>) -> TextPart {
         self.part(out, "response.content_part.added", |out| {
-            out.object("part", |out| output_text(out, "", b"", b"[]"));
+            out.object("part", |out| items::output_text(out, "", b"", b"[]"));
         });
         TextPart {
             message: self,
             text: String::new(),
+            length: 0,
             annotations: Vec::new(),
             cited: 0,
         }
@@ -346,7 +228,7 @@ impl Message {
 
     pub fn refusal(mut self, out: &mut Vec<u8>) -> RefusalPart {
         self.part(out, "response.content_part.added", |out| {
-            out.object("part", |out| refusal(out, ""));
+            out.object("part", |out| items::refusal(out, ""));
         });
         RefusalPart {
             message: self,
@@ -370,7 +252,9 @@ impl Message {
 
     pub fn close(self, out: &mut Vec<u8>) -> Between {
         let mut line = self.line;
-        line.done(out, |out| message(out, &self.id, "completed", &self.parts));
+        line.done(out, |out| {
+            items::message(out, &self.id, "completed", &self.parts)
+        });
         Between(line)
     }
 }
@@ -378,6 +262,7 @@ impl Message {
 impl TextPart {
     pub fn add(&mut self, out: &mut Vec<u8>, text: &str) {
         self.text.push_str(text);
+        self.length += text.chars().count() as u64;
         self.message.part(out, "response.output_text.delta", |out| {
             out.text("delta", text);
             out.raw("logprobs", b"[]");
@@ -386,7 +271,7 @@ impl TextPart {
 
     /// How many characters have been said.
     pub fn length(&self) -> u64 {
-        self.text.chars().count() as u64
+        self.length
     }
 
     /// Adds an annotation, which is JSON.
@@ -412,8 +297,9 @@ impl TextPart {
             out.raw("logprobs", logprobs);
         });
         let annotations = &self.annotations;
-        self.message
-            .part_done(out, |out| output_text(out, text, annotations, logprobs))
+        self.message.part_done(out, |out| {
+            items::output_text(out, text, annotations, logprobs)
+        })
     }
 }
 
@@ -429,7 +315,7 @@ impl RefusalPart {
         self.message.part(out, "response.refusal.done", |out| {
             out.text("refusal", text)
         });
-        self.message.part_done(out, |out| refusal(out, text))
+        self.message.part_done(out, |out| items::refusal(out, text))
     }
 }
 
@@ -447,7 +333,7 @@ impl Reasoning {
     pub fn add(&mut self, out: &mut Vec<u8>, text: &str) {
         if !std::mem::replace(&mut self.has_part, true) {
             self.summary(out, "response.reasoning_summary_part.added", |out| {
-                out.object("part", |out| summary_text(out, ""));
+                out.object("part", |out| items::summary_text(out, ""));
             });
         }
         self.text.push_str(text);
@@ -463,13 +349,13 @@ impl Reasoning {
                 out.text("text", &text);
             });
             self.summary(out, "response.reasoning_summary_part.done", |out| {
-                out.object("part", |out| summary_text(out, &text));
+                out.object("part", |out| items::summary_text(out, &text));
             });
         }
         let said = self.has_part.then_some(text.as_str());
         let mut line = self.line;
         line.done(out, |out| {
-            reasoning(out, &self.id, "completed", said, encrypted);
+            items::reasoning(out, &self.id, "completed", said, encrypted);
         });
         Between(line)
     }
@@ -514,68 +400,8 @@ impl Call {
             });
         }
         line.done(out, |out| {
-            write_call(out, &id, "completed", &call, &arguments)
+            items::call(out, &id, "completed", &call, &arguments)
         });
         Between(line)
     }
-}
-
-// === items and parts ===
-
-/// `parts` are the items of an array, with commas between.
-fn message(out: &mut Object<'_>, id: &str, status: &str, parts: &[u8]) {
-    out.text("id", id);
-    out.text("type", "message");
-    out.text("status", status);
-    out.raw("content", &[b"[", parts, b"]"].concat());
-    out.text("role", "assistant");
-}
-
-fn output_text(out: &mut Object<'_>, text: &str, annotations: &[u8], logprobs: &[u8]) {
-    out.text("type", "output_text");
-    out.raw("annotations", &[b"[", annotations, b"]"].concat());
-    out.raw("logprobs", logprobs);
-    out.text("text", text);
-}
-
-fn refusal(out: &mut Object<'_>, text: &str) {
-    out.text("type", "refusal");
-    out.text("refusal", text);
-}
-
-fn summary_text(out: &mut Object<'_>, text: &str) {
-    out.text("type", "summary_text");
-    out.text("text", text);
-}
-
-fn reasoning(
-    out: &mut Object<'_>,
-    id: &str,
-    status: &str,
-    summary: Option<&str>,
-    encrypted: Option<&str>,
-) {
-    out.text("id", id);
-    out.text("type", "reasoning");
-    out.text("status", status);
-    out.array("summary", |out| {
-        if let Some(text) = summary {
-            out.object(|out| summary_text(out, text));
-        }
-    });
-    out.maybe_text("encrypted_content", encrypted);
-}
-
-fn write_call(out: &mut Object<'_>, id: &str, status: &str, call: &CallHead, arguments: &str) {
-    out.text("id", id);
-    let (kind, field) = match call.is_custom {
-        true => ("custom_tool_call", "input"),
-        false => ("function_call", "arguments"),
-    };
-    out.text("type", kind);
-    out.text("status", status);
-    out.text("call_id", &call.call_id);
-    out.text("name", &call.name);
-    out.maybe_text("namespace", call.namespace.as_deref());
-    out.text(field, arguments);
 }

@@ -6,9 +6,13 @@
 mod decode;
 mod encode;
 mod head;
+mod held;
+mod items;
 mod ladder;
+mod line;
 mod parts;
 mod pass;
+mod whole;
 
 pub use decode::Decoder;
 pub use encode::Encoder;

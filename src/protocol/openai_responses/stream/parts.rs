@@ -6,15 +6,12 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::protocol::json_fields::{DecodeError, Fields, Path};
-use crate::protocol::neutral::{Content, Delta, Event, Opening, Source, ToolCall};
+use crate::protocol::neutral::{Delta, Event, Opening, ToolCall};
 use crate::protocol::openai_responses::annotations;
-use crate::protocol::openai_responses::decode_answer::{call, other};
-use crate::protocol::openai_responses::decode_items::reasoning;
+use crate::protocol::openai_responses::decode_answer::call;
 
-/// Most items of a response.
-const MOST_ITEMS: usize = 4096;
 /// Most parts of items that are open at once.
-const MOST_OPEN: usize = 1024;
+pub const MOST_OPEN: usize = 1024;
 
 /// All that has been told.
 #[derive(Debug, Default)]
@@ -22,27 +19,27 @@ pub struct Parts {
     /// How many blocks have begun.
     begun: u32,
     /// By the places of item and part. Calls and thoughts have one part.
-    open: BTreeMap<(u64, u64), Part>,
+    pub open: BTreeMap<(u64, u64), Part>,
     /// Items that are whole.
-    whole: HashSet<u64>,
+    pub whole: HashSet<u64>,
     /// Parts that are whole, of items that are not.
-    closed: HashSet<(u64, u64)>,
+    pub closed: HashSet<(u64, u64)>,
     calls: bool,
 }
 
 #[derive(Debug)]
-struct Part {
-    block: u32,
+pub struct Part {
+    pub block: u32,
     kind: Kind,
     /// Bytes told of the part, or of a thought's summary that is under way.
     said: usize,
     /// Something has been told.
-    begun: bool,
-    cited: usize,
+    pub begun: bool,
+    pub cited: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub enum Kind {
     Text,
     Refusal,
     Thought,
@@ -166,12 +163,12 @@ impl Parts {
         Ok(true)
     }
 
-    fn is_whole(&self, place: (u64, u64)) -> bool {
+    pub fn is_whole(&self, place: (u64, u64)) -> bool {
         self.whole.contains(&place.0) || self.closed.contains(&place)
     }
 
     /// The part at a place, which begins if it has not.
-    fn part(
+    pub fn part(
         &mut self,
         place: (u64, u64),
         kind: Kind,
@@ -214,7 +211,7 @@ impl Parts {
         Ok(())
     }
 
-    fn start(&mut self, opening: Opening, events: &mut Vec<Event>) -> u32 {
+    pub fn start(&mut self, opening: Opening, events: &mut Vec<Event>) -> u32 {
         let block = self.begun;
         self.begun = self.begun.saturating_add(1);
         events.push(Event::BlockStart {
@@ -225,7 +222,7 @@ impl Parts {
         block
     }
 
-    fn say(
+    pub fn say(
         &mut self,
         place: (u64, u64),
         kind: Kind,
@@ -246,7 +243,7 @@ impl Parts {
     }
 
     /// Adds what of a whole text has not been told.
-    fn complete(
+    pub fn complete(
         &mut self,
         place: (u64, u64),
         kind: Kind,
@@ -258,7 +255,7 @@ impl Parts {
         self.say(place, kind, rest, events)
     }
 
-    fn cite(
+    pub fn cite(
         &mut self,
         place: (u64, u64),
         value: &[u8],
@@ -275,7 +272,7 @@ impl Parts {
         Ok(())
     }
 
-    fn close(&mut self, place: (u64, u64), events: &mut Vec<Event>) {
+    pub fn close(&mut self, place: (u64, u64), events: &mut Vec<Event>) {
         if let Some(part) = self.open.remove(&place) {
             let block = part.block;
             events.push(Event::BlockStop { choice: 0, block });
@@ -312,7 +309,7 @@ impl Parts {
         self.say(place, Kind::Call, &arguments, events)
     }
 
-    fn begin_call(
+    pub fn begin_call(
         &mut self,
         place: (u64, u64),
         call: ToolCall,
@@ -326,135 +323,9 @@ impl Parts {
         };
         self.begin(place, Kind::Call, opening, events)
     }
-
-    /// An item is whole: what of it has not been told is told, and its parts are closed.
-    pub fn whole_item(
-        &mut self,
-        index: u64,
-        value: &[u8],
-        at: &Path<'_>,
-        events: &mut Vec<Event>,
-    ) -> Result<(), DecodeError> {
-        if self.whole.contains(&index) {
-            return Ok(());
-        }
-        if self.whole.len() >= MOST_ITEMS {
-            return Err(at.expected("one of at most 4096 items"));
-        }
-        let mut item = Fields::read(value, at)?;
-        let kind = item.required_text("type", at)?;
-        let place = (index, 0);
-        match kind.as_str() {
-            "message" => {
-                let parts = item.array("content", at)?.unwrap_or_default();
-                let list = at.field("content");
-                for (number, part) in parts.iter().enumerate() {
-                    let place = (index, number as u64);
-                    if !self.is_whole(place) {
-                        self.message_part(place, part, &list.item(number), events)?;
-                    }
-                }
-            }
-            "reasoning" => {
-                let block = reasoning(&mut item, at)?;
-                self.thought(place, block.content, events)?;
-            }
-            "function_call" | "custom_tool_call" => {
-                let call = call(&mut item, &kind, at)?;
-                let arguments = call.arguments.clone();
-                if !self.open.contains_key(&place) {
-                    self.begin_call(place, call, events)?;
-                }
-                self.complete(place, Kind::Call, &arguments, events)?;
-            }
-            _ => {
-                let opening = match other(kind, value, &mut item, at)? {
-                    Content::Image {
-                        source: Source::Base64 { media_type, data },
-                        ..
-                    } => Opening::Image(format!("data:{media_type};base64,{data}")),
-                    Content::Unknown { dialect, kind, raw } => {
-                        Opening::Unknown { dialect, kind, raw }
-                    }
-                    _ => return Ok(()),
-                };
-                let block = self.start(opening, events);
-                events.push(Event::BlockStop { choice: 0, block });
-            }
-        }
-        let last = (index, u64::MAX);
-        let open: Vec<_> = self
-            .open
-            .range(place..=last)
-            .map(|(place, _)| *place)
-            .collect();
-        for place in open {
-            self.close(place, events);
-        }
-        self.whole.insert(index);
-        self.closed.retain(|(of, _)| *of != index);
-        Ok(())
-    }
-
-    fn thought(
-        &mut self,
-        place: (u64, u64),
-        thought: Content,
-        events: &mut Vec<Event>,
-    ) -> Result<(), DecodeError> {
-        let (text, signature) = match thought {
-            Content::Thinking { text, signature } => (text, signature),
-            Content::RedactedThinking(data) => {
-                let block = self.start(Opening::RedactedThinking(data), events);
-                events.push(Event::BlockStop { choice: 0, block });
-                return Ok(());
-            }
-            _ => return Ok(()),
-        };
-        let told = self.open.get(&place).is_some_and(|part| part.begun);
-        if !told {
-            self.say(place, Kind::Thought, &text, events)?;
-        }
-        if let Some(signature) = signature
-            && let Some(part) = self.part(place, Kind::Thought, events)?
-        {
-            events.push(delta(part.block, Delta::Signature(signature)));
-        }
-        Ok(())
-    }
-
-    /// A message's part is whole.
-    fn message_part(
-        &mut self,
-        place: (u64, u64),
-        value: &[u8],
-        at: &Path<'_>,
-        events: &mut Vec<Event>,
-    ) -> Result<(), DecodeError> {
-        let mut part = Fields::read(value, at)?;
-        let (kind, field) = match part.text("type", at)?.as_deref() {
-            Some("output_text" | "text") => (Kind::Text, "text"),
-            Some("refusal") => (Kind::Refusal, "refusal"),
-            // Of a thought; its item tells.
-            _ => return Ok(()),
-        };
-        let text = part.text(field, at)?.unwrap_or_default();
-        self.complete(place, kind, &text, events)?;
-        let cited = part.array("annotations", at)?.unwrap_or_default();
-        let told = self.open.get(&place).map_or(0, |part| part.cited);
-        let list = at.field("annotations");
-        for (number, annotation) in cited.iter().enumerate().skip(told) {
-            self.cite(place, annotation, &list.item(number), events)?;
-        }
-        self.close(place, events);
-        if self.closed.len() < MOST_OPEN {
-            self.closed.insert(place);
-        }
-        Ok(())
-    }
 }
 
-fn delta(block: u32, delta: Delta) -> Event {
+pub fn delta(block: u32, delta: Delta) -> Event {
     Event::BlockDelta {
         choice: 0,
         block,
