@@ -457,13 +457,13 @@ fn bad_requests_are_told_where() {
     for (body, error) in [
         ("[]".to_owned(), "body: expected an object"),
         (r#"{"model":"m"}"#.to_owned(), "messages: field required"),
-        (r#"{"messages":[]}"#.to_owned(), "model: field required"),
+        (r#"{"messages":[{"role":"user","content":"x"}]}"#.to_owned(), "model: field required"),
         (
-            r#"{"model":"m","messages":[]}"#.to_owned(),
+            r#"{"model":"m","messages":[{"role":"user","content":"x"}]}"#.to_owned(),
             "max_tokens: field required",
         ),
         (
-            r#"{"model":"m","max_tokens":-1,"messages":[]}"#.to_owned(),
+            r#"{"model":"m","max_tokens":-1,"messages":[{"role":"user","content":"x"}]}"#.to_owned(),
             "max_tokens: expected a whole number, zero or more",
         ),
         (
@@ -497,16 +497,20 @@ fn bad_requests_are_told_where() {
             "messages.0.content.0.cache_control.ttl: expected \"5m\" or \"1h\"",
         ),
         (
-            r#"{"model":"m","max_tokens":1,"messages":[],"tools":[{"name":"a"}]}"#.to_owned(),
+            r#"{"model":"m","max_tokens":1,"messages":[]}"#.to_owned(),
+            "messages: expected at least one message",
+        ),
+        (
+            r#"{"model":"m","max_tokens":1,"messages":[{"role":"user","content":"x"}],"tools":[{"name":"a"}]}"#.to_owned(),
             "tools.0.input_schema: expected a JSON schema",
         ),
         (
-            r#"{"model":"m","max_tokens":1,"messages":[],"thinking":{"type":"enabled"}}"#
+            r#"{"model":"m","max_tokens":1,"messages":[{"role":"user","content":"x"}],"thinking":{"type":"enabled"}}"#
                 .to_owned(),
             "thinking.budget_tokens: field required",
         ),
         (
-            r#"{"model":"m","max_tokens":1,"messages":[],"tool_choice":{"type":"tool"}}"#
+            r#"{"model":"m","max_tokens":1,"messages":[{"role":"user","content":"x"}],"tool_choice":{"type":"tool"}}"#
                 .to_owned(),
             "tool_choice.name: field required",
         ),
