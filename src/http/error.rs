@@ -217,9 +217,9 @@ impl ApiError {
         }
     }
 
-    /// The error as the last event of a stream.
-    pub fn event(self, form: ErrorForm) -> Bytes {
-        form.event(self.status, &self.told)
+    /// The error as the last event of a stream, `created` being in seconds since the Unix epoch.
+    pub fn event(self, form: ErrorForm, created: u64) -> Bytes {
+        form.event(self.status, &self.told, created)
     }
 
     pub fn respond(self, form: ErrorForm) -> HttpResponse {

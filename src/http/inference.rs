@@ -138,7 +138,8 @@ impl Door {
             key_spend: None,
             timeout: None,
         };
-        self.refusal(refused).event(self.form)
+        let created = u64::try_from(now_micros() / 1_000_000).unwrap_or_default();
+        self.refusal(refused).event(self.form, created)
     }
 
     /// Names the call where Anthropic's clients look for it too.

@@ -120,7 +120,7 @@ impl Editor {
                 text: None,
             } if self.client != Operation::Chat => crossing.fail(&error.failure()),
             Passage::Responses(editor) => editor.failing(&error.failure(), self.created),
-            _ => error.event(self.client),
+            _ => error.event(self.client, self.created),
         }
     }
 }

@@ -268,6 +268,7 @@ impl Open {
             message: "the gateway is shutting down: the answer is cut short here",
             kind: Some("service_unavailable"),
             param: None,
+            code: None,
             status: 503,
         };
         self.editor.fail(&error).into()
@@ -285,6 +286,7 @@ impl Open {
             message: &failure.message,
             kind: failure.error_type.as_deref(),
             param: failure.param.as_deref(),
+            code: None,
             status: failure.status,
         });
         [&out[..], &error].concat().into()

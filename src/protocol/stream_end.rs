@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::json_write;
 use super::neutral::{self, FailureKind};
-use super::{anthropic, crossing};
+use super::{anthropic, crossing, openai_responses};
 use crate::protocol::neutral::Dialect;
 use crate::types::Operation;
 
@@ -15,6 +15,8 @@ pub struct StreamError<'a> {
     /// OpenAI's `type`.
     pub kind: Option<&'a str>,
     pub param: Option<&'a str>,
+    /// A symbol for it; else its status.
+    pub code: Option<&'a str>,
     /// The HTTP status that it would have had before the stream began.
     pub status: u16,
 }
@@ -25,19 +27,27 @@ impl StreamError<'_> {
         neutral::Failure {
             kind: FailureKind::of_status(self.status),
             message: self.message.to_owned(),
-            code: Some(self.status.to_string()),
+            code: Some(
+                self.code
+                    .map_or_else(|| self.status.to_string(), str::to_owned),
+            ),
             param: self.param.map(str::to_owned),
         }
     }
 
-    /// The event that ends the stream of such an operation.
-    pub fn event(&self, operation: Operation) -> Vec<u8> {
+    /// The event that ends the stream of such an operation, before any other or where what comes before does not matter.
+    /// `created` is in seconds since the Unix epoch.
+    pub fn event(&self, operation: Operation, created: u64) -> Vec<u8> {
         let (head, data): (&[u8], _) = match crossing::dialect(operation) {
             Some(Dialect::Anthropic) => (
                 b"event: error\ndata: ",
                 anthropic::encode_error(&self.failure(), None),
             ),
-            Some(Dialect::Chat | Dialect::Responses) | None => (b"data: ", self.open_body()),
+            Some(Dialect::Responses) => {
+                let nothing_passed = openai_responses::stream::Editor::new(Vec::new());
+                return nothing_passed.failing(&self.failure(), created);
+            }
+            Some(Dialect::Chat) | None => (b"data: ", self.open_body()),
         };
         [head, &data, b"\n\n"].concat()
     }

@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use super::Told;
 use crate::protocol::anthropic;
 use crate::protocol::neutral::{Failure, FailureKind};
+use crate::protocol::stream_end::StreamError;
+use crate::types::Operation;
 
 /// Whose API a route belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,41 +56,29 @@ impl ErrorForm {
         }
     }
 
-    /// The last event of a stream.
-    pub(super) fn event(self, status: u16, told: &Told) -> Bytes {
+    /// The last event of a stream, `created` being in seconds since the Unix epoch.
+    pub(super) fn event(self, status: u16, told: &Told, created: u64) -> Bytes {
+        let failure = failure(status, told);
+        let kind = match told {
+            Told::Error { kind, .. } => Some(kind.as_str()),
+            Told::Detail(_) => None,
+        };
+        let error = StreamError {
+            message: &failure.message,
+            kind,
+            param: failure.param.as_deref(),
+            code: failure.code.as_deref(),
+            status,
+        };
+        error.event(self.operation(), created).into()
+    }
+
+    /// One whose streams end in this form.
+    fn operation(self) -> Operation {
         match self {
-            Self::OpenAi => {
-                let error = error(status, told);
-                format!("data: {}\n\n", json!({"error": error})).into()
-            }
-            Self::Responses => {
-                let (message, code) = match told {
-                    Told::Error {
-                        message,
-                        kind,
-                        code,
-                        ..
-                    } => (message.clone(), code.unwrap_or(kind)),
-                    Told::Detail(detail) => (text_of(detail), "server_error"),
-                };
-                let event = json!({
-                    "type": "response.failed",
-                    "sequence_number": 0,
-                    "response": {
-                        "object": "response",
-                        "status": "failed",
-                        "output": [],
-                        "error": {"code": code, "message": message},
-                    },
-                });
-                format!("event: response.failed\ndata: {event}\n\n").into()
-            }
-            Self::Anthropic => {
-                let mut event = b"event: error\ndata: ".to_vec();
-                event.extend(anthropic::encode_error(&failure(status, told), None));
-                event.extend(b"\n\n");
-                event.into()
-            }
+            Self::OpenAi => Operation::Chat,
+            Self::Responses => Operation::Responses,
+            Self::Anthropic => Operation::Messages,
         }
     }
 }
@@ -187,23 +177,22 @@ mod tests {
         ] {
             assert_eq!(told(error(), form).await, (429, body.to_owned()));
         }
-        for (form, event) in [
-            (ErrorForm::OpenAi, format!("data: {litellms}\n\n")),
-            (
-                ErrorForm::Responses,
-                "event: response.failed\ndata: {\"response\":{\"error\":{\"code\":\"throttling_error\",\"message\":\"slow \
-                 \\\"down\\\"\"},\"object\":\"response\",\"output\":[],\"status\":\"failed\"},\"sequence_number\":0,\
-                 \"type\":\"response.failed\"}\n\n"
-                    .to_owned(),
-            ),
-            (
-                ErrorForm::Anthropic,
-                "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\",\"message\":\"slow \
-                 \\\"down\\\"\"}}\n\n"
-                    .to_owned(),
-            ),
+        let event = |form| String::from_utf8(error().event(form, 7).to_vec()).unwrap();
+        let chats = r#"{"error":{"message":"slow \"down\"","type":"throttling_error","param":"x","code":"429"}}"#;
+        assert_eq!(event(ErrorForm::OpenAi), format!("data: {chats}\n\n"));
+        assert_eq!(
+            event(ErrorForm::Anthropic),
+            "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\",\"message\":\"slow \
+             \\\"down\\\"\"}}\n\n"
+        );
+        let responses = event(ErrorForm::Responses);
+        for part in [
+            "event: error\n",
+            "event: response.failed\n",
+            r#""code":"rate_limit_exceeded","message":"slow \"down\"""#,
+            r#""created_at":7"#,
         ] {
-            assert_eq!(error().event(form), event);
+            assert!(responses.contains(part), "{part} in {responses}");
         }
     }
 
