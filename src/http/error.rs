@@ -217,6 +217,15 @@ impl ApiError {
         }
     }
 
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The body alone.
+    pub fn body(&self, form: ErrorForm) -> Vec<u8> {
+        form.body(self.status, &self.told, None)
+    }
+
     /// The error as the last event of a stream, `created` being in seconds since the Unix epoch.
     pub fn event(self, form: ErrorForm, created: u64) -> Bytes {
         form.event(self.status, &self.told, created)

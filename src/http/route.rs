@@ -292,7 +292,8 @@ fn finished(mut response: HttpResponse, page: Option<&HttpRequest>) -> HttpRespo
     response
 }
 
-async fn authorise(
+/// Lets a caller in, or says why not.
+pub(super) async fn authorise(
     worker: &Rc<Worker>,
     request: &HttpRequest,
     permission: Permission,

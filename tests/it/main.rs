@@ -68,6 +68,7 @@ mod proofs;
 mod providers;
 mod readme;
 mod reload;
+mod responses;
 mod retries;
 mod root_path;
 mod secrecy;

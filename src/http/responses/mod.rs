@@ -1,6 +1,7 @@
 //! Routes of OpenAI's Responses API.
 
 mod errands;
+mod socket;
 
 use actix_web::http::Method;
 
@@ -28,6 +29,16 @@ const CREATE: Route = Route::post("/v1/responses", Permission::Inference, |gate|
     SchemaOf::Written("Response"),
     SchemaOf::Written("ResponseEvent"),
 ));
+
+const SOCKET: Route = Route::get("/v1/responses", Permission::Inference, |gate| {
+    guarded(gate, socket::open)
+})
+.of(Surface::Responses)
+.about(
+    Tag::Responses,
+    "Opens a WebSocket: `response.create` messages in, the events of their streams out.",
+)
+.errors(&[426]);
 
 const SHOW: Route = Route::get(
     "/v1/responses/{response_id}",
@@ -79,6 +90,9 @@ pub const ROUTES: &[Route] = &[
     CREATE,
     CREATE.at("/responses"),
     CREATE.at("/openai/v1/responses"),
+    SOCKET,
+    SOCKET.at("/responses"),
+    SOCKET.at("/openai/v1/responses"),
     SHOW,
     SHOW.at("/responses/{response_id}"),
     SHOW.at("/openai/v1/responses/{response_id}"),

@@ -35,7 +35,7 @@ pub struct Outward {
     known: Option<(String, Option<Vec<u8>>)>,
     /// The beginning of an event.
     held: BytesMut,
-    /// The response object of the last event that ended it, as the client gets it.
+    /// The response object of the event that ended it well, as the client gets it.
     ended: Option<Bytes>,
 }
 
@@ -53,7 +53,7 @@ impl Outward {
         self.known.as_ref().map(|(id, _)| id.as_str())
     }
 
-    /// The whole response as the client got it, once it has ended.
+    /// The whole response as the client got it, once it has ended well.
     pub fn ended(&self) -> Option<&Bytes> {
         self.ended.as_ref()
     }
@@ -108,13 +108,8 @@ impl Outward {
         let data = sse::data(event);
         let data = data.bytes()?;
         let kind = text_field(data, "type").unwrap_or_default().to_owned();
-        let is_end = [
-            "response.completed",
-            "response.incomplete",
-            "response.failed",
-            "response.cancelled",
-        ]
-        .contains(&kind.as_str());
+        // What failed is not gone on from.
+        let is_end = ["response.completed", "response.incomplete"].contains(&kind.as_str());
         let edited = json_edit::object(data, |name, value| match name {
             "response" => {
                 let edited = self.response(value);
