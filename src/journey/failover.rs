@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::admission::{Denial, Prospect, estimate};
 use super::attempt::{Came, Failed, attempt};
 use super::charge::Charge;
+use super::continuity::is_native;
 use super::course::Course;
 use super::failure::Failure;
 use super::trail::{Trail, tell_fallbacks, tell_retries};
@@ -261,6 +262,10 @@ async fn call(
     };
     let readable = match &charge.asked.continuity {
         None => None,
+        Some(continuity) if continuity.is_background && !is_native(charge.deployment()) => {
+            let why = "it makes no responses in the background: leave `background` out";
+            return Err(unusable(charge, &why));
+        }
         Some(continuity) => continuity
             .readable_by(charge.routes.table(), request, charge.deployment())
             .map_err(|why| unusable(charge, &why))?,

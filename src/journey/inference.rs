@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::admission::{Prospect, admit};
 use super::asked::Asked;
 use super::attempt::{Came, Whole};
+use super::background;
 use super::charge::Charge;
 use super::continuity::{Outgoing, resume};
 use super::failover::{Served, serve};
@@ -129,13 +130,22 @@ async fn reply((mut charge, came): Served) -> Reply {
             body,
             told,
         }) => {
-            let bill = charge.succeed(&told);
+            let mut outgoing = Outgoing::of(&charge);
+            let is_background = outgoing.as_ref().is_some_and(Outgoing::is_background);
+            let pending = is_background.then(|| background::pending(&body)).flatten();
+            let bill = match &pending {
+                None => Some(charge.succeed(&told)),
+                Some(_) => None,
+            };
             charge.worker.desk.written().await;
-            describe(&mut headers, &charge, Some(bill));
-            let body = match Outgoing::of(&charge) {
-                Some(mut outgoing) => outgoing.whole(&charge, body),
+            describe(&mut headers, &charge, bill);
+            let body = match &mut outgoing {
+                Some(outgoing) => outgoing.whole(&charge, body),
                 None => body,
             };
+            if let Some(id) = pending {
+                background::follow(charge, id);
+            }
             Reply::Whole { headers, body }
         }
         Came::Stream(mut begun) => {

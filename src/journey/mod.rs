@@ -10,6 +10,7 @@ mod answers;
 mod asked;
 mod attempt;
 mod azure_login;
+mod background;
 mod body_room;
 mod buffers;
 mod charge;

@@ -34,6 +34,8 @@ pub struct Continuity {
     pub pin: Option<Pin>,
     /// The client did not say `store: false`.
     stores: bool,
+    /// The client wants to be answered before the response is made.
+    pub is_background: bool,
     /// What the request itself brought, as JSON.
     own_input: Bytes,
     /// There is something in it that not everybody can read.

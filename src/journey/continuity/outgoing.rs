@@ -16,6 +16,8 @@ use crate::vault::Vault;
 /// The state of one answer: its names are changed as it passes, and when it has ended it is kept, if nobody else does.
 pub struct Outgoing {
     outward: Outward,
+    /// The client may have been answered before the response is made.
+    is_background: bool,
     /// How long it is kept here; `None`: not here.
     retention: Option<Span>,
 }
@@ -40,8 +42,13 @@ impl Outgoing {
         };
         Some(Self {
             outward: Outward::new(names),
+            is_background: continuity.is_background,
             retention,
         })
+    }
+
+    pub fn is_background(&self) -> bool {
+        self.is_background
     }
 
     /// A whole answer.

@@ -32,6 +32,7 @@ struct Told<'a> {
     input: Option<&'a [u8]>,
     previous: Option<&'a [u8]>,
     stores: Option<&'a [u8]>,
+    background: Option<&'a [u8]>,
 }
 
 impl<'a> Told<'a> {
@@ -44,6 +45,7 @@ impl<'a> Told<'a> {
                 b"input" => told.input = Some(value),
                 b"previous_response_id" if value != b"null" => told.previous = Some(value),
                 b"store" => told.stores = Some(value),
+                b"background" => told.background = Some(value),
                 _ => {}
             }
         });
@@ -67,6 +69,7 @@ pub async fn resume(
         previous_turn: None,
         pin: None,
         stores: told.stores != Some(b"false"),
+        is_background: told.background == Some(b"true"),
         own_input: request.share(input),
         is_for_some: is_for_some(input),
     };

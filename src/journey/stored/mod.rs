@@ -5,7 +5,7 @@
 
 mod error;
 mod here;
-mod upstream;
+pub mod upstream;
 
 use std::rc::Rc;
 use std::sync::Arc;

@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use super::{Errand, ErrandError, Inquiry};
 use crate::journey::attempt::{Failed, call_failure, no_token, read_failure, waits};
+use crate::journey::azure_login::Login;
 use crate::journey::continuity::is_native;
 use crate::journey::failure::Failure;
 use crate::journey::headers::to_server;
@@ -18,79 +19,60 @@ use crate::journey::worker::Worker;
 use crate::policy::upstream_error::Upstream;
 use crate::protocol::continuity::{Names, Outward, Rename};
 use crate::responses::{Holder, ResponseId};
+use crate::router::Deployment;
 use crate::types::{Operation, Pieces};
 
 /// Largest error body that is read.
 const MOST_ERROR_BYTES: usize = 64 * 1024;
 
-pub async fn done(
+/// What is asked about one.
+pub struct Question<'a> {
+    pub method: Method,
+    /// The upstream's id.
+    pub id: &'a str,
+    /// What stands behind it in the path.
+    pub end: &'static str,
+    /// `name=value`, encoded.
+    pub query: &'a str,
+}
+
+/// Asks the upstream of a deployment: headers and body of its answer.
+pub async fn ask(
     worker: &Rc<Worker>,
-    prepared: &Rc<Prepared>,
-    inquiry: &Inquiry<'_>,
-    id: &ResponseId,
-) -> Result<(HeaderMap, Bytes), Failure> {
+    deployment: &Deployment,
+    login: Option<Rc<Login>>,
+    question: &Question<'_>,
+) -> Result<(HeaderMap, Bytes), Box<Failed>> {
     let began = Instant::now();
-    let deployment = &*prepared.deployment;
-    let unknown = || Failure::Errand(ErrandError::Unknown(inquiry.id.to_owned()));
-    let Holder::Upstream {
-        id: upstream_id, ..
-    } = &id.holder
-    else {
-        return Err(unknown());
-    };
-    let gone = || {
-        Failure::Errand(ErrandError::DeploymentGone {
-            id: inquiry.id.to_owned(),
-            deployment: deployment.id.to_string(),
-        })
-    };
+    let fail = |upstream: &Upstream<'_>, headers| Failed::of(deployment, upstream, headers);
+    let none = || Failed::unusable(deployment, "it has no /responses");
     let base = deployment.urls[Operation::Responses.index()].as_deref();
-    let base = base.filter(|_| is_native(deployment)).ok_or_else(gone)?;
-    let url = address(base, upstream_id, inquiry).ok_or_else(unknown)?;
-    let failed = |upstream: &Upstream<'_>, headers| {
-        let mut failed = Failed::of(deployment, upstream, headers);
-        // The client knows the response by another name.
-        let message = &mut failed.failure.message;
-        *message = message.replace(&**upstream_id, inquiry.id);
-        Failure::Upstream {
-            failure: failed.failure,
-            headers: failed.headers,
-        }
-    };
-    let endpoint = worker
-        .client
-        .endpoint_for(
-            method(&inquiry.errand),
-            &url,
-            &deployment.headers,
-            deployment.tls.as_ref(),
-        )
-        .map_err(|error| {
-            log::error!("deployment {} cannot be asked: {error}", deployment.id);
-            gone()
-        })?;
+    let base = base.filter(|_| is_native(deployment)).ok_or_else(none)?;
+    let url = address(base, question).ok_or_else(none)?;
+    let method = question.method.clone();
+    let (headers, tls) = (&deployment.headers, deployment.tls.as_ref());
+    let endpoint = worker.client.endpoint_for(method, &url, headers, tls);
+    let endpoint = endpoint.map_err(|error| {
+        log::error!("deployment {} cannot be asked: {error}", deployment.id);
+        none()
+    })?;
     let limit = deployment.timeout;
-    let authorization = match &prepared.login {
-        None => Vec::new(),
-        Some(login) => {
-            let token = login.authorization(limit).await;
-            let token = token.map_err(|why| {
-                let failed = no_token(deployment, &why);
-                Failure::Upstream {
-                    failure: failed.failure,
-                    headers: failed.headers,
-                }
-            })?;
-            vec![(header::AUTHORIZATION, token)]
-        }
-    };
+    let mut more = Vec::new();
+    if let Some(login) = login.filter(|_| deployment.entra.is_some()) {
+        let token = login.authorization(limit).await;
+        let token = token.map_err(|why| no_token(deployment, &why))?;
+        more.push((header::AUTHORIZATION, token));
+    }
     let mut answer = worker
         .client
-        .call(&endpoint, &Pieces::default(), &authorization, limit)
+        .call(&endpoint, &Pieces::default(), &more, limit)
         .await
-        .map_err(|error| failed(&call_failure(&error, began), HeaderMap::new()))?;
+        .map_err(|error| fail(&call_failure(&error, began), HeaderMap::new()))?;
     let headers = answer.foreign_headers().map(to_server).unwrap_or_default();
     let left = limit.saturating_sub(began.elapsed());
+    if let Some(why) = answer.unreadable() {
+        return Err(fail(&Upstream::Unreadable { why: &why }, headers));
+    }
     if !answer.status().is_success() {
         let body = answer.beginning(left, MOST_ERROR_BYTES).await;
         let told = Upstream::Status {
@@ -98,12 +80,57 @@ pub async fn done(
             headers: waits(&answer),
             body: &body,
         };
-        return Err(failed(&told, headers));
+        return Err(fail(&told, headers));
     }
     let most = worker.routes().settings().most_answer_bytes;
     match answer.body(left, most).await {
-        Ok(body) => Ok((headers, named(worker, inquiry, id, upstream_id, body))),
-        Err(error) => Err(failed(&read_failure(error, began), headers)),
+        Ok(body) => Ok((headers, body)),
+        Err(error) => Err(fail(&read_failure(error, began), headers)),
+    }
+}
+
+/// Does an errand, in the client's names.
+pub async fn done(
+    worker: &Rc<Worker>,
+    prepared: &Rc<Prepared>,
+    inquiry: &Inquiry<'_>,
+    id: &ResponseId,
+) -> Result<(HeaderMap, Bytes), Failure> {
+    let Holder::Upstream {
+        id: upstream_id, ..
+    } = &id.holder
+    else {
+        return Err(Failure::Errand(ErrandError::Unknown(inquiry.id.to_owned())));
+    };
+    let question = Question {
+        method: method(&inquiry.errand),
+        id: upstream_id,
+        end: match inquiry.errand {
+            Errand::Show | Errand::Delete => "",
+            Errand::Cancel => "/cancel",
+            Errand::ListInput(_) => "/input_items",
+        },
+        query: inquiry.query,
+    };
+    let asked = ask(
+        worker,
+        &prepared.deployment,
+        prepared.login.clone(),
+        &question,
+    )
+    .await;
+    match asked {
+        Ok((headers, body)) => Ok((headers, named(worker, inquiry, id, upstream_id, body))),
+        Err(failed) => {
+            let mut failed = *failed;
+            // The client knows the response by another name.
+            let message = &mut failed.failure.message;
+            *message = message.replace(&**upstream_id, inquiry.id);
+            Err(Failure::Upstream {
+                failure: failed.failure,
+                headers: failed.headers,
+            })
+        }
     }
 }
 
@@ -116,22 +143,16 @@ fn method(errand: &Errand) -> Method {
 }
 
 /// `None`: the id is none that a path may hold.
-fn address(base: &str, id: &str, inquiry: &Inquiry<'_>) -> Option<String> {
+fn address(base: &str, question: &Question<'_>) -> Option<String> {
+    let id = question.id;
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
     if id.is_empty() || id.starts_with('.') || !id.bytes().all(is_plain) {
         return None;
     }
     let (path, query) = base.split_once('?').unwrap_or((base, ""));
-    let end = match inquiry.errand {
-        Errand::Show | Errand::Delete => "",
-        Errand::Cancel => "/cancel",
-        Errand::ListInput(_) => "/input_items",
-    };
-    let mut url = format!("{}/{id}{end}", path.trim_end_matches('/'));
-    let queries = [query, inquiry.query]
-        .into_iter()
-        .filter(|query| !query.is_empty());
-    for (place, query) in queries.enumerate() {
+    let mut url = format!("{}/{id}{}", path.trim_end_matches('/'), question.end);
+    let queries = [query, question.query].into_iter();
+    for (place, query) in queries.filter(|query| !query.is_empty()).enumerate() {
         url.push(if place == 0 { '?' } else { '&' });
         url.push_str(query);
     }
@@ -168,4 +189,37 @@ fn named(
         deployment: Some(deployment.to_string()),
     });
     outward.whole(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_below_the_operations() {
+        let question = |id, end, query| Question {
+            method: Method::GET,
+            id,
+            end,
+            query,
+        };
+        for (base, question, url) in [
+            (
+                "http://h/v1/responses",
+                question("resp_1", "", ""),
+                Some("http://h/v1/responses/resp_1"),
+            ),
+            (
+                "http://h/responses/?api-version=v1",
+                question("resp_1", "/cancel", "a=b"),
+                Some("http://h/responses/resp_1/cancel?api-version=v1&a=b"),
+            ),
+            ("http://h/r", question("a/b", "", ""), None),
+            ("http://h/r", question("..", "", ""), None),
+            ("http://h/r", question("a?b", "", ""), None),
+            ("http://h/r", question("", "", ""), None),
+        ] {
+            assert_eq!(address(base, &question).as_deref(), url);
+        }
+    }
 }
