@@ -47,7 +47,21 @@ pub fn requests(key: &str, other: &str) -> Vec<Request> {
         "key": key, "models": ["m"], "max_budget": 20, "budget_duration": "30d", "metadata": {"a": [1]}, "rpm_limit": null,
         "duration": "2h", "blocked": false, "aliases": {}, "tpm_limit": 5,
     });
+    let message = json!({
+        "model": "m", "max_tokens": 30, "system": [{"type": "text", "text": "Be short.", "cache_control": {"type": "ephemeral"}}],
+        "messages": [
+            {"role": "user", "content": [{"type": "text", "text": "What is on it? 🚂"}]},
+            {"role": "assistant", "content": [{"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {"city": "Köln"}}]},
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": "rain", "is_error": false}]},
+        ],
+        "tools": [{"name": "weather", "description": "d", "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}}}],
+        "tool_choice": {"type": "auto", "disable_parallel_tool_use": true}, "temperature": 0.5, "stop_sequences": ["\n\n"],
+        "metadata": {"user_id": "u-1"},
+    });
+    let count = json!({"model": "m", "messages": message["messages"], "system": "Be short.", "tools": message["tools"]});
     vec![
+        post("/v1/messages?beta=true", &message),
+        post("/v1/messages/count_tokens", &count),
         post("/v1/chat/completions", &chat),
         post("/v1/chat/completions", &stream),
         post("/v1/completions", &completion),
@@ -58,6 +72,9 @@ pub fn requests(key: &str, other: &str) -> Vec<Request> {
             &stream,
         ),
         Request::get("/v1/models"),
+        Request::get("/v1/models?limit=10&after_id=m").header("anthropic-version", "2023-06-01"),
+        Request::get("/v1/models?client_version=0.169.0"),
+        post("/api/event_logging/batch", &json!({"events": [{"a": 1}]})),
         Request::get("/v1/models/m"),
         Request::get("/model/info?litellm_model_id=id-m"),
         Request::get("/model_group/info?model_group=m"),
