@@ -149,7 +149,8 @@ pub async fn attempt(
         None => {
             let question = Question::of(request, &deployment)?;
             let mut limit = limit;
-            let mut more = question.headers();
+            let wishes = charge.asked.anthropic.as_deref();
+            let (mut more, dropped) = question.headers(wishes, &deployment);
             // A caller's own access needs no token of ours.
             if deployment.entra.is_some()
                 && let Some(login) = charge.prepared().login.clone()
@@ -182,6 +183,9 @@ pub async fn attempt(
             };
             let mut told = HeaderMap::new();
             question.tell(&mut told);
+            if let Some((name, betas)) = dropped {
+                told.insert(name, betas);
+            }
             (called, question.way, told)
         }
     };

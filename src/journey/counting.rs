@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderName};
+use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 
@@ -26,11 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const MOST_BYTES: usize = 64 * 1024;
 /// Upstreams asked at the same time, of the whole process; who comes beside them gets a count of ours.
 static ASKED: Semaphore = Semaphore::const_new(64);
-/// Of the client's own headers: what it counts with.
-static PASSED: [HeaderName; 2] = [
-    HeaderName::from_static("anthropic-version"),
-    HeaderName::from_static("anthropic-beta"),
-];
+const VERSION: HeaderName = HeaderName::from_static("anthropic-version");
+const BETA: HeaderName = HeaderName::from_static("anthropic-beta");
 
 /// How long somebody waits for a free counter.
 const TURN: Duration = Duration::from_secs(10);
@@ -127,14 +124,21 @@ async fn ask(
     let url = counting_url(deployment.urls[Operation::Messages.index()].as_deref()?);
     let endpoint = worker
         .client
-        .endpoint(&url, &deployment.headers, deployment.tls.as_ref())
+        .endpoint(
+            &url,
+            deployment.headers_of(Operation::Messages),
+            deployment.tls.as_ref(),
+        )
         .inspect_err(|error| log::debug!("{} cannot be asked to count: {error}", deployment.id))
         .ok()?;
-    let passed = PASSED.iter().filter_map(|name| {
-        let value = headers.get(name)?.clone();
-        Some((name.clone(), value))
-    });
-    let mut more: Vec<_> = passed.collect();
+    let betas = headers.get_all(BETA).filter_map(|list| list.to_str().ok());
+    let betas = deployment.betas.select(betas, &[]).sent;
+    let betas = betas.and_then(|betas| HeaderValue::from_str(&betas).ok());
+    let passed = [(VERSION, headers.get(VERSION).cloned()), (BETA, betas)];
+    let passed = passed.into_iter();
+    let mut more: Vec<_> = passed
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect();
     if let Some(login) = &prepared.login {
         more.push((AUTHORIZATION, login.authorization(PATIENCE).await.ok()?));
     }

@@ -116,7 +116,7 @@ async fn ask(
     let question = Question::of_model(&request, deployment, &model, &check.model_json)?;
     let endpoint = prepared.endpoint(client, question.operation);
     let endpoint = endpoint.ok_or_else(uncalled)?;
-    let mut more = question.headers();
+    let (mut more, _) = question.headers(None, deployment);
     if let Some(login) = &prepared.login {
         let token = login.authorization(limit).await;
         let token = token.map_err(|why| no_token(deployment, &why))?;

@@ -4,6 +4,7 @@
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
 
+use super::asked::AnthropicWishes;
 use super::attempt::Failed;
 use super::charge::Charge;
 use crate::policy::upstream_error::{Failure, Upstream};
@@ -11,13 +12,19 @@ use crate::protocol::crossing::{self, Back, Form, Target};
 use crate::protocol::neutral::{Dialect, NotCarried, Why};
 use crate::protocol::openai::request::Request;
 use crate::protocol::openai_completions::as_chat;
-use crate::protocol::{anthropic, json, openai_chat, openai_responses, shape};
+use crate::protocol::{json, shape};
+use crate::providers::Selected;
 use crate::router::Deployment;
 use crate::types::{Operation, Pieces};
 
 /// Names the fields of a request that its provider's protocol cannot say.
 const NOT_CARRIED: HeaderName = HeaderName::from_static("x-litellm-not-carried");
 const BETA: HeaderName = HeaderName::from_static("anthropic-beta");
+const VERSION: HeaderName = HeaderName::from_static("anthropic-version");
+/// Tells a client which of its betas the provider was not told.
+const DROPPED_BETAS: HeaderName = HeaderName::from_static("x-litellm-dropped-anthropic-betas");
+
+type Header = (HeaderName, HeaderValue);
 
 /// What is sent.
 pub struct Question {
@@ -84,7 +91,7 @@ impl Question {
             return Ok(Self {
                 body,
                 operation,
-                betas: Vec::new(),
+                betas: request.betas().collect(),
                 not_carried: Vec::new(),
                 way: Way {
                     back: None,
@@ -99,11 +106,32 @@ impl Question {
         })
     }
 
-    /// Headers that its body needs.
-    pub fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
-        let betas = HeaderValue::from_str(&self.betas.join(","));
-        let betas = betas.ok().filter(|_| !self.betas.is_empty());
-        betas.into_iter().map(|betas| (BETA, betas)).collect()
+    /// Headers of this call alone; and, for the answer's head, the betas that the client asked for and its provider is not
+    /// told.
+    pub fn headers(
+        &self,
+        wishes: Option<&AnthropicWishes>,
+        deployment: &Deployment,
+    ) -> (Vec<Header>, Option<Header>) {
+        if self.operation != Operation::Messages {
+            return (Vec::new(), None);
+        }
+        let betas = wishes.map_or(&[][..], |wishes| &wishes.betas);
+        let betas = betas.iter().map(String::as_str);
+        let Selected { sent, dropped } = deployment.betas.select(betas, &self.betas);
+        let version = wishes.and_then(|wishes| wishes.version.clone());
+        let sent = sent.and_then(|sent| HeaderValue::from_str(&sent).ok());
+        let headers = [(VERSION, version), (BETA, sent)];
+        let headers = headers
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)));
+        let dropped = HeaderValue::from_str(&dropped.join(","))
+            .ok()
+            .filter(|_| !dropped.is_empty());
+        (
+            headers.collect(),
+            dropped.map(|dropped| (DROPPED_BETAS, dropped)),
+        )
     }
 
     /// Tells the client which of its fields did not get across. Hints that change no answer, and what was said in other
@@ -182,27 +210,14 @@ fn planned(body: &Bytes, deployment: &Deployment, model: &str) -> Result<Pieces,
 
 /// Whom a request is written for when the deployment is asked for `operation`.
 fn target<'a>(
-    _deployment: &'a Deployment,
+    deployment: &'a Deployment,
     operation: Operation,
     model: &'a str,
 ) -> Option<Target<'a>> {
     match operation {
-        Operation::Chat => Some(Target::Chat(openai_chat::Target::openai(model, None))),
-        Operation::Messages => Some(Target::Anthropic(anthropic::Target {
-            model,
-            default_max_tokens: 4096,
-            thinking: anthropic::ThinkingSupport::Budget,
-            native_format: false,
-            takes_sampling: true,
-            takes_forced_tools: true,
-            takes_mid_system: false,
-        })),
-        Operation::Responses => Some(Target::Responses(openai_responses::Target {
-            model,
-            highest_effort: None,
-            takes_sampling: true,
-            searches_web: true,
-        })),
+        Operation::Chat => Some(Target::Chat(deployment.targets.chat(model))),
+        Operation::Messages => Some(Target::Anthropic(deployment.targets.messages(model))),
+        Operation::Responses => Some(Target::Responses(deployment.targets.responses(model))),
         _ => None,
     }
 }

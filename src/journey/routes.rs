@@ -87,7 +87,11 @@ impl Prepared {
             let deployment = &self.deployment;
             let url = deployment.urls[operation.index()].as_deref()?;
             client
-                .endpoint(url, &deployment.headers, deployment.tls.as_ref())
+                .endpoint(
+                    url,
+                    deployment.headers_of(operation),
+                    deployment.tls.as_ref(),
+                )
                 .inspect_err(|error| {
                     log::error!("deployment {} cannot be called: {error}", deployment.id)
                 })

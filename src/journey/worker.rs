@@ -150,7 +150,11 @@ impl Worker {
         };
         let url = deployment.urls[operation.index()].as_deref()?;
         let endpoint = client
-            .endpoint(url, &deployment.headers, deployment.tls.as_ref())
+            .endpoint(
+                url,
+                deployment.headers_of(operation),
+                deployment.tls.as_ref(),
+            )
             .inspect_err(|error| log::debug!("a caller's access cannot be used: {error}"))
             .ok()?;
         Some((client, endpoint))

@@ -14,6 +14,7 @@ mod encode_request;
 mod encode_tools;
 mod errors;
 pub mod stream;
+mod target;
 mod write_usage;
 
 #[cfg(test)]
@@ -21,9 +22,10 @@ mod tests;
 
 pub use answer::{decode_answer, encode_answer};
 pub use decode_request::decode_request;
-pub use encode_request::{Target, encode_request};
+pub use encode_request::encode_request;
 pub use encode_tools::is_closed;
 pub use errors::{decode_error, encode_error, error_type};
+pub use target::Target;
 
 use super::openai::request::RequestError;
 use super::openai::shape::{
@@ -40,6 +42,7 @@ pub static REQUEST: Shape = Shape {
     asks_usage: true,
     metadata: MetadataUse::WhenStored,
     parameters: Parameters::Planned,
+    betas: &[],
     field,
 };
 

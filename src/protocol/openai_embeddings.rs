@@ -21,6 +21,7 @@ pub static REQUEST: Shape = Shape {
     asks_usage: false,
     metadata: MetadataUse::WhenStored,
     parameters: Parameters::Planned,
+    betas: &[],
     field,
 };
 

@@ -1,6 +1,6 @@
 //! A stream of server-sent events that passes: each event is looked at once and forwarded, left out or written anew.
 //!
-//! What the events mean is each protocol's own; here is what all have in common. Reads in which nothing is to be edited are
+//! What the events mean is each protocol's own; here is what all have in common. Events leave with lines that end in LF. Reads in which nothing is to be edited are
 //! forwarded as they came, without a copy. Any chunk boundary is accepted, in the middle of a UTF-8 character too.
 
 use bytes::{Bytes, BytesMut};
@@ -93,6 +93,24 @@ impl Out<'_> {
     }
 }
 
+/// An event whose lines end otherwise than in LF, written so: not every client knows all three ways.
+fn in_lines(event: &[u8]) -> Option<Vec<u8>> {
+    memchr::memchr(b'\r', event)?;
+    let mut plain = Vec::with_capacity(event.len());
+    let mut rest = event;
+    while let Some(at) = memchr::memchr(b'\r', rest) {
+        let (line, after) = rest.split_at(at);
+        plain.extend_from_slice(line);
+        plain.push(b'\n');
+        rest = after
+            .strip_prefix(b"\r\n")
+            .or(after.get(1..))
+            .unwrap_or_default();
+    }
+    plain.extend_from_slice(rest);
+    Some(plain)
+}
+
 impl Passing {
     /// Takes the next bytes of the upstream; `judge` sees each event that is whole now, blank line included.
     pub fn feed(
@@ -140,7 +158,18 @@ impl Passing {
         let mut fault = None;
         while let Some(length) = sse::event_end(&read[out.at..]) {
             let event = &read[out.at..out.at + length];
-            match judge(event, &mut out) {
+            let plain = in_lines(event);
+            let verdict = match &plain {
+                None => judge(event, &mut out),
+                Some(plain) => match judge(plain, &mut out) {
+                    Verdict::Keep => {
+                        out.instead().extend_from_slice(plain);
+                        Verdict::Written
+                    }
+                    other => other,
+                },
+            };
+            match verdict {
                 Verdict::Keep => out.judged(length, true),
                 Verdict::Drop | Verdict::Written => out.judged(length, false),
                 Verdict::Fault(found) => {
@@ -162,5 +191,23 @@ impl Passing {
             None => read.slice(..at),
         };
         Edited { out, fault }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_end_in_lf() {
+        for (event, expected) in [
+            ("data: a\n\n", None),
+            ("event: e\r\ndata: a\r\n\r\n", Some("event: e\ndata: a\n\n")),
+            ("data: a\rdata: b\r\r", Some("data: a\ndata: b\n\n")),
+            ("data: a\r\n\n", Some("data: a\n\n")),
+        ] {
+            let plain = in_lines(event.as_bytes());
+            assert_eq!(plain.as_deref(), expected.map(str::as_bytes), "{event:?}");
+        }
     }
 }

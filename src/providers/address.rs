@@ -93,6 +93,11 @@ impl Provider {
             (None, Some((variable, _))) => (None, Some(variable)),
             (None, None) => (None, None),
         };
+        let token = self
+            .token_variables
+            .iter()
+            .filter(|_| key.is_none() && is_home)
+            .find_map(|name| Some(("authorization", super::bearer(&variable(name)?.into()))));
         let header =
             |(header, name): &(&'static str, &'static str)| Some((*header, variable(name)?.into()));
         let headers = self
@@ -100,6 +105,7 @@ impl Provider {
             .iter()
             .filter(|_| is_home)
             .filter_map(header)
+            .chain(token)
             .collect();
         Ok(Address {
             base,

@@ -42,6 +42,8 @@ pub fn wants_key_header(host: &str) -> bool {
 /// One call's parts.
 pub struct Form<'a> {
     pub is_azure_ai: bool,
+    /// The address names the deployment; otherwise the body does.
+    pub by_deployment: bool,
     /// Without query, no slash at the end.
     pub address: &'a str,
     /// What was behind the `?` of the base address: it is kept, and nothing added to it.
@@ -56,7 +58,7 @@ impl Form<'_> {
         let host = Origin::of(self.address)
             .map(|origin| origin.host)
             .unwrap_or_default();
-        if self.is_azure_ai && !self.address.contains("/openai") {
+        if self.is_azure_ai && self.by_deployment && !self.address.contains("/openai") {
             if matches("*.services.ai.azure.com", &host) {
                 let address = self.address.trim_end_matches("/models");
                 let version = version.unwrap_or(DEFAULT_MODELS_VERSION);
@@ -73,8 +75,15 @@ impl Form<'_> {
     fn openai(&self, host: &str, version: Option<&str>) -> String {
         const DEPLOYMENTS: &str = "/openai/deployments/";
         const V1: &str = "/openai/v1";
-        let version = version.unwrap_or(DEFAULT_VERSION);
-        let bare = self.bare();
+        let default = match self.by_deployment {
+            true => DEFAULT_VERSION,
+            false => "preview",
+        };
+        let version = version.unwrap_or(default);
+        let bare = match self.bare().split_once(DEPLOYMENTS) {
+            Some((root, _)) if !self.by_deployment => root,
+            _ => self.bare(),
+        };
         let v1 = V1_VERSIONS.contains(&version);
         if bare.contains(DEPLOYMENTS) {
             return self.asked(format!("{bare}{}", self.path), Some(version));
@@ -83,11 +92,18 @@ impl Form<'_> {
             let address = format!("{root}{V1}{}", self.path);
             return self.asked(address, Some(version).filter(|_| v1 && version != "v1"));
         }
+        let bare = match self.by_deployment {
+            true => bare,
+            false => bare.trim_end_matches("/models"),
+        };
         let root = bare.strip_suffix("/openai").unwrap_or(bare);
         if v1 {
             // `latest` and `preview` are one.
             let version = (version != "v1").then_some("preview");
             return self.asked(format!("{root}{V1}{}", self.path), version);
+        }
+        if !self.by_deployment {
+            return self.asked(format!("{root}/openai{}", self.path), Some(version));
         }
         let deployment = escaped(self.deployment);
         let address = if host == "gateway.ai.cloudflare.com" {
@@ -165,6 +181,55 @@ mod tests {
             (ai, "https://r.openai.azure.com", Some("2024-10-21"), format!("https://r.openai.azure.com/{dated}2024-10-21")),
         ] {
             let url = provider.url(Operation::Chat, base, "gpt-4o", version);
+            assert_eq!(url, Some(expected), "{base} {version:?}");
+        }
+        let v1 = "https://r.openai.azure.com/openai/v1/responses";
+        for (provider, base, version, expected) in [
+            (
+                azure,
+                "https://r.openai.azure.com",
+                None,
+                format!("{v1}?api-version=preview"),
+            ),
+            (
+                azure,
+                "https://r.openai.azure.com",
+                Some("v1"),
+                v1.to_owned(),
+            ),
+            (
+                azure,
+                "https://r.openai.azure.com",
+                Some("2025-03-01-preview"),
+                "https://r.openai.azure.com/openai/responses?api-version=2025-03-01-preview".into(),
+            ),
+            (
+                azure,
+                "https://r.openai.azure.com/openai/deployments/d",
+                Some("2025-03-01-preview"),
+                "https://r.openai.azure.com/openai/responses?api-version=2025-03-01-preview".into(),
+            ),
+            (
+                azure,
+                "https://r.openai.azure.com/openai/v1",
+                None,
+                v1.to_owned() + "?api-version=preview",
+            ),
+            (
+                azure,
+                "https://r.openai.azure.com/openai/responses?api-version=2025-04-01-preview",
+                None,
+                "https://r.openai.azure.com/openai/v1/responses?api-version=2025-04-01-preview"
+                    .into(),
+            ),
+            (
+                ai,
+                "https://r.services.ai.azure.com/models",
+                None,
+                "https://r.services.ai.azure.com/openai/v1/responses?api-version=preview".into(),
+            ),
+        ] {
+            let url = provider.url(Operation::Responses, base, "gpt-5", version);
             assert_eq!(url, Some(expected), "{base} {version:?}");
         }
         assert_eq!(

@@ -12,7 +12,9 @@
 //! with its title and `own`, stands for a protocol that is not spoken yet.
 
 mod address;
+mod anthropic;
 mod azure;
+mod betas;
 mod entra;
 mod origin;
 pub mod parameters;
@@ -22,7 +24,9 @@ mod table;
 mod url;
 
 pub use address::{Address, AddressError, Given};
+pub use anthropic::VERSION as ANTHROPIC_VERSION;
+pub use betas::{Betas, Selected};
 pub use entra::{Application, Entra, Grant, GrantError, bearer};
-pub use provider::{AuthWay, MessageRules, Protocol, Provider};
+pub use provider::{AuthWay, ChatAbilities, MessageRules, Protocol, Provider};
 pub use resolve::{ProviderError, Target, resolve};
 pub use table::{all, find, or_generic};

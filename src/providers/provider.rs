@@ -2,6 +2,7 @@
 
 use crate::types::{Operation, Secret};
 
+use super::anthropic;
 use super::origin::{self, Origin};
 use super::parameters::{Path, Rule};
 
@@ -12,6 +13,8 @@ pub enum Protocol {
     OpenAi,
     /// OpenAI's, at Azure's addresses.
     Azure,
+    /// Anthropic's.
+    Anthropic,
     /// Another one, not spoken yet.
     Own,
 }
@@ -44,9 +47,13 @@ pub struct Provider {
     pub key_variables: Vec<&'static str>,
     /// Ways in which the key is sent, all of them.
     pub auth: Vec<AuthWay>,
+    /// How it is sent with Messages, where that is another way.
+    pub(super) messages_auth: Option<AuthWay>,
+    /// Variables that may hold a token, which is sent as `Authorization: Bearer` where there is no key.
+    pub token_variables: Vec<&'static str>,
     /// A server that may run without a key.
     pub key_optional: bool,
-    /// The path of each operation behind the base address; `None`: not served.
+    /// The path of each operation behind the base address, `..` in front for one beside it; `None`: not served.
     pub(super) paths: [Option<&'static str>; Operation::ALL.len()],
     /// More hosts of the provider that its key may go to; `*.` in front stands for any name before the rest.
     pub(super) hosts: Vec<&'static str>,
@@ -63,6 +70,8 @@ pub struct Provider {
     /// Places in a request that it does not take.
     pub stripped: Vec<Path>,
     pub messages: MessageRules,
+    /// What its chats take beyond OpenAI's.
+    pub chat: ChatAbilities,
     /// A field that every request gets, as name and JSON, unless it has it.
     pub added: Vec<(&'static str, &'static str)>,
     /// Answers call their reasoning `reasoning`, where others say `reasoning_content`.
@@ -86,6 +95,20 @@ pub struct MessageRules {
     pub refuses_null: bool,
 }
 
+/// What a provider's chats take that most do not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChatAbilities {
+    /// `thinking` and `thinking_blocks`, for models of Anthropic's.
+    pub claude: bool,
+    /// `reasoning_content` of earlier turns.
+    pub earlier_reasoning: bool,
+    /// Parts of the type `file`.
+    pub files: bool,
+    pub top_k: bool,
+    /// `web_search_options`.
+    pub web_search: bool,
+}
+
 /// How a provider spells its models.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ModelForm {
@@ -107,8 +130,13 @@ impl Provider {
         self.paths[operation.index()].is_some()
     }
 
-    /// The headers that carry `key` to `base`.
-    pub fn auth_headers(&self, base: &str, key: &Secret) -> Vec<(&'static str, Secret)> {
+    /// The headers that carry `key` to `base` with calls of `operation`.
+    pub fn auth_headers(
+        &self,
+        operation: Operation,
+        base: &str,
+        key: &Secret,
+    ) -> Vec<(&'static str, Secret)> {
         let send = |way: &AuthWay| match way {
             AuthWay::Scheme(scheme) => {
                 let value = format!("{scheme} {}", key.expose());
@@ -116,6 +144,18 @@ impl Provider {
             }
             AuthWay::Header(name) => (*name, key.clone()),
         };
+        if operation == Operation::Messages {
+            if self.protocol == Protocol::Anthropic && anthropic::is_oauth_token(key) {
+                let browser = Secret::new("true");
+                return vec![
+                    send(&AuthWay::Scheme("Bearer")),
+                    (anthropic::DIRECT_ACCESS, browser),
+                ];
+            }
+            if let Some(way) = self.messages_auth {
+                return vec![send(&way)];
+            }
+        }
         match self.auth_at(base) {
             Some(way) => vec![send(&way)],
             None => self.auth.iter().map(send).collect(),
@@ -150,6 +190,8 @@ impl Provider {
                 _ => model.to_owned(),
             },
             ModelForm::AzureDeployment => super::azure::deployment(model).to_owned(),
+            // Says by which operation it is called.
+            _ if self.is_openai => model.strip_prefix("responses/").unwrap_or(model).to_owned(),
             _ => model.to_owned(),
         }
     }

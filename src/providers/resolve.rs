@@ -10,8 +10,8 @@ use super::table::{all, find, or_generic};
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProviderError {
     #[error(
-        "the provider `{0}` is not supported yet; supported are OpenAI, Azure OpenAI and the OpenAI-compatible providers \
-         of docs/providers.md"
+        "the provider `{0}` is not supported yet; supported are OpenAI, Azure OpenAI, Anthropic and the OpenAI-compatible \
+         providers of docs/providers.md"
     )]
     OwnFormat(String),
     #[error(
@@ -73,9 +73,7 @@ fn target(name: &str, model: &str, base: Option<&str>) -> Result<Target, Provide
     if known.is_none() && base.is_none() {
         return Err(ProviderError::NotKnown(name));
     }
-    // Claude on Azure speaks Anthropic's protocol.
-    let claude = provider.is_azure_ai && model.starts_with("claude");
-    if provider.protocol == Protocol::Own || claude {
+    if provider.protocol == Protocol::Own {
         return Err(ProviderError::OwnFormat(name));
     }
     Ok(Target {
@@ -88,7 +86,9 @@ fn target(name: &str, model: &str, base: Option<&str>) -> Result<Target, Provide
 /// The provider that lives at an address.
 fn at(origin: &Origin) -> Option<&'static Provider> {
     all().find(|row| {
-        row.protocol == Protocol::OpenAi && !origin.is_loopback() && row.lives_at(origin)
+        matches!(row.protocol, Protocol::OpenAi | Protocol::Anthropic)
+            && !origin.is_loopback()
+            && row.lives_at(origin)
     })
 }
 
@@ -209,6 +209,27 @@ mod tests {
                 None,
                 "clarifai https://clarifai.com/openai/chat/models/gpt-4",
             ),
+            ("anthropic/claude-x", None, local, "anthropic claude-x"),
+            (
+                "claude-sonnet-4-5",
+                None,
+                None,
+                "anthropic claude-sonnet-4-5",
+            ),
+            (
+                "claude-x",
+                None,
+                Some("https://api.anthropic.com"),
+                "anthropic claude-x",
+            ),
+            (
+                "azure_ai/claude-opus-4-1",
+                None,
+                None,
+                "azure_ai claude-opus-4-1",
+            ),
+            ("openai/responses/gpt-5", None, None, "openai gpt-5"),
+            ("azure/responses/mine", None, None, "azure mine"),
             ("azure/gpt5_series/mine", None, None, "azure mine"),
             (
                 "azure_ai/mistral-large",
@@ -223,10 +244,8 @@ mod tests {
         }
         let own = |name: &str| ProviderError::OwnFormat(name.into());
         for (model, custom, base, error) in [
-            ("anthropic/claude", None, None, own("anthropic")),
-            ("anthropic/claude", None, local, own("anthropic")),
-            ("azure_ai/claude-opus-4-1", None, None, own("azure_ai")),
-            ("claude-sonnet-4-5", None, None, own("anthropic")),
+            ("bedrock/claude", None, None, own("bedrock")),
+            ("vertex_ai/claude", None, local, own("vertex_ai")),
             (
                 "acme/llama",
                 None,

@@ -5,6 +5,7 @@
 //! | word | the provider |
 //! |---|---|
 //! | `alias=x` | has this prefix, too |
+//! | `token=X` | takes the variable X as a bearer token where there is no key |
 //! | `host=x` | has this host, too, and its key may go there |
 //! | `base=x>y` | is at y where somebody writes an address that ends in x |
 //! | `whole=x` | is called at an address that holds x as it is |
@@ -15,6 +16,8 @@
 //! | `azure_ai` | is Azure AI Foundry |
 //! | `developer`, `cache_control` | knows that role, these marks |
 //! | `flatten`, `nonull`, `name=tool` | wants content as text, no null fields, names on tool messages alone |
+//! | `claude`, `replay`, `files`, `top_k`, `search` | takes thinking blocks for Claude, `reasoning_content` of earlier turns, parts of
+//! the type `file`, `top_k`, `web_search_options` |
 //! | `reasoning` | answers with `reasoning` for `reasoning_content` |
 //! | `strip=x` | does not take what is at x |
 //! | `body=x:y` | gets the field x with the JSON y |
@@ -25,7 +28,7 @@ use std::sync::LazyLock;
 use crate::types::Operation;
 
 use super::parameters::{Path, Rule};
-use super::provider::{AuthWay, MessageRules, ModelForm, Protocol, Provider};
+use super::provider::{AuthWay, ChatAbilities, MessageRules, ModelForm, Protocol, Provider};
 
 /// See the head of the room for the format.
 const TEXT: &str = include_str!("providers.tsv");
@@ -77,6 +80,8 @@ impl Default for Provider {
             base_variables: Vec::new(),
             key_variables: Vec::new(),
             auth: Vec::new(),
+            messages_auth: None,
+            token_variables: Vec::new(),
             key_optional: false,
             paths: [None; Operation::ALL.len()],
             hosts: Vec::new(),
@@ -88,6 +93,7 @@ impl Default for Provider {
             rules: Vec::new(),
             stripped: Vec::new(),
             messages: MessageRules::default(),
+            chat: ChatAbilities::default(),
             added: Vec::new(),
             says_reasoning: false,
             is_openai: false,
@@ -108,6 +114,7 @@ fn parse(line: &'static str) -> Result<Provider, Wrong> {
         protocol: match protocol {
             "openai" => Protocol::OpenAi,
             "azure" => Protocol::Azure,
+            "anthropic" => Protocol::Anthropic,
             "own" => Protocol::Own,
             other => return Err(format!("unknown protocol '{other}'")),
         },
@@ -152,6 +159,7 @@ fn auth(provider: &mut Provider, way: &'static str) -> Result<(), Wrong> {
         None if way == "optional" => provider.key_optional = true,
         Some(("scheme", scheme)) => provider.auth.push(AuthWay::Scheme(scheme)),
         Some(("header", name)) => provider.auth.push(AuthWay::Header(name)),
+        Some(("messages", name)) => provider.messages_auth = Some(AuthWay::Header(name)),
         _ => return Err(format!("unknown way to send a key '{way}'")),
     }
     Ok(())
@@ -166,6 +174,8 @@ fn serve(provider: &mut Provider, text: &'static str) -> Result<(), Wrong> {
         "chat" => Operation::Chat,
         "completions" => Operation::Completion,
         "embeddings" => Operation::Embedding,
+        "messages" => Operation::Messages,
+        "responses" => Operation::Responses,
         _ => return Err(format!("unknown operation '{name}'")),
     };
     provider.paths[operation.index()] = Some(path.unwrap_or(operation.path()));
@@ -184,8 +194,14 @@ fn read_quirk(provider: &mut Provider, quirk: &'static str) -> Result<(), Wrong>
             "nonull" => provider.messages.refuses_null = true,
             "reasoning" => provider.says_reasoning = true,
             "openai" => provider.is_openai = true,
+            "claude" => provider.chat.claude = true,
+            "replay" => provider.chat.earlier_reasoning = true,
+            "files" => provider.chat.files = true,
+            "top_k" => provider.chat.top_k = true,
+            "search" => provider.chat.web_search = true,
             _ => return Err(unknown()),
         },
+        Some(("token", name)) => provider.token_variables.push(name),
         Some(("alias", name)) => provider.aliases.push(name),
         Some(("host", host)) => provider.hosts.push(host),
         Some(("whole", mark)) => provider.whole_mark = Some(mark),

@@ -10,9 +10,11 @@ mod failover;
 mod gauges;
 mod health_check;
 mod plan;
+mod targets;
 
 pub use gauges::Gauges;
 pub use health_check::HealthCheck;
+pub use targets::Targets;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -30,7 +32,7 @@ use crate::policy::strategies::{Member, StrategyName};
 use crate::protocol::json;
 use crate::protocol::mock::Mock;
 use crate::providers::parameters::Plan;
-use crate::providers::{self, Entra};
+use crate::providers::{self, Betas, Entra};
 use crate::types::{DeploymentId, NanoUsd, Operation, Secret};
 
 use self::entry::{
@@ -76,8 +78,14 @@ pub struct Deployment {
     pub plan: Plan,
     /// What every call carries: the key as the provider wants it, then what the configuration adds or replaces.
     pub headers: Vec<(String, Secret)>,
-    /// The same without the key.
+    /// The same for calls of Messages, which say the version of Anthropic's API.
+    pub messages_headers: Vec<(String, Secret)>,
+    /// Both without what they prove who calls with.
     pub own_headers: Vec<(String, Secret)>,
+    /// Which of Anthropic's betas it is told.
+    pub betas: Betas,
+    /// What translated requests may say to it.
+    pub targets: Targets,
     /// How TLS to it differs from the common choice.
     pub tls: Option<TlsChoice>,
     /// For a whole answer.
@@ -104,6 +112,14 @@ pub struct Deployment {
 }
 
 impl Deployment {
+    /// What calls of an operation carry.
+    pub fn headers_of(&self, operation: Operation) -> &[(String, Secret)] {
+        match operation {
+            Operation::Messages => &self.messages_headers,
+            _ => &self.headers,
+        }
+    }
+
     /// What it is called in series of its health.
     pub fn health_labels(&self) -> DeploymentLabels<'_> {
         [&self.model, &self.id, &self.api_base, &self.provider]
@@ -211,13 +227,24 @@ impl Deployment {
         }
         let key = deployment.api_key.as_ref();
         let entra = deployment.entra.as_ref();
-        let auth = auth_headers(provider, &deployment.api_base, key, entra);
+        let base = &*deployment.api_base;
+        let auth = |operation| auth_headers(provider, operation, base, key, entra);
+        let (headers, messages_headers) = (auth(Operation::Chat), auth(Operation::Messages));
+        let headers: Vec<_> = headers.collect();
+        let messages_headers: Vec<_> = messages_headers.collect();
         // The caller's key counts, also where the configuration sends one of ours by a header.
-        let is_auth = |name: &str| auth.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
+        let is_auth = |name: &str| {
+            let mut auth = headers.iter().chain(&messages_headers);
+            name.eq_ignore_ascii_case("authorization")
+                || auth.any(|(own, _)| own.eq_ignore_ascii_case(name))
+        };
         let mut own = std::mem::take(&mut deployment.own_headers);
         own.retain(|(name, _)| access.api_key.is_none() || !is_auth(name));
-        let theirs = access.extra_headers.iter().cloned();
-        deployment.headers = auth.iter().cloned().chain(own).chain(theirs).collect();
+        own.extend(access.extra_headers.iter().cloned());
+        deployment.messages_headers = entry::messages_headers(messages_headers.into_iter())
+            .chain(own.clone())
+            .collect();
+        deployment.headers = headers.into_iter().chain(own).collect();
         deployment
     }
 }

@@ -8,6 +8,7 @@ mod harness;
 mod simulator;
 
 mod anthropic_doors;
+mod anthropic_upstream;
 mod architecture;
 mod asks;
 mod azure_login;

@@ -266,7 +266,9 @@ fn target(
                     azure::entra(section, &params.azure, &env)
                 })
                 .flatten();
-            let has_access = address.key.is_some() || entra.is_some();
+            let is_auth = |(name, _): &(&str, Secret)| *name == "authorization";
+            let has_access =
+                address.key.is_some() || entra.is_some() || address.headers.iter().any(is_auth);
             let is_called = section.node.get("mock_response").is_none();
             if is_called && !has_access && !target.provider.key_optional {
                 section.sink.note(

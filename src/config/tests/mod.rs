@@ -279,7 +279,7 @@ fn one_pass_reports_every_problem() {
 - litellm_params: {model: gpt-4o}
 - model_name: c
 - model_name: d
-  litellm_params: {model: anthropic/claude}
+  litellm_params: {model: bedrock/claude}
 - just text
 - model_name: e
   litellm_params: {model: openai/m, api_base: localhost}
@@ -309,7 +309,7 @@ include: [more.yaml]
             "c.yaml:3:57: warning: model_list[0].litellm_params.tags: not supported yet: it is ignored",
             "c.yaml:4:3: warning: model_list[1]: this model is skipped: expected `model_name`, the name clients ask for, found none",
             "c.yaml:5:3: warning: model_list[2]: this model is skipped: expected `litellm_params` with at least `model`, found none",
-            "c.yaml:7:27: warning: model_list[3].litellm_params.model: this model is skipped: the provider `anthropic` is not supported yet; supported are OpenAI, Azure OpenAI and the OpenAI-compatible providers of docs/providers.md",
+            "c.yaml:7:27: warning: model_list[3].litellm_params.model: this model is skipped: the provider `bedrock` is not supported yet; supported are OpenAI, Azure OpenAI, Anthropic and the OpenAI-compatible providers of docs/providers.md",
             "c.yaml:8:3: warning: model_list[4]: expected a map (`key: value` lines), found \"just text\"",
             "c.yaml:10:47: warning: model_list[5].litellm_params.api_base: this model is skipped: expected an `api_base` like `https://host/v1` (http or https, no user name or password in it)",
             "c.yaml:12:27: warning: model_list[6].litellm_params.model: this model is skipped: no provider is known for the model `llama`; write it with its provider, such as `openai/llama`",

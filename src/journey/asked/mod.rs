@@ -22,9 +22,10 @@ use actix_web::http::header::HeaderMap;
 use serde_json::Value;
 
 pub use self::failover::{FailoverWishes, Rehearsal};
+pub use self::headers::AnthropicWishes;
 pub use self::rules::Rules;
 
-use self::headers::{AnthropicWishes, ByHeader};
+use self::headers::ByHeader;
 use self::metadata::Metadata;
 use super::continuity::Continuity;
 use crate::policy::client_access::ClientAccess;

@@ -1,7 +1,8 @@
 //! `POST /v1/messages/count_tokens`: a request that need not say `max_tokens`, and a number.
 
 use super::decode_request::decode;
-use super::encode_request::{Target, encode_request};
+use super::encode_request::encode_request;
+use super::target::Target;
 use crate::protocol::json_fields::{DecodeError, Fields, Path};
 use crate::protocol::json_write;
 use crate::protocol::neutral::{Dialect, Encoded, Refused, Request};

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use super::needs::{PASSED, betas, note_what_is_left, refuse_what_cannot_be};
 use super::schema;
-use super::thinking::{Thinking, ThinkingSupport};
+use super::target::Target;
+use super::thinking::Thinking;
 use super::tools::{self, ChoiceLimits};
 use super::turns;
 use super::write_blocks::{self, Ink};
@@ -23,35 +24,13 @@ const NAMES: NameRule = NameRule { longest: 128 };
 /// What a thinking budget leaves for the answer when the client named no limit.
 const BESIDE_THINKING: u64 = 4096;
 
-/// The model that a request goes to.
-#[derive(Clone, Copy, Debug)]
-pub struct Target<'a> {
-    pub model: &'a str,
-    /// For clients that name no limit: Anthropic requires one.
-    pub default_max_tokens: u64,
-    pub thinking: ThinkingSupport,
-    /// Takes `output_format`.
-    pub native_format: bool,
-    /// Takes `temperature`, `top_p` and `top_k`.
-    pub takes_sampling: bool,
-    /// Can be made to call a tool.
-    pub takes_forced_tools: bool,
-    /// Takes messages of the role `system` between others.
-    pub takes_mid_system: bool,
-}
-
 /// The body of `POST /v1/messages`.
 pub fn encode_request(request: &Request, target: &Target<'_>) -> Result<Encoded, Refused> {
     let mut notes = Notes::default();
     refuse_what_cannot_be(request)?;
     note_what_is_left(request, &mut notes);
     let reasoning = request.reasoning.clone().unwrap_or_default();
-    let thinking = Thinking::of(
-        &reasoning,
-        target.thinking,
-        request.max_output_tokens,
-        &mut notes,
-    );
+    let thinking = Thinking::of(&reasoning, target, request.max_output_tokens, &mut notes);
     let max_tokens = request.max_output_tokens.unwrap_or_else(|| {
         let beside = thinking
             .tokens()
@@ -71,6 +50,9 @@ pub fn encode_request(request: &Request, target: &Target<'_>) -> Result<Encoded,
         free_text: HashSet::new(),
     };
     let body = form.body(request, target, max_tokens)?;
+    if form.thinking.effort.is_some() && !form.thinking.is_adaptive() {
+        form.betas.push("effort-2025-11-24");
+    }
     form.betas.sort_unstable();
     form.betas.dedup();
     Ok(Encoded {

@@ -18,6 +18,7 @@ mod pass;
 mod request;
 mod schema;
 pub mod stream;
+mod target;
 mod thinking;
 mod tools;
 mod turns;
@@ -30,11 +31,12 @@ pub use count_tokens::{
     pass_count_request,
 };
 pub use decode_request::{decode_request, read_thinking};
-pub use encode_request::{FORMAT_TOOL, Target, encode_request};
+pub use encode_request::{FORMAT_TOOL, encode_request};
 pub use errors::{decode_error, encode_error, error_type};
 pub use others_thoughts::{may_hold_others_thoughts, without_others_thoughts};
 pub use pass::pass_answer;
 pub use request::{COUNT, REQUEST};
+pub use target::Target;
 pub use thinking::{ThinkingSupport, effort_of};
 
 #[cfg(test)]

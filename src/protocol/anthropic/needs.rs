@@ -1,6 +1,10 @@
 //! What of a request Anthropic cannot be asked for, and which betas the rest needs.
 
-use crate::protocol::neutral::{Content, Dialect, Notes, Refused, Request, Sampling, Source, Why};
+use memchr::memmem;
+
+use crate::protocol::neutral::{
+    Content, Dialect, Extension, Notes, Refused, Request, Sampling, Source, Why,
+};
 
 /// Fields of Anthropic's that clients of other protocols send as they are.
 pub const PASSED: [&str; 9] = [
@@ -90,22 +94,23 @@ pub fn betas(request: &Request) -> Vec<&'static str> {
     if blocks.clone().any(|block| of_files(&block.content)) {
         betas.extend(["files-api-2025-04-14", "code-execution-2025-05-22"]);
     }
-    for extension in &request.extensions.0 {
-        match extension.name.as_str() {
-            "mcp_servers" => betas.push("mcp-client-2025-04-04"),
-            "context_management" => {
-                betas.push(if extension.value.as_str().contains("compact_20260112") {
-                    "compact-2026-01-12"
-                } else {
-                    "context-management-2025-06-27"
-                })
-            }
-            "compaction" => betas.push("compact-2026-09-04"),
-            "speed" if extension.value.as_str() == "\"fast\"" => {
-                betas.push("fast-mode-2026-02-01");
-            }
-            _ => {}
-        }
+    for Extension { name, value, .. } in &request.extensions.0 {
+        betas.extend(beta_of_field(name, value.as_bytes()));
     }
     betas
+}
+
+/// The beta that a field of a request needs.
+pub fn beta_of_field(name: &str, value: &[u8]) -> Option<&'static str> {
+    let holds = |text: &str| memmem::find(value, text.as_bytes()).is_some();
+    match name {
+        "mcp_servers" => Some("mcp-client-2025-04-04"),
+        "context_management" if holds("compact_20260112") => Some("compact-2026-01-12"),
+        "context_management" => Some("context-management-2025-06-27"),
+        "compaction" => Some("compact-2026-09-04"),
+        "speed" => (value == b"\"fast\"").then_some("fast-mode-2026-02-01"),
+        "container" => holds("\"skills\"").then_some("skills-2025-10-02"),
+        "output_format" => Some("structured-outputs-2025-11-13"),
+        _ => None,
+    }
 }

@@ -1,5 +1,6 @@
 //! How much a model shall think, in Anthropic's terms.
 
+use super::target::Target;
 use crate::protocol::json_write::Object;
 use crate::protocol::neutral::{Effort, Notes, Reasoning, ReasoningMode, Why};
 
@@ -15,6 +16,8 @@ pub enum ThinkingSupport {
     Budget,
     /// `thinking.type` `adaptive` with `output_config.effort`.
     Adaptive,
+    /// Both.
+    Either,
 }
 
 /// The `thinking` of a request, and the effort beside it.
@@ -39,7 +42,7 @@ impl Thinking {
     /// `max_tokens` is what the client said; a budget that the gateway chose stays below it.
     pub fn of(
         reasoning: &Reasoning,
-        support: ThinkingSupport,
+        target: &Target<'_>,
         max_tokens: Option<u64>,
         notes: &mut Notes,
     ) -> Self {
@@ -48,8 +51,12 @@ impl Thinking {
             return Self::default();
         }
         if reasoning.mode == Some(ReasoningMode::Off) {
-            let form = match support {
+            let form = match target.thinking {
                 ThinkingSupport::None => Form::Unsaid,
+                _ if target.always_thinks => {
+                    notes.add("thinking", Why::Unsupported);
+                    Form::Unsaid
+                }
                 _ => Form::Disabled,
             };
             return Self {
@@ -57,7 +64,8 @@ impl Thinking {
                 ..Self::default()
             };
         }
-        match support {
+        let has_budget = matches!(reasoning.mode, Some(ReasoningMode::Budget(_)));
+        let mut thinking = match target.thinking {
             ThinkingSupport::None => {
                 let field = if reasoning.mode.is_some() {
                     "thinking"
@@ -67,9 +75,21 @@ impl Thinking {
                 notes.add(field, Why::Unsupported);
                 Self::default()
             }
-            ThinkingSupport::Budget => Self::budget(reasoning, max_tokens, notes),
+            ThinkingSupport::Either if !has_budget => Self::adaptive(reasoning),
             ThinkingSupport::Adaptive => Self::adaptive(reasoning),
+            ThinkingSupport::Budget | ThinkingSupport::Either => {
+                Self::budget(reasoning, max_tokens, notes)
+            }
+        };
+        if let Some(effort) = thinking.effort {
+            thinking.effort = target
+                .takes_effort
+                .then(|| effort.min(target.highest_effort));
+            if thinking.effort != Some(effort) {
+                notes.add("reasoning_effort", Why::Approximated);
+            }
         }
+        thinking
     }
 
     fn budget(reasoning: &Reasoning, max_tokens: Option<u64>, notes: &mut Notes) -> Self {
@@ -113,6 +133,10 @@ impl Thinking {
 
     pub fn is_on(&self) -> bool {
         matches!(self.form, Form::Budget(_) | Form::Adaptive)
+    }
+
+    pub fn is_adaptive(&self) -> bool {
+        self.form == Form::Adaptive
     }
 
     /// The budget, where there is one.

@@ -34,6 +34,14 @@ const PROVIDED: [(&str, Option<&str>); 12] = [
     ("advisor_", Some("advisor-tool-2026-03-01")),
 ];
 
+/// The beta that a tool of this type needs.
+pub fn beta_of_tool(kind: &str) -> Option<&'static str> {
+    PROVIDED
+        .iter()
+        .find(|(start, _)| kind.starts_with(start))?
+        .1
+}
+
 /// The schema of a tool that takes nothing.
 const NO_PARAMETERS: &[u8] = br#"{"type":"object","properties":{}}"#;
 

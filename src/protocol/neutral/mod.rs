@@ -10,6 +10,7 @@
 mod answer;
 mod block;
 mod carry;
+mod efforts;
 mod event;
 mod extensions;
 mod failure;

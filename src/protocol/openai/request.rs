@@ -70,6 +70,8 @@ pub struct Request<'a> {
     pub prompt_bytes: u64,
     /// Input that came as token ids.
     pub token_ids: u64,
+    /// See [`Facts::betas`](super::shape::Facts::betas).
+    betas: u32,
     /// `service_tier`, which some prices depend on.
     service_tier: Option<Range<usize>>,
 }
@@ -160,6 +162,7 @@ impl<'a> Request<'a> {
             prompts: facts.prompts,
             prompt_bytes: facts.prompt_bytes,
             token_ids: facts.token_ids,
+            betas: facts.betas,
             service_tier: reader.service_tier,
             body,
         })
@@ -167,6 +170,15 @@ impl<'a> Request<'a> {
 
     pub fn operation(&self) -> Operation {
         self.shape.operation
+    }
+
+    /// Betas of Anthropic's that it needs.
+    pub fn betas(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let bits = self.betas;
+        let names = self.shape.betas.iter().enumerate();
+        names
+            .filter(move |(place, _)| bits & (1 << place) != 0)
+            .map(|(_, name)| *name)
     }
 
     /// Whether the stream of a provider with this `plan` is to be asked for its usage.
@@ -249,6 +261,7 @@ impl<'a> Request<'a> {
             prompts: self.prompts,
             prompt_bytes: self.prompt_bytes,
             token_ids: self.token_ids,
+            betas: self.betas,
             service_tier: self.service_tier,
         }
     }

@@ -20,6 +20,8 @@ pub struct Shape {
     pub asks_usage: bool,
     pub metadata: MetadataUse,
     pub parameters: Parameters,
+    /// Names of what [`Facts::betas`] has bits for.
+    pub betas: &'static [&'static str],
     /// Reads a field that this operation has and others may not; false for one it does not know. `value` is the field's
     /// whole JSON and never `null`.
     pub field: ReadField,
@@ -63,6 +65,8 @@ pub struct Facts {
     pub max_completion_tokens: Option<u64>,
     /// `n`.
     pub choices: Option<u64>,
+    /// Betas of Anthropic's that the request needs, by their places in the operation's [`Shape::betas`].
+    pub betas: u32,
     /// `best_of`: answers made, of which `n` are returned.
     pub candidates: Option<u64>,
 }

@@ -2,7 +2,7 @@
 
 use super::decode_messages::PROVIDER_FIELDS;
 use super::encode_parts::{cache_control, text_of};
-use super::encode_request::Target;
+use super::target::Target;
 use crate::protocol::json_write::{self, Array, Object};
 use crate::protocol::neutral::{
     Block, Content, Dialect, Message, Notes, Refused, Request, Role, ToolCallKind, ToolNames,

@@ -1,7 +1,7 @@
 //! The parts of a message's content, as Chat Completions takes them.
 
 use super::encode_messages::Form;
-use super::encode_request::Target;
+use super::target::Target;
 use crate::protocol::json_write::{self, Array, Object};
 use crate::protocol::neutral::{
     Block, CacheControl, Content, Dialect, Lifetime, Notes, Refused, Source, Why,

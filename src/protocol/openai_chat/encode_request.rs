@@ -5,6 +5,7 @@
 
 use super::encode_messages;
 use super::encode_tools;
+use super::target::Target;
 use crate::protocol::anthropic::effort_of;
 use crate::protocol::json_write::{self, Object};
 use crate::protocol::neutral::{
@@ -16,46 +17,6 @@ const NAMES: NameRule = NameRule { longest: 64 };
 
 /// Longest `user` that OpenAI takes.
 const LONGEST_USER: usize = 64;
-
-/// The model that a request goes to.
-#[derive(Clone, Copy, Debug)]
-pub struct Target<'a> {
-    pub model: &'a str,
-    /// The highest `reasoning_effort` it takes; none for a model that does not reason.
-    pub highest_effort: Option<Effort>,
-    /// Behind it is Claude: it takes `thinking`, and checks the signatures of `thinking_blocks`.
-    pub is_claude: bool,
-    /// Takes `reasoning_content` of earlier turns.
-    pub takes_reasoning_content: bool,
-    pub takes_cache_control: bool,
-    /// Takes parts of the type `file`.
-    pub takes_files: bool,
-    /// Takes images in messages of the role `tool`.
-    pub takes_tool_images: bool,
-    pub takes_top_k: bool,
-    /// Takes `web_search_options`.
-    pub searches_web: bool,
-    /// Takes tools of the type `custom`; else they are told as functions with one text.
-    pub takes_custom_tools: bool,
-}
-
-impl<'a> Target<'a> {
-    /// What OpenAI's own models have in common.
-    pub fn openai(model: &'a str, highest_effort: Option<Effort>) -> Self {
-        Self {
-            model,
-            highest_effort,
-            is_claude: false,
-            takes_reasoning_content: false,
-            takes_cache_control: false,
-            takes_files: true,
-            takes_tool_images: false,
-            takes_top_k: false,
-            searches_web: false,
-            takes_custom_tools: true,
-        }
-    }
-}
 
 /// The body of `POST /v1/chat/completions`.
 pub fn encode_request(request: &Request, target: &Target<'_>) -> Result<Encoded, Refused> {
@@ -222,10 +183,11 @@ fn reasoning(out: &mut Object<'_>, said: &Reasoning, target: &Target<'_>, notes:
     };
     match (wanted, target.highest_effort) {
         (Some(wanted), Some(highest)) => {
-            if wanted > highest {
+            let effort = wanted.min(highest).max(target.lowest_effort);
+            if wanted != effort {
                 notes.add("reasoning_effort", Why::Approximated);
             }
-            out.text("reasoning_effort", wanted.min(highest).name());
+            out.text("reasoning_effort", effort.name());
         }
         // A model that does not reason has nothing to switch off.
         (Some(Effort::None) | None, None) => {}

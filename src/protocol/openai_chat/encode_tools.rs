@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::encode_parts::cache_control;
-use super::encode_request::Target;
+use super::target::Target;
 use crate::protocol::json_fields::{Fields, Path, items};
 use crate::protocol::json_write::{self, Array, Object};
 use crate::protocol::neutral::{

@@ -19,6 +19,7 @@ pub static REQUEST: Shape = Shape {
     asks_usage: true,
     metadata: MetadataUse::WhenStored,
     parameters: Parameters::Planned,
+    betas: &[],
     field,
 };
 

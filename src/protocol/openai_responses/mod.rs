@@ -26,6 +26,7 @@ mod path;
 mod proofs;
 mod request;
 pub mod stream;
+mod target;
 mod usage;
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ pub static REQUEST: Shape = Shape {
         Parameter::TopP,
         Parameter::User,
     ]),
+    betas: &[],
     field,
 };
 

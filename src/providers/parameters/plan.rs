@@ -21,6 +21,8 @@ pub struct Model<'a> {
     pub reasons: bool,
     pub may_not_reason: Option<bool>,
     pub calls_functions: bool,
+    /// Takes a temperature other than 1, and `top_p`.
+    pub takes_sampling: Option<bool>,
 }
 
 /// What the configuration says for one deployment.
@@ -159,6 +161,12 @@ impl Plan {
                 }
                 Rule::ToolsByCatalogue => {}
                 Rule::SendsUser => set(Parameter::User, Action::Keep),
+                // Anthropic's newer models (its API reference).
+                Rule::AnthropicModels if model.takes_sampling == Some(false) => {
+                    set(Parameter::Temperature, Action::OnlyOne);
+                    set(Parameter::TopP, Action::Refuse);
+                }
+                Rule::AnthropicModels => {}
                 Rule::OpenAiModels => {
                     let family = family(
                         model.base.unwrap_or(model.name),

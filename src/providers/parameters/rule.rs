@@ -13,6 +13,7 @@
 //! | `tools?` | tools are served where the catalogue does not say otherwise |
 //! | `+user` | sent, where others leave it out |
 //! | `@openai` | OpenAI's own rules by model family |
+//! | `@anthropic` | what Anthropic's models refuse, by the catalogue |
 //! | `[grok-4*,grok-3-mini*]-stop` | only for these models |
 
 use super::name::Parameter;
@@ -55,6 +56,7 @@ pub enum Rule {
     ToolsByCatalogue,
     SendsUser,
     OpenAiModels,
+    AnthropicModels,
 }
 
 /// A rule that cannot be read.
@@ -67,6 +69,7 @@ impl Rule {
         let wrong = || RuleError(text);
         match text {
             "@openai" => return Ok(Self::OpenAiModels),
+            "@anthropic" => return Ok(Self::AnthropicModels),
             "tools?" => return Ok(Self::ToolsByCatalogue),
             "+user" => return Ok(Self::SendsUser),
             "only" => return Ok(Self::Only(Vec::new())),

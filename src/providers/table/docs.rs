@@ -67,6 +67,8 @@ fn page() -> String {
             (Operation::Chat, "chat"),
             (Operation::Completion, "completions"),
             (Operation::Embedding, "embeddings"),
+            (Operation::Messages, "messages"),
+            (Operation::Responses, "responses"),
         ]
         .into_iter()
         .filter(|(operation, _)| row.serves(*operation))
@@ -121,7 +123,9 @@ fn refused(row: &Provider) -> String {
                 out.push(format!("parameters other than {}", served.join(", ")));
             }
             Rule::ToolsByCatalogue => out.push("tools, by model".to_owned()),
-            Rule::OpenAiModels => out.push("by model family".to_owned()),
+            Rule::OpenAiModels | Rule::AnthropicModels => {
+                out.push("by model family".to_owned());
+            }
             Rule::SendsUser => {}
         }
     }

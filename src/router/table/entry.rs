@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::targets::Targets;
 use super::{Deployment, HealthCheck, TIMEOUT};
 use crate::catalog::{self, ModelEntry as CatalogEntry, Prices, ServiceTier};
 use crate::config::{ClientsideParam, Config, ModelEntry, PriceField};
@@ -11,7 +12,7 @@ use crate::policy::cost::{OffPeak, Residency, Tariff};
 use crate::protocol::json;
 use crate::protocol::mock::Mock;
 use crate::providers::parameters::Plan;
-use crate::providers::{self, Entra, Provider};
+use crate::providers::{self, Betas, Entra, Provider};
 use crate::types::{Operation, Secret};
 
 /// The catalogue's row of an entry: its `base_model`, else the provider's model.
@@ -130,13 +131,18 @@ pub(super) fn deployment(
         .unwrap_or(TIMEOUT);
     let provider = providers::or_generic(&entry.provider);
     let url = |operation| {
+        if operation == Operation::Chat && is_without_chat(entry, provider) {
+            return None;
+        }
         let version = params.api_version.as_deref();
         provider.url(operation, &entry.api_base, &entry.upstream_model, version)
     };
     let mock = mock(config, entry);
     let (key, entra) = (entry.api_key.as_ref(), entry.entra.as_ref());
-    let auth = auth_headers(provider, &entry.api_base, key, entra);
-    let own_headers = own_headers(entry);
+    let auth = |operation| auth_headers(provider, operation, &entry.api_base, key, entra);
+    let serves = |operation| url(operation).is_some();
+    let (own_headers, betas) = own_headers(entry);
+    let row = catalogue_row(entry);
     Deployment {
         id: entry.id.clone(),
         group: entry.model_name.as_str().into(),
@@ -145,7 +151,7 @@ pub(super) fn deployment(
         counted_as: entry.base_model().unwrap_or(&entry.upstream_model).into(),
         model_json: json::quoted(&entry.upstream_model),
         litellm_model: params.model.as_str().into(),
-        health_check: HealthCheck::of(entry, mode(entry), timeout),
+        health_check: HealthCheck::of(entry, mode(entry), serves, timeout),
         texts_by_chat: texts_by_chat(entry, provider),
         api_base: entry.api_base.as_str().into(),
         api_key: entry.api_key.clone(),
@@ -153,7 +159,20 @@ pub(super) fn deployment(
         api_version: params.api_version.as_deref().map(Arc::from),
         urls: Operation::ALL.map(|operation| url(operation).filter(|_| mock.is_none())),
         plan,
-        headers: auth.into_iter().chain(own_headers.clone()).collect(),
+        headers: auth(Operation::Chat).chain(own_headers.clone()).collect(),
+        messages_headers: messages_headers(auth(Operation::Messages))
+            .chain(own_headers.clone())
+            .collect(),
+        betas: Betas::of(&entry.provider, key, betas.iter().map(Secret::expose)),
+        targets: Targets::of(
+            provider,
+            &entry.upstream_model,
+            row.as_ref(),
+            entry
+                .model_info
+                .max_output_tokens
+                .or(entry.model_info.max_tokens),
+        ),
         own_headers,
         tls: params.tls.over(&config.network.tls),
         timeout,
@@ -181,39 +200,61 @@ pub(super) fn deployment(
     }
 }
 
-/// What every call of an entry carries beside its key; of two headers of one name the later one counts.
-fn own_headers(entry: &ModelEntry) -> Vec<(String, Secret)> {
+/// Whether chats of this entry are asked as Responses: where the catalogue or the entry says that the model has no chat, or the
+/// entry is written with `responses/` before the model's name (LiteLLM 1.106.2).
+fn is_without_chat(entry: &ModelEntry, provider: &Provider) -> bool {
+    let is_asked_for = |model: &str| {
+        let mut parts = model.split('/');
+        parts.any(|part| part == "responses") && parts.next().is_some()
+    };
+    provider.serves(Operation::Responses)
+        && (mode(entry) == Some("responses") || is_asked_for(&entry.litellm_params.model))
+}
+
+/// The headers of Messages: the version of the API, which a client's own replaces, and what proves who calls.
+pub(super) fn messages_headers(
+    auth: impl Iterator<Item = (String, Secret)>,
+) -> impl Iterator<Item = (String, Secret)> {
+    let version = ("anthropic-version", providers::ANTHROPIC_VERSION);
+    std::iter::once((version.0.to_owned(), Secret::new(version.1))).chain(auth)
+}
+
+/// What every call of an entry carries beside its key, of two headers of one name the later one counts; and the lists of betas
+/// among them.
+fn own_headers(entry: &ModelEntry) -> (Vec<(String, Secret)>, Vec<Secret>) {
     let params = &entry.litellm_params;
     let organization = params
         .organization
         .as_deref()
         .map(|organization| ("openai-organization".to_owned(), Secret::new(organization)));
-    entry
+    let headers = entry
         .env_headers
         .iter()
         .map(|(name, value)| ((*name).to_owned(), value.clone()))
         .chain(params.headers.iter().cloned())
         .chain(params.extra_headers.iter().cloned())
-        .chain(organization)
-        .collect()
+        .chain(organization);
+    let (betas, headers): (Vec<_>, Vec<_>) =
+        headers.partition(|(name, _)| name.eq_ignore_ascii_case("anthropic-beta"));
+    (headers, betas.into_iter().map(|(_, list)| list).collect())
 }
 
 /// The headers that carry a key, or a token that is given, to a provider's address.
 pub(super) fn auth_headers(
     provider: &Provider,
+    operation: Operation,
     base: &str,
     key: Option<&Secret>,
     entra: Option<&Entra>,
-) -> Vec<(String, Secret)> {
+) -> impl Iterator<Item = (String, Secret)> + use<> {
     let headers = match (key, entra) {
-        (Some(key), _) => provider.auth_headers(base, key),
+        (Some(key), _) => provider.auth_headers(operation, base, key),
         (None, Some(Entra::Token(token))) => vec![("authorization", providers::bearer(token))],
         (None, Some(Entra::Application(_)) | None) => Vec::new(),
     };
     headers
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))
-        .collect()
 }
 
 fn client_access(config: &Config, entry: &ModelEntry) -> AccessRule {

@@ -25,8 +25,13 @@ pub struct HealthCheck {
 }
 
 impl HealthCheck {
-    /// `mode` is what the model is for; calls may take `timeout`.
-    pub fn of(entry: &ModelEntry, mode: Option<&str>, timeout: Duration) -> Self {
+    /// `mode` is what the model is for; a chat is asked by another operation where the deployment `serves` none; calls may take `timeout`.
+    pub fn of(
+        entry: &ModelEntry,
+        mode: Option<&str>,
+        serves: impl Fn(Operation) -> bool,
+        timeout: Duration,
+    ) -> Self {
         let check = &entry.model_info.health_check;
         let model = check
             .model
@@ -40,7 +45,10 @@ impl HealthCheck {
             operation: match mode {
                 Some("embedding") => Operation::Embedding,
                 Some("completion") => Operation::Completion,
-                _ => Operation::Chat,
+                _ => [Operation::Chat, Operation::Messages, Operation::Responses]
+                    .into_iter()
+                    .find(|operation| serves(*operation))
+                    .unwrap_or(Operation::Chat),
             },
             model_json: json::quoted(model),
             max_tokens: check.max_tokens.unwrap_or(MAX_TOKENS),

@@ -41,6 +41,7 @@ fn known<'a>(row: Option<&CatalogEntry>) -> Model<'a> {
         reasons: flag("supports_reasoning") == Some(true),
         may_not_reason: flag("supports_none_reasoning_effort"),
         calls_functions: flag("supports_function_calling") == Some(true),
+        takes_sampling: flag("supports_sampling_params"),
         ..Model::default()
     }
 }

@@ -63,8 +63,8 @@ impl Editor {
     fn judge(&mut self, event: &[u8], out: &mut Out<'_>) -> Verdict {
         let data = sse::data(event);
         let Some(payload) = data.bytes() else {
-            // A comment, or a name without data.
-            return Verdict::Keep;
+            // A comment, or a name without data: the gateway keeps streams alive itself.
+            return Verdict::Drop;
         };
         if self.facts.done || payload == b"[DONE]" {
             // Nothing may follow `message_stop`, and only other protocols end so.

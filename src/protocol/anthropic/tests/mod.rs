@@ -5,6 +5,7 @@ mod round_trips;
 mod streams;
 
 use super::{Target, ThinkingSupport};
+use crate::protocol::neutral::Effort;
 
 /// A model that knows everything.
 pub fn claude() -> Target<'static> {
@@ -15,6 +16,9 @@ pub fn claude() -> Target<'static> {
         native_format: true,
         takes_sampling: true,
         takes_forced_tools: true,
+        always_thinks: false,
+        takes_effort: true,
+        highest_effort: Effort::Max,
         takes_mid_system: false,
     }
 }

@@ -105,13 +105,8 @@ fn tool_names_and_the_format_tool_are_undone() {
     let body = br#"{"model":"m","messages":[{"role":"user","content":"x"}],"tools":[{"type":"function","function":{"name":"mcp.read file"}}],"response_format":{"type":"json_object"}}"#;
     let request = decode_request(body).unwrap();
     let target = anthropic::Target {
-        model: "claude",
-        default_max_tokens: 100,
         thinking: anthropic::ThinkingSupport::None,
-        native_format: false,
-        takes_sampling: true,
-        takes_forced_tools: true,
-        takes_mid_system: false,
+        ..anthropic::Target::unknown("claude")
     };
     let encoded = anthropic::encode_request(&request, &target).unwrap();
     let text = String::from_utf8(encoded.body).unwrap();
@@ -169,13 +164,8 @@ fn a_tool_of_free_text_is_a_function_elsewhere() {
     let body = br#"{"model":"m","messages":[{"role":"user","content":"x"},{"role":"assistant","content":null,"tool_calls":[{"id":"c0","type":"custom","custom":{"name":"apply.patch","input":"a \"b\"\n"}}]},{"role":"tool","tool_call_id":"c0","content":"ok"}],"tools":[{"type":"custom","custom":{"name":"apply.patch","description":"Edits.","format":{"type":"grammar","grammar":{"syntax":"lark","definition":"start: x"}}}}]}"#;
     let request = decode_request(body).unwrap();
     let claude = anthropic::Target {
-        model: "claude",
-        default_max_tokens: 100,
         thinking: anthropic::ThinkingSupport::None,
-        native_format: false,
-        takes_sampling: true,
-        takes_forced_tools: true,
-        takes_mid_system: false,
+        ..anthropic::Target::unknown("claude")
     };
     let chat = Target {
         takes_custom_tools: false,
@@ -263,13 +253,8 @@ fn proofs_go_only_to_those_who_made_them() {
         ..Request::default()
     };
     let claude = anthropic::Target {
-        model: "claude",
-        default_max_tokens: 100,
         thinking: anthropic::ThinkingSupport::Budget,
-        native_format: false,
-        takes_sampling: true,
-        takes_forced_tools: true,
-        takes_mid_system: false,
+        ..anthropic::Target::unknown("claude")
     };
     for encoded in [
         anthropic::encode_request(&request, &claude).unwrap(),

@@ -13,6 +13,7 @@ pub fn generous() -> Target<'static> {
     Target {
         model: "m",
         highest_effort: Some(Effort::Max),
+        lowest_effort: Effort::None,
         is_claude: true,
         takes_reasoning_content: true,
         takes_cache_control: true,

@@ -230,6 +230,7 @@ fn a_signature_comes_back_to_claude() {
         takes_sampling: true,
         takes_forced_tools: true,
         takes_mid_system: false,
+        ..anthropic::Target::unknown("claude")
     };
     let sent = parsed(&anthropic::encode_request(&request, &target).unwrap().body);
     assert_eq!(

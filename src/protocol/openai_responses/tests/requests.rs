@@ -29,6 +29,7 @@ fn claude() -> anthropic::Target<'static> {
         takes_sampling: true,
         takes_forced_tools: true,
         takes_mid_system: false,
+        ..anthropic::Target::unknown("claude")
     }
 }
 

@@ -5,8 +5,6 @@ use super::*;
 const STREAM: &str = r#"event: message_start
 data: {"type":"message_start","message":{"id":"msg_1","type":"message","role":"assistant","model":"claude-x","content":[],"stop_reason":null,"usage":{"input_tokens":3,"cache_read_input_tokens":7,"output_tokens":1,"service_tier":"standard"}}}
 
-: comment
-
 event: ping
 data: {"type":"ping"}
 
@@ -79,8 +77,8 @@ fn the_model_alone_changes() {
 #[test]
 fn what_is_not_edited_is_not_copied() {
     let mut editor = Editor::new(b"\"mine\"".to_vec());
-    let (_, rest) = STREAM.split_once(": comment").unwrap();
-    let read = Bytes::from(format!(": comment{rest}"));
+    let (_, rest) = STREAM.split_once("event: ping").unwrap();
+    let read = Bytes::from(format!("event: ping{rest}"));
     let edited = editor.feed(read.clone());
     assert_eq!(edited.out.as_ptr(), read.as_ptr());
     assert_eq!(edited.out, read);
@@ -90,6 +88,17 @@ fn what_is_not_edited_is_not_copied() {
 fn until(event: &str, more: &str) -> String {
     let (before, _) = STREAM.split_once(&format!("event: {event}\n")).unwrap();
     format!("{before}{more}")
+}
+
+#[test]
+fn comments_are_left_out() {
+    let stream = STREAM.replace(
+        "event: ping",
+        ": keep-alive\n\nevent: nothing\n\nevent: ping",
+    );
+    let (out, _, fault) = run(&stream, &[11]);
+    assert_eq!(fault, None);
+    assert_eq!(out, STREAM.replace("claude-x", "mine"));
 }
 
 #[test]
@@ -156,7 +165,7 @@ proptest! {
         let stream = if crlf { STREAM.replace('\n', "\r\n") } else { STREAM.to_owned() };
         let (out, editor, fault) = run(&stream, &sizes);
         prop_assert_eq!(fault, None);
-        prop_assert_eq!(out, stream.replace("claude-x", "mine"));
+        prop_assert_eq!(out, STREAM.replace("claude-x", "mine"));
         prop_assert!(editor.facts.done);
         prop_assert_eq!(editor.facts.content_bytes, 12);
     }

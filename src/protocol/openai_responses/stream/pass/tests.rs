@@ -39,7 +39,8 @@ fn passed(bytes: &[u8], places: &[usize]) -> (String, Editor, Option<StreamFault
 }
 
 fn expected() -> String {
-    let edited = STREAM.replacen("\"model\":\"gpt-x\"", "\"model\":\"mine\"", 1);
+    let edited = STREAM.replace(": keep-alive\n\n", "");
+    let edited = edited.replacen("\"model\":\"gpt-x\"", "\"model\":\"mine\"", 1);
     edited.replacen("\"model\" : \"gpt-x\"", "\"model\" : \"mine\"", 1)
 }
 
