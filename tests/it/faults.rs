@@ -126,6 +126,36 @@ fn a_panic_on_a_worker() {
     ]);
 }
 
+/// A client is told of a panic in the protocol that it speaks.
+#[test]
+fn a_panic_is_told_in_the_callers_protocol() {
+    let simulator = Simulator::start();
+    for (place, stream) in [
+        ("http.handler", false),
+        ("journey.attempt", true),
+        ("journey.stream", true),
+    ] {
+        let gateway = gateway(&simulator, &format!("at={place},count=1"));
+        let caller = gateway.caller(json!({}));
+        toggle(&gateway, "armed");
+        let body = json!({
+            "model": "m", "max_tokens": 9, "stream": stream, "messages": [{"role": "user", "content": "Hi"}],
+        });
+        let reply = caller.post("/v1/messages", &body);
+        let error = match reply.status {
+            200 => {
+                let text = reply.text();
+                let (_, data) = text.split_once("event: error\ndata: ").expect(place);
+                serde_json::from_str(data.trim_end()).expect("JSON")
+            }
+            _ => reply.json(),
+        };
+        assert_eq!(error["type"], "error", "{place}: {error}");
+        assert_eq!(error["error"]["type"], "api_error", "{place}: {error}");
+        nothing_is_left(&gateway);
+    }
+}
+
 #[test]
 fn a_panic_beside_the_requests() {
     one_panic_at(&[

@@ -284,3 +284,50 @@ fn what_is_no_request_is_not_counted() {
         anthropics(&reply, kind);
     }
 }
+
+/// Anthropic counts for its own models; where it cannot be asked the count is ours.
+#[test]
+fn anthropic_counts_where_the_model_is_its_own() {
+    let simulator = Simulator::start();
+    let claude = |base: &str, group: &str| {
+        Deployment::at(base, group).param("model", "anthropic/claude-sonnet-4-5")
+    };
+    let there = claude(&simulator.base_url(), "there");
+    let gone = claude("http://127.0.0.1:9/v1", "gone");
+    let gateway = Gateway::of(&Config::of([there, gone]));
+    let body = |model: &str| {
+        json!({
+            "model": model,
+            "system": "You are helpful.",
+            "messages": [{"role": "user", "content": "Hello world"}],
+            "max_tokens": 5,
+            "thinking": {"type": "enabled", "budget_tokens": 2000},
+        })
+    };
+    let count = |model: &str| {
+        let request = Request::post("/v1/messages/count_tokens", body(model).to_string())
+            .header("anthropic-beta", "interleaved-thinking-2025-05-14")
+            .header("anthropic-version", "2023-06-01");
+        let reply = gateway.master().ask(request).with_status(200);
+        reply.json()["input_tokens"].as_u64().expect("a number")
+    };
+    let by_anthropic = count("there");
+    let asked = simulator.take().remove(0);
+    assert_eq!(asked.path, "/v1/messages/count_tokens");
+    assert_eq!(
+        asked.header("anthropic-beta"),
+        Some("interleaved-thinking-2025-05-14")
+    );
+    let sent: Value = serde_json::from_slice(&asked.body).expect("JSON");
+    let mut expected = body("claude-sonnet-4-5");
+    // It is refused there: nothing is to be made.
+    expected
+        .as_object_mut()
+        .expect("an object")
+        .remove("max_tokens");
+    assert_eq!(sent, expected);
+    assert!(by_anthropic > 0);
+    assert_eq!(count("gone"), 17);
+    let rows = gateway.master().get("/spend/logs").with_status(200).json();
+    assert_eq!(rows, json!([]), "counting is free");
+}
