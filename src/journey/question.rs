@@ -217,7 +217,10 @@ fn target<'a>(
     match operation {
         Operation::Chat => Some(Target::Chat(deployment.targets.chat(model))),
         Operation::Messages => Some(Target::Anthropic(deployment.targets.messages(model))),
-        Operation::Responses => Some(Target::Responses(deployment.targets.responses(model))),
+        Operation::Responses => {
+            let target = deployment.targets.responses(model, &deployment.id);
+            Some(Target::Responses(target))
+        }
         _ => None,
     }
 }

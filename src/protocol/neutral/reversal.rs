@@ -3,7 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::free_text::{self, Unwrapping};
-use super::{Answer, Block, Content, Delta, Event, Opening, StopReason, ToolCallKind, ToolNames};
+use super::{
+    Answer, Block, Content, Delta, Event, Opening, StopReason, ToolCallKind, ToolNames, proof,
+};
 
 /// What was renamed or disguised when a request was encoded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,6 +15,8 @@ pub struct Reversal {
     pub format_tool: Option<&'static str>,
     /// Tools of free text that were told as functions, by the names that were sent.
     pub free_text: HashSet<String>,
+    /// The deployment that was asked: thoughts that it alone can read are marked as its own.
+    pub maker: Option<String>,
 }
 
 impl Reversal {
@@ -22,6 +26,13 @@ impl Reversal {
             let mut unmasked = false;
             let mut calls = false;
             for block in &mut choice.content {
+                if let Content::Thinking {
+                    signature: Some(signature),
+                    ..
+                } = &mut block.content
+                {
+                    self.mark(signature);
+                }
                 let Content::ToolCall(call) = &mut block.content else {
                     continue;
                 };
@@ -44,6 +55,15 @@ impl Reversal {
             {
                 stop.reason = StopReason::EndTurn;
             }
+        }
+    }
+}
+
+impl Reversal {
+    fn mark(&self, signature: &mut String) {
+        let maker = self.maker.as_deref();
+        if let Some(marked) = maker.and_then(|maker| proof::made_by(signature, maker)) {
+            *signature = marked;
         }
     }
 }
@@ -109,6 +129,18 @@ impl StreamReversal {
                 block,
                 delta: Delta::Text(text),
             },
+            Event::BlockDelta {
+                choice,
+                block,
+                delta: Delta::Signature(mut signature),
+            } => {
+                self.reversal.mark(&mut signature);
+                Event::BlockDelta {
+                    choice,
+                    block,
+                    delta: Delta::Signature(signature),
+                }
+            }
             Event::BlockDelta {
                 choice,
                 block,

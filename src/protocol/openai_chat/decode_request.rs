@@ -249,10 +249,10 @@ fn tool_choice(fields: &mut Fields<'_>) -> Result<Option<ToolChoice>, DecodeErro
     }
     let kind = choice.required_text("type", &place)?;
     Ok(Some(match kind.as_str() {
-        "function" => {
-            let inner = choice.object("function", &place)?;
-            let mut inner = inner.ok_or_else(|| place.missing("function"))?;
-            ToolChoice::Named(inner.required_text("name", &place.field("function"))?)
+        kind @ ("function" | "custom") => {
+            let inner = choice.object(kind, &place)?;
+            let mut inner = inner.ok_or_else(|| place.missing(kind))?;
+            ToolChoice::Named(inner.required_text("name", &place.field(kind))?)
         }
         _ => ToolChoice::Other {
             dialect: Dialect::Chat,

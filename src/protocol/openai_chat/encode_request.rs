@@ -30,7 +30,7 @@ pub fn encode_request(request: &Request, target: &Target<'_>) -> Result<Encoded,
         out.raw("messages", &messages);
         if let Some(tools) = &tools.array {
             out.raw("tools", tools);
-            encode_tools::choice(out, request, &names, &mut notes);
+            encode_tools::choice(out, request, target, &names, &mut notes);
             if let Some(parallel) = request.parallel_tool_calls {
                 out.truth("parallel_tool_calls", parallel);
             }
@@ -58,6 +58,7 @@ pub fn encode_request(request: &Request, target: &Target<'_>) -> Result<Encoded,
             names,
             format_tool: None,
             free_text: tools.free_text,
+            maker: None,
         },
         betas: Vec::new(),
         not_carried: notes.into_list(),

@@ -198,16 +198,29 @@ fn one(
 }
 
 /// Writes `tool_choice`, if anything was said.
-pub fn choice(out: &mut Object<'_>, request: &Request, names: &ToolNames, notes: &mut Notes) {
+pub fn choice(
+    out: &mut Object<'_>,
+    request: &Request,
+    target: &Target<'_>,
+    names: &ToolNames,
+    notes: &mut Notes,
+) {
     match &request.tool_choice {
         None => {}
         Some(ToolChoice::Auto) => out.text("tool_choice", "auto"),
         Some(ToolChoice::None) => out.text("tool_choice", "none"),
         Some(ToolChoice::Required) => out.text("tool_choice", "required"),
-        Some(ToolChoice::Named(name)) => out.object("tool_choice", |out| {
-            out.text("type", "function");
-            out.object("function", |out| out.text("name", names.sent(name)));
-        }),
+        Some(ToolChoice::Named(name)) => {
+            let is_custom = target.takes_custom_tools
+                && request.tools.iter().any(|tool| {
+                    matches!(&tool.kind, ToolKind::Custom { name: custom, .. } if custom == name)
+                });
+            let kind = if is_custom { "custom" } else { "function" };
+            out.object("tool_choice", |out| {
+                out.text("type", kind);
+                out.object(kind, |out| out.text("name", names.sent(name)));
+            });
+        }
         Some(ToolChoice::Other { dialect, raw }) if *dialect == Dialect::Chat => {
             out.raw("tool_choice", raw.as_bytes());
         }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::annotations;
 use super::encode_content::{self, Ink};
+use super::encode_request::Target;
 use crate::protocol::json_write::{self, Array};
 use crate::protocol::neutral::proof::Proof;
 use crate::protocol::neutral::{
@@ -26,10 +27,12 @@ const BILLING: &str = "x-anthropic-billing-header:";
 /// many parts.
 pub fn write<'a>(
     request: &'a Request,
+    target: &Target<'_>,
     names: &ToolNames,
     notes: &mut Notes,
 ) -> Result<Input<'a>, Refused> {
     let mut form = Form {
+        deployment: target.deployment,
         names,
         ink: Ink { notes },
         kinds: kinds(request),
@@ -84,6 +87,7 @@ fn kinds(request: &Request) -> HashMap<&str, ToolCallKind> {
 }
 
 struct Form<'a, 'n> {
+    deployment: &'a str,
     names: &'a ToolNames,
     ink: Ink<'n>,
     kinds: HashMap<&'a str, ToolCallKind>,
@@ -198,12 +202,12 @@ impl Form<'_, '_> {
                 }
                 Content::Thinking { text, signature } => {
                     match signature.as_deref().map(Proof::of) {
-                        Some(Proof::Responses { id, encrypted }) => {
-                            reasoning(out, id, text, encrypted);
+                        Some(Proof::Responses(item)) if item.is_for(self.deployment) => {
+                            reasoning(out, item.id, text, item.encrypted);
                             continue;
                         }
                         // Without a proof of its own OpenAI refuses a thought.
-                        Some(Proof::Anthropic(_)) => Why::OtherProvider,
+                        Some(_) => Why::OtherProvider,
                         None => Why::Unverifiable,
                     }
                 }

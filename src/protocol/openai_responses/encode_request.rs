@@ -29,6 +29,8 @@ pub struct Target<'a> {
     pub takes_sampling: bool,
     /// Takes the tool `web_search`.
     pub searches_web: bool,
+    /// The id of the deployment: what another has encrypted it cannot read.
+    pub deployment: &'a str,
 }
 
 /// The body of `POST /v1/responses`.
@@ -37,7 +39,7 @@ pub fn encode_request(request: &Request, target: &Target<'_>) -> Result<Encoded,
     refuse_what_cannot_be(request)?;
     note_what_is_left(request, &mut notes);
     let names = ToolNames::fit(names(request), NAMES);
-    let input = encode_items::write(request, &names, &mut notes)?;
+    let input = encode_items::write(request, target, &names, &mut notes)?;
     let tools = encode_tools::write(request, target, &names, &mut notes)?;
     let mut body = Vec::with_capacity(input.items.len() + 1024);
     json_write::object(&mut body, |out| {
@@ -67,6 +69,7 @@ pub fn encode_request(request: &Request, target: &Target<'_>) -> Result<Encoded,
         body,
         reversal: Reversal {
             names,
+            maker: Some(target.deployment.to_owned()),
             ..Reversal::default()
         },
         betas: Vec::new(),

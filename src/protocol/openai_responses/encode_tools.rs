@@ -222,14 +222,11 @@ pub fn choice(out: &mut Object<'_>, request: &Request, names: &ToolNames, notes:
         Some(ToolChoice::None) => out.text("tool_choice", "none"),
         Some(ToolChoice::Required) => out.text("tool_choice", "required"),
         Some(ToolChoice::Named(name)) => named(out, request, name, names),
-        Some(ToolChoice::Other { dialect, raw }) => match dialect {
-            Dialect::Responses => out.raw("tool_choice", raw.as_bytes()),
-            Dialect::Chat => match custom_choice(raw) {
-                Some(name) => named(out, request, &name, names),
-                None => notes.add("tool_choice", Why::Unsupported),
-            },
-            Dialect::Anthropic => notes.add("tool_choice", Why::Unsupported),
-        },
+        Some(ToolChoice::Other {
+            dialect: Dialect::Responses,
+            raw,
+        }) => out.raw("tool_choice", raw.as_bytes()),
+        Some(ToolChoice::Other { .. }) => notes.add("tool_choice", Why::Unsupported),
     }
 }
 
@@ -242,11 +239,4 @@ fn named(out: &mut Object<'_>, request: &Request, name: &str, names: &ToolNames)
         out.text("type", if is_custom { "custom" } else { "function" });
         out.text("name", names.sent(name));
     });
-}
-
-/// The name in a choice of a custom tool, as Chat Completions writes it.
-fn custom_choice(raw: &Raw) -> Option<String> {
-    let mut fields = Fields::read(raw.as_bytes(), &Path::Body).ok()?;
-    let mut inner = fields.object("custom", &Path::Body).ok()??;
-    inner.text("name", &Path::Body).ok()?
 }

@@ -52,7 +52,7 @@ pub fn decode(id: &str, text: String, encrypted_content: Option<&str>) -> Conten
 pub fn of_signature(signature: &str) -> String {
     match Proof::of(signature) {
         Proof::Anthropic(signature) => format!("{SIGNED}{signature}"),
-        Proof::Responses { encrypted, .. } => encrypted.to_owned(),
+        Proof::Responses(item) => item.encrypted.to_owned(),
     }
 }
 

@@ -16,11 +16,16 @@ impl<'a> Target<'a> {
             highest_effort,
             takes_sampling: highest_effort.is_none() || may_not_reason || !provider.is_openai,
             searches_web: flag("supports_web_search") != Some(false),
+            deployment: "",
         }
     }
 
-    /// The same for a model of another name.
-    pub fn named(self, model: &str) -> Target<'_> {
-        Target { model, ..self }
+    /// The same for a model of another name, asked of the deployment of this id.
+    pub fn named<'n>(self, model: &'n str, deployment: &'n str) -> Target<'n> {
+        Target {
+            model,
+            deployment,
+            ..self
+        }
     }
 }

@@ -40,8 +40,12 @@ impl Targets {
         self.messages.named(model)
     }
 
-    /// For OpenAI's Responses with `model`.
-    pub fn responses<'a>(&self, model: &'a str) -> openai_responses::Target<'a> {
-        self.responses.named(model)
+    /// For OpenAI's Responses with `model`, asked of the deployment of this id.
+    pub fn responses<'a>(
+        &self,
+        model: &'a str,
+        deployment: &'a str,
+    ) -> openai_responses::Target<'a> {
+        self.responses.named(model, deployment)
     }
 }

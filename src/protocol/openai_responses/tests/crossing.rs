@@ -202,6 +202,7 @@ proptest! {
             highest_effort: Some(Effort::High),
             takes_sampling: false,
             searches_web: false,
+            deployment: "d",
         };
         let sent = parsed(&openai_responses::encode_request(&back, &target).unwrap().body);
         let item = &sent["input"][1];
@@ -246,9 +247,87 @@ fn a_signature_comes_back_to_claude() {
         highest_effort: Some(Effort::High),
         takes_sampling: false,
         searches_web: false,
+        deployment: "d",
     };
     let encoded = openai_responses::encode_request(&request, &target).unwrap();
     let sent = String::from_utf8(encoded.body).unwrap();
     assert!(!sent.contains("EqQB") && !sent.contains("ZZ"), "{sent}");
     assert_eq!(encoded.not_carried.len(), 2);
+}
+
+/// What one account has encrypted another cannot read.
+#[test]
+fn a_thought_comes_back_to_the_deployment_that_had_it() {
+    let target = |deployment| openai_responses::Target {
+        model: "m",
+        highest_effort: Some(Effort::High),
+        takes_sampling: false,
+        searches_web: false,
+        deployment,
+    };
+    let ask = |content: serde_json::Value| {
+        let messages = serde_json::json!([{"role": "user", "content": "u"}, {"role": "assistant", "content": content}]);
+        let body = serde_json::json!({"model": "m", "max_tokens": 9, "messages": messages});
+        anthropic::decode_request(body.to_string().as_bytes()).unwrap()
+    };
+    let first = openai_responses::encode_request(&ask("x".into()), &target("d-1")).unwrap();
+    let upstream = br#"{"id":"resp_1","model":"m","status":"completed","output":[{"type":"reasoning","id":"rs_1","summary":[],"encrypted_content":"gAAA"}]}"#;
+    let mut answer = read(Dialect::Responses, upstream);
+    let mut reversal = StreamReversal::new(first.reversal.clone());
+    let streamed: Vec<Event> = play(&answer, 9)
+        .into_iter()
+        .map(|event| reversal.undo(event))
+        .collect();
+    first.reversal.undo(&mut answer);
+    assert_eq!(seen(&assemble(&streamed)), seen(&answer));
+    let content = parsed(&written(Dialect::Anthropic, &answer).0)["content"].take();
+    for (deployment, arrives) in [("d-1", true), ("d-2", false)] {
+        let again = openai_responses::encode_request(&ask(content.clone()), &target(deployment));
+        let again = again.unwrap();
+        let sent = parsed(&again.body);
+        assert_eq!(sent["input"][1]["encrypted_content"] == "gAAA", arrives);
+        let left = again.not_carried.iter();
+        let left = left.filter(|note| note.why == Why::OtherProvider).count();
+        assert_eq!(left == 0, arrives);
+    }
+}
+
+/// A choice of a tool of free text is one of a function elsewhere.
+#[test]
+fn a_choice_of_a_custom_tool() {
+    let body = br#"{"model":"m","messages":[{"role":"user","content":"x"}],"tools":[{"type":"custom","custom":{"name":"c"}}],"tool_choice":{"type":"custom","custom":{"name":"c"}}}"#;
+    let request = openai_chat::decode_request(body).unwrap();
+    for (custom, expected) in [
+        (
+            true,
+            serde_json::json!({"type": "custom", "custom": {"name": "c"}}),
+        ),
+        (
+            false,
+            serde_json::json!({"type": "function", "function": {"name": "c"}}),
+        ),
+    ] {
+        let target = openai_chat::Target {
+            takes_custom_tools: custom,
+            ..openai_chat::Target::openai("m", None)
+        };
+        let sent = parsed(&openai_chat::encode_request(&request, &target).unwrap().body);
+        assert_eq!(sent["tool_choice"], expected);
+    }
+    let target = openai_responses::Target {
+        model: "m",
+        highest_effort: None,
+        takes_sampling: true,
+        searches_web: false,
+        deployment: "d",
+    };
+    let sent = parsed(
+        &openai_responses::encode_request(&request, &target)
+            .unwrap()
+            .body,
+    );
+    assert_eq!(
+        sent["tool_choice"],
+        serde_json::json!({"type": "custom", "name": "c"})
+    );
 }

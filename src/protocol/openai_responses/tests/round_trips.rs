@@ -16,6 +16,7 @@ fn upstream() -> Target<'static> {
         highest_effort: Some(Effort::Max),
         takes_sampling: true,
         searches_web: true,
+        deployment: "d",
     }
 }
 
@@ -40,9 +41,9 @@ fn normal(mut answer: Answer) -> Answer {
                 signature: Some(signature),
                 ..
             } = &mut block.content
-                && let proof::Proof::Responses { encrypted, .. } = proof::Proof::of(signature)
+                && let proof::Proof::Responses(item) = proof::Proof::of(signature)
             {
-                *signature = proof::of_reasoning_item("", encrypted);
+                *signature = proof::of_reasoning_item("", item.encrypted);
             }
         }
     }
@@ -332,7 +333,7 @@ fn what_a_chat_and_a_claude_code_ask_of_openai() {
             ("max_tokens", Why::Approximated),
         ]
     );
-    let body = br#"{"model":"x","max_tokens":99,"thinking":{"type":"adaptive"},"system":[{"type":"text","text":"x-anthropic-billing-header: 1"},{"type":"text","text":"s","cache_control":{"type":"ephemeral"}}],"messages":[{"role":"user","content":"u"},{"role":"assistant","content":[{"type":"thinking","thinking":"Hm","signature":"openai-responses:rs_1:gAAA"},{"type":"thinking","thinking":"Ho","signature":"EqQB"},{"type":"tool_use","id":"t1","name":"Read","input":{"p":1}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"t1","is_error":true,"content":[{"type":"text","text":"no"},{"type":"image","source":{"type":"base64","media_type":"image/png","data":"QUJD"}}]},{"type":"text","text":"go on"}]}],"tools":[{"name":"Read","input_schema":{"type":"object"}},{"type":"web_search_20250305","name":"web_search","user_location":{"type":"approximate","country":"DE"},"max_uses":3}]}"#;
+    let body = br#"{"model":"x","max_tokens":99,"thinking":{"type":"adaptive"},"system":[{"type":"text","text":"x-anthropic-billing-header: 1"},{"type":"text","text":"s","cache_control":{"type":"ephemeral"}}],"messages":[{"role":"user","content":"u"},{"role":"assistant","content":[{"type":"thinking","thinking":"Hm","signature":"openai-responses::rs_1:gAAA"},{"type":"thinking","thinking":"Ho","signature":"EqQB"},{"type":"tool_use","id":"t1","name":"Read","input":{"p":1}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"t1","is_error":true,"content":[{"type":"text","text":"no"},{"type":"image","source":{"type":"base64","media_type":"image/png","data":"QUJD"}}]},{"type":"text","text":"go on"}]}],"tools":[{"name":"Read","input_schema":{"type":"object"}},{"type":"web_search_20250305","name":"web_search","user_location":{"type":"approximate","country":"DE"},"max_uses":3}]}"#;
     let request = crate::protocol::anthropic::decode_request(body).unwrap();
     let encoded = encode_request(&request, &upstream()).unwrap();
     let body = parsed(&encoded.body);

@@ -405,7 +405,7 @@ fn what_openai_sends_while_it_thinks_and_calls() {
             [
                 Content::Thinking {
                     text: "First.\n\nSecond.".to_owned(),
-                    signature: Some("openai-responses:rs_1:gAAA".to_owned()),
+                    signature: Some("openai-responses::rs_1:gAAA".to_owned()),
                 },
                 Content::Text {
                     text: "Hé".to_owned(),
