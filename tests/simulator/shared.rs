@@ -267,6 +267,8 @@ impl Shared {
             self.shelf.keep(id, kept);
         }
         let gauge = Some(self.gauge(&ask.model));
+        // Nor is what one account alone can read told to another.
+        let lasting = lasting && !ask.encrypts;
         let planned = Arc::new(Planned {
             script,
             model: Some(ask.model),

@@ -1,6 +1,7 @@
 //! The Responses API: going on from responses, whoever keeps them.
 
 mod kept;
+mod native;
 mod socket;
 
 use crate::harness::{Client, PROMPT, Reply, Value, json};

@@ -1,0 +1,308 @@
+//! Responses that the provider keeps.
+
+use std::time::Duration;
+
+use super::{assert_unknown, id, request, respond, response};
+use crate::harness::{Config, Deployment, Gateway, Request, Value, json, until};
+use crate::simulator::{Behaviour, Simulator};
+
+const THINKING: &str =
+    r#"{"blocks": [{"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": "Kiel"}]}"#;
+
+/// Two accounts in one group.
+fn config(simulator: &Simulator) -> Config {
+    let of = |n: &str| {
+        Deployment::of(simulator, "m")
+            .id(&format!("d-{n}"))
+            .param("api_key", format!("sk-provider-{n}"))
+    };
+    Config::of([of("1"), of("2")])
+        .router("num_retries", 0)
+        .never_cooling()
+}
+
+fn gateway(simulator: &Simulator) -> Gateway {
+    simulator.behave(
+        "m",
+        Behaviour::of(serde_json::from_str::<Value>(THINKING).unwrap()),
+    );
+    Gateway::of(&config(simulator))
+}
+
+/// The deployment that answers have come from.
+fn made_by(reply: &crate::harness::Reply) -> String {
+    reply.must("x-litellm-model-id").to_owned()
+}
+
+#[test]
+fn a_conversation_goes_on_where_it_is_kept() {
+    let simulator = Simulator::start();
+    let gateway = gateway(&simulator);
+    let caller = gateway.caller(json!({}));
+    for stream in [false, true] {
+        for _ in 0..6 {
+            let first = respond(&caller, &request("m", json!({}))).with_status(200);
+            let home = made_by(&first);
+            let mut last = id(&first.json()).to_owned();
+            for _ in 0..3 {
+                simulator.take();
+                let next = json!({"previous_response_id": last, "input": "and?", "stream": stream});
+                let reply = respond(&caller, &request("m", next.clone())).with_status(200);
+                assert_eq!(made_by(&reply), home);
+                let sent = simulator.take().remove(0).json();
+                let upstream = sent["previous_response_id"].as_str().unwrap();
+                assert!(upstream.starts_with("resp_") && upstream != last, "{sent}");
+                let next = response(&caller, &request("m", next));
+                assert_eq!(next["previous_response_id"], last);
+                last = id(&next).to_owned();
+            }
+        }
+    }
+}
+
+#[test]
+fn errands_go_to_the_provider() {
+    let simulator = Simulator::start();
+    let gateway = gateway(&simulator);
+    let caller = gateway.caller(json!({}));
+    let first = respond(&caller, &request("m", json!({}))).with_status(200);
+    let home = made_by(&first);
+    let first = first.json();
+    let second = json!({"previous_response_id": id(&first), "input": "and?"});
+    let second = response(&caller, &request("m", second));
+    simulator.take();
+    let path = format!("/v1/responses/{}", id(&second));
+    let shown = caller.get(&path).with_status(200).json();
+    assert_eq!(
+        (&shown["id"], &shown["output"]),
+        (&second["id"], &second["output"])
+    );
+    let asked = simulator.take().remove(0);
+    let upstream = asked
+        .path
+        .strip_prefix("/v1/responses/")
+        .unwrap()
+        .to_owned();
+    assert!(asked.method == "GET" && asked.body.is_empty(), "{asked:?}");
+    let key = format!("Bearer sk-provider-{}", &home[2..]);
+    assert_eq!(asked.header("authorization"), Some(key.as_str()));
+    // The one before has an id of ours as well, which means the same.
+    let previous = shown["previous_response_id"].as_str().unwrap();
+    let same = caller
+        .get(&format!("/v1/responses/{previous}"))
+        .with_status(200)
+        .json();
+    assert_eq!(same["output"], first["output"]);
+    let items = caller.get(&format!(
+        "{path}/input_items?limit=5&order=asc&api-version=1"
+    ));
+    assert_eq!(items.with_status(200).json()["object"], "list");
+    let asked = simulator.take().pop().unwrap();
+    assert_eq!(
+        asked.path,
+        format!("/v1/responses/{upstream}/input_items?limit=5&order=asc")
+    );
+    let synchronous = caller.ask(Request::new("POST", &format!("{path}/cancel")));
+    assert!(
+        synchronous
+            .with_status(400)
+            .message()
+            .contains("synchronous")
+    );
+    let stranger = gateway.caller(json!({}));
+    stranger.get(&path).with_status(404);
+    assert_unknown(&respond(
+        &stranger,
+        &request("m", json!({"previous_response_id": id(&second)})),
+    ));
+    let delete = || caller.ask(Request::new("DELETE", &path));
+    assert_eq!(
+        delete().with_status(200).json(),
+        json!({"id": id(&second), "object": "response", "deleted": true})
+    );
+    // The provider's own refusal, in the client's names.
+    let gone = delete().with_status(404);
+    assert!(gone.message().contains(id(&second)), "{}", gone.text());
+    assert!(!gone.text().contains(&upstream), "{}", gone.text());
+    assert_eq!(gateway.rows_when(2).len(), 2, "errands cost nothing");
+}
+
+#[test]
+fn a_response_whose_deployment_is_gone_says_so() {
+    let simulator = Simulator::start();
+    let mut gateway = gateway(&simulator);
+    let caller = gateway.caller(json!({}));
+    let first = response(&caller, &request("m", json!({})));
+    let other = Deployment::of(&simulator, "other").param("api_key", "sk-provider-3");
+    gateway.reload(&Config::of([
+        Deployment::of(&simulator, "m").id("d-9"),
+        other,
+    ]));
+    let next = respond(
+        &caller,
+        &request("m", json!({"previous_response_id": id(&first)})),
+    );
+    assert_unknown(&next);
+    assert!(next.text().contains("not configured"), "{}", next.text());
+    let shown = caller
+        .get(&format!("/v1/responses/{}", id(&first)))
+        .with_status(404);
+    assert!(
+        shown.message().contains("not configured"),
+        "{}",
+        shown.message()
+    );
+}
+
+/// Another model of the same account finds the response too, as at OpenAI; one of another account cannot.
+#[test]
+fn the_model_may_change_within_an_account() {
+    let simulator = Simulator::start();
+    let at = |name: &str, key: &str| Deployment::of(&simulator, name).param("api_key", key);
+    let deployments = [
+        at("a", "sk-provider-1"),
+        at("b", "sk-provider-1"),
+        at("c", "sk-provider-2"),
+    ];
+    let gateway = Gateway::of(&Config::of(deployments).router("num_retries", 0));
+    let caller = gateway.caller(json!({}));
+    let first = response(&caller, &request("a", json!({})));
+    let next = |model: &str| request(model, json!({"previous_response_id": id(&first)}));
+    response(&caller, &next("b"));
+    let elsewhere = respond(&caller, &next("c"));
+    assert_unknown(&elsewhere);
+    assert!(elsewhere.text().contains("'a'"), "{}", elsewhere.text());
+}
+
+/// Thoughts go back to the account that can read them, unchanged; who cannot read them does not get them.
+#[test]
+fn encrypted_content_goes_home() {
+    let simulator = Simulator::start();
+    let mut gateway = gateway(&simulator);
+    let caller = gateway.caller(json!({}));
+    let include = json!({"store": false, "include": ["reasoning.encrypted_content"]});
+    let mut homes = std::collections::BTreeSet::new();
+    for turn in 0..12 {
+        let mut body = request("m", include.clone());
+        body["stream"] = json!(turn % 2 == 0);
+        let first = respond(&caller, &body).with_status(200);
+        let home = made_by(&first);
+        let answer = match turn % 2 {
+            0 => super::events(&first).pop().unwrap()["response"].clone(),
+            _ => first.json(),
+        };
+        let marked = answer["output"][0]["encrypted_content"].as_str().unwrap();
+        assert!(marked.starts_with("litellm_enc:"), "{marked}");
+        let mut input = answer["output"].as_array().unwrap().clone();
+        input.push(json!({"role": "user", "content": "and?"}));
+        simulator.take();
+        body["input"] = json!(input);
+        let second = respond(&caller, &body).with_status(200);
+        assert_eq!(made_by(&second), home, "turn {turn}");
+        let sent = simulator.take().remove(0).json();
+        let content = sent["input"][0]["encrypted_content"].as_str().unwrap();
+        assert!(
+            marked.ends_with(content) && content.starts_with("gAAAA"),
+            "{content}"
+        );
+        homes.insert(home.clone());
+        if turn == 11 {
+            // Its home is gone: the thoughts are left out, the rest goes on elsewhere.
+            assert_eq!(homes.len(), 2, "both were called");
+            let stays = if home == "d-1" { "2" } else { "1" };
+            let deployment = Deployment::of(&simulator, "m")
+                .id(&format!("d-{stays}"))
+                .param("api_key", format!("sk-provider-{stays}"));
+            gateway.reload(&Config::of([deployment]).router("num_retries", 0));
+            let third = respond(&caller, &body).with_status(200);
+            assert_ne!(made_by(&third), home);
+            let sent = simulator.take().remove(0).json();
+            let kinds: Vec<&Value> = sent["input"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|item| &item["type"])
+                .collect();
+            assert_eq!(kinds, [&json!("message"), &Value::Null], "{sent}");
+            assert_eq!(sent["input"][0].get("id"), None, "{sent}");
+        }
+    }
+}
+
+/// A deployment that fails a request which only it can answer is not replaced by another.
+#[test]
+fn nobody_else_is_asked_to_go_on() {
+    let simulator = Simulator::start();
+    simulator.behave("m", Behaviour::saying("Kiel"));
+    let gateway = Gateway::of(&config(&simulator).router("num_retries", 2));
+    let caller = gateway.caller(json!({}));
+    let first = respond(&caller, &request("m", json!({}))).with_status(200);
+    let home = made_by(&first);
+    simulator.take();
+    simulator.behave("m", Behaviour::failing(500));
+    let next = json!({"previous_response_id": id(&first.json())});
+    respond(&caller, &request("m", next)).with_status(500);
+    let key = format!("Bearer sk-provider-{}", &home[2..]);
+    let calls = simulator.take();
+    assert!(!calls.is_empty());
+    for call in calls {
+        assert_eq!(call.header("authorization"), Some(key.as_str()));
+    }
+}
+
+/// The client is answered at once; the call is charged when the response has been made, whoever asks for it.
+#[test]
+fn what_is_made_in_the_background_is_charged_in_the_end() {
+    let simulator = Simulator::start();
+    let gateway = gateway(&simulator);
+    let caller = gateway.caller(json!({}));
+    let queued = respond(&caller, &request("m", json!({"background": true}))).with_status(200);
+    assert_eq!(queued.header("x-litellm-response-cost"), None);
+    let queued = queued.json();
+    assert!(
+        ["queued", "in_progress"].contains(&queued["status"].as_str().unwrap()),
+        "{queued}"
+    );
+    let path = format!("/v1/responses/{}", id(&queued));
+    until("it is made", Duration::from_secs(10), || {
+        caller.get(&path).with_status(200).json()["status"] == "completed"
+    });
+    let rows = gateway.rows_when(1);
+    assert!(
+        rows[0].usage.total_tokens() > 0 && !rows[0].usage_estimated,
+        "{rows:#?}"
+    );
+    // One that nobody asks for again.
+    respond(&caller, &request("m", json!({"background": true}))).with_status(200);
+    let rows = gateway.rows_when(2);
+    assert!(
+        rows.iter()
+            .all(|row| row.http_status == 200 && !row.usage_estimated),
+        "{rows:#?}"
+    );
+    // One that is cancelled.
+    let queued = response(&caller, &request("m", json!({"background": true})));
+    let cancel = format!("/v1/responses/{}/cancel", id(&queued));
+    let cancelled = caller
+        .ask(Request::new("POST", &cancel))
+        .with_status(200)
+        .json();
+    assert_eq!(
+        (&cancelled["id"], &cancelled["status"]),
+        (&queued["id"], &json!("cancelled"))
+    );
+    gateway.rows_when(3);
+}
+
+#[test]
+fn who_makes_nothing_in_the_background_says_so() {
+    let simulator = Simulator::start();
+    let deployment = Deployment::of(&simulator, "m").param("model", "groq/m");
+    let gateway = Gateway::of(&Config::of([deployment]).router("num_retries", 0));
+    let refused = respond(
+        &gateway.master(),
+        &request("m", json!({"background": true})),
+    );
+    assert_eq!(refused.status, 400, "{}", refused.text());
+    assert!(refused.text().contains("background"), "{}", refused.text());
+}
