@@ -81,7 +81,7 @@ pub fn answered(
             let (body, facts) = anthropic::pass_answer(body, name_json)?;
             Ok((body, told(facts)))
         }
-        Operation::Responses => {
+        Operation::Responses | Operation::Compaction => {
             let (body, facts) = openai_responses::pass_answer(body, name_json)?;
             Ok((body, told(facts)))
         }

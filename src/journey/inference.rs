@@ -19,7 +19,7 @@ use crate::auth::Caller;
 use crate::protocol;
 use crate::protocol::openai::request::Request;
 use crate::steps;
-use crate::types::{NanoUsd, Operation};
+use crate::types::NanoUsd;
 
 /// Serves a request: an answer, or the reason why there is none.
 pub async fn infer(
@@ -58,12 +58,12 @@ async fn answer(
     let request = Request::read(shape, &incoming.body, incoming.model.as_deref())
         .map_err(|error| refused(Failure::Request(error), None))?;
     let routes = worker.routes();
-    let resumed = match incoming.operation {
-        Operation::Responses => {
+    let resumed = match incoming.operation.is_of_responses() {
+        true => {
             let resumed = Box::pin(resume(worker, &routes, caller, &request)).await;
             Some(resumed.map_err(|failure| refused(failure, None))?)
         }
-        _ => None,
+        false => None,
     };
     let (continuity, whole) = resumed.map_or((None, None), |resumed| {
         (Some(Rc::new(resumed.continuity)), resumed.body)

@@ -37,7 +37,7 @@ fn request(operation: Operation, max_tokens: u64) -> String {
             format!(r#"{{"model": "probe", "prompt": "Hi", "max_tokens": {max_tokens}}}"#)
         }
         // OpenAI's least limit of output is 16.
-        Operation::Responses => format!(
+        Operation::Responses | Operation::Compaction => format!(
             r#"{{"model": "probe", "input": "Hi", "max_output_tokens": {}}}"#,
             max_tokens.max(16)
         ),

@@ -37,5 +37,6 @@ pub fn shape(operation: Operation) -> &'static Shape {
         Operation::Embedding => &openai_embeddings::REQUEST,
         Operation::Messages => &anthropic::REQUEST,
         Operation::Responses => &openai_responses::REQUEST,
+        Operation::Compaction => &openai_responses::COMPACTION,
     }
 }

@@ -178,7 +178,13 @@ fn serve(provider: &mut Provider, text: &'static str) -> Result<(), Wrong> {
         "responses" => Operation::Responses,
         _ => return Err(format!("unknown operation '{name}'")),
     };
-    provider.paths[operation.index()] = Some(path.unwrap_or(operation.path()));
+    let path = path.unwrap_or(operation.path());
+    provider.paths[operation.index()] = Some(path);
+    if operation == Operation::Responses {
+        // Read once and kept for ever, as the rest of the table is.
+        let compact = format!("{path}/compact").leak();
+        provider.paths[Operation::Compaction.index()] = Some(compact);
+    }
     Ok(())
 }
 

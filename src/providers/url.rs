@@ -32,7 +32,7 @@ impl Provider {
         if self.protocol == Protocol::Azure {
             let form = azure::Form {
                 is_azure_ai: self.is_azure_ai,
-                by_deployment: operation != Operation::Responses,
+                by_deployment: !operation.is_of_responses(),
                 address,
                 query,
                 deployment: model,

@@ -13,20 +13,28 @@ pub enum Operation {
     Messages,
     /// `POST /v1/responses`, OpenAI's.
     Responses,
+    /// `POST /v1/responses/compact`: a conversation made short, for the deployment that did it alone.
+    Compaction,
 }
 
 impl Operation {
     /// All of them, in the order of [`Self::index`].
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Chat,
         Self::Completion,
         Self::Embedding,
         Self::Messages,
         Self::Responses,
+        Self::Compaction,
     ];
 
     /// Those that say the same in different protocols, the one that most providers speak first.
     pub const CONVERSATIONS: [Self; 3] = [Self::Chat, Self::Messages, Self::Responses];
+
+    /// Belongs to the Responses API, whose requests may go on from others.
+    pub const fn is_of_responses(self) -> bool {
+        matches!(self, Self::Responses | Self::Compaction)
+    }
 
     /// A place in an array that holds one thing an operation.
     pub const fn index(self) -> usize {
@@ -41,6 +49,7 @@ impl Operation {
             Self::Embedding => "/embeddings",
             Self::Messages => "/messages",
             Self::Responses => "/responses",
+            Self::Compaction => "/responses/compact",
         }
     }
 
@@ -52,6 +61,7 @@ impl Operation {
             Self::Embedding => "aembedding",
             Self::Messages => "anthropic_messages",
             Self::Responses => "aresponses",
+            Self::Compaction => "acompact_responses",
         }
     }
 }

@@ -85,6 +85,13 @@ const MATRIX: &[(&str, &str, &str)] = &[
     ("GET", "/v1/responses", "Y Y 3 Y Y Y Y 1 1 1 1 1"),
     ("GET", "/responses", "Y Y 3 Y Y Y Y 1 1 1 1 1"),
     ("GET", "/openai/v1/responses", "Y Y 3 Y Y Y Y 1 1 1 1 1"),
+    ("POST", "/v1/responses/compact", "Y Y 3 Y Y Y Y 1 1 1 1 1"),
+    ("POST", "/responses/compact", "Y Y 3 Y Y Y Y 1 1 1 1 1"),
+    (
+        "POST",
+        "/openai/v1/responses/compact",
+        "Y Y 3 Y Y Y Y 1 1 1 1 1",
+    ),
     ("POST", "/v1/responses", "Y Y 3 Y Y Y Y 1 1 1 1 1"),
     ("POST", "/responses", "Y Y 3 Y Y Y Y 1 1 1 1 1"),
     ("POST", "/openai/v1/responses", "Y Y 3 Y Y Y Y 1 1 1 1 1"),

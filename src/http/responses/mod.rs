@@ -30,6 +30,18 @@ const CREATE: Route = Route::post("/v1/responses", Permission::Inference, |gate|
     SchemaOf::Written("ResponseEvent"),
 ));
 
+const COMPACT: Route = Route::post("/v1/responses/compact", Permission::Inference, |gate| {
+    guarded(gate, |call: Call| create(call, Operation::Compaction))
+})
+.of(Surface::Responses)
+.about(
+    Tag::Responses,
+    "Makes a conversation short, where the provider does that.",
+)
+.description("What comes back can be read by the deployment that made it alone: requests that carry it go there.")
+.written_body("ResponseRequest")
+.written_answer("ResponseCompaction");
+
 const SOCKET: Route = Route::get("/v1/responses", Permission::Inference, |gate| {
     guarded(gate, socket::open)
 })
@@ -90,6 +102,9 @@ pub const ROUTES: &[Route] = &[
     CREATE,
     CREATE.at("/responses"),
     CREATE.at("/openai/v1/responses"),
+    COMPACT,
+    COMPACT.at("/responses/compact"),
+    COMPACT.at("/openai/v1/responses/compact"),
     SOCKET,
     SOCKET.at("/responses"),
     SOCKET.at("/openai/v1/responses"),

@@ -11,6 +11,7 @@ use crate::protocol::continuity::{Names, Outward, Rename, own_items};
 use crate::responses::{Holder, Keep, ResponseId};
 use crate::router::Deployment;
 use crate::store::KeptTurn;
+use crate::types::Operation;
 use crate::vault::Vault;
 
 /// The state of one answer: its names are changed as it passes, and when it has ended it is kept, if nobody else does.
@@ -29,7 +30,7 @@ impl Outgoing {
         let deployment = charge.deployment();
         let is_native = is_native(deployment);
         let keeping = &charge.routes.settings().responses;
-        let stores = continuity.stores;
+        let stores = continuity.stores && charge.operation == Operation::Responses;
         let retention = keeping.retention.filter(|_| stores && !is_native);
         let names = Names {
             response: (stores && (is_native || retention.is_some()))

@@ -44,7 +44,9 @@ pub fn count_request(operation: Operation, model: &str, body: &[u8]) -> Result<u
         Operation::Completion => count_texts(model, body, &["prompt", "suffix"]),
         Operation::Embedding => count_texts(model, body, &["input"]),
         Operation::Messages => count_prompt(model, Prompt::of_messages(body)?),
-        Operation::Responses => count_texts(model, body, &["instructions", "input"]),
+        Operation::Responses | Operation::Compaction => {
+            count_texts(model, body, &["instructions", "input"])
+        }
     }
 }
 

@@ -22,7 +22,7 @@ pub fn dialect(operation: Operation) -> Option<Dialect> {
         Operation::Chat => Some(Dialect::Chat),
         Operation::Messages => Some(Dialect::Anthropic),
         Operation::Responses => Some(Dialect::Responses),
-        Operation::Completion | Operation::Embedding => None,
+        Operation::Completion | Operation::Embedding | Operation::Compaction => None,
     }
 }
 

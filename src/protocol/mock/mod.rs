@@ -123,6 +123,7 @@ impl Mock {
         }
         match (&self.response, asked.operation) {
             (Response::Error(error), _) => fail(*error),
+            (_, Operation::Compaction) => fail(MockError::NoText),
             (Response::BreaksOff, Operation::Chat | Operation::Messages | Operation::Responses)
                 if asked.stream =>
             {

@@ -41,4 +41,4 @@ pub use encode_request::{Target, encode_request};
 pub use errors::decode_error;
 pub use pass::pass_answer;
 pub use proofs::{Maker, maker};
-pub use request::REQUEST;
+pub use request::{COMPACTION, REQUEST};

@@ -8,7 +8,9 @@ use crate::providers::parameters::Parameter;
 use crate::types::Operation;
 
 /// See [`Shape`].
-pub static REQUEST: Shape = Shape {
+pub static REQUEST: Shape = OF_RESPONSES;
+
+const OF_RESPONSES: Shape = Shape {
     operation: Operation::Responses,
     required: "input",
     needs_max_tokens: false,
@@ -29,6 +31,13 @@ pub static REQUEST: Shape = Shape {
     ]),
     betas: &[],
     field,
+};
+
+/// A conversation that is to be made short has the same fields, and is never streamed.
+pub static COMPACTION: Shape = Shape {
+    operation: Operation::Compaction,
+    streams: false,
+    ..OF_RESPONSES
 };
 
 fn field(facts: &mut Facts, key: &[u8], value: &[u8]) -> Result<bool, RequestError> {

@@ -306,3 +306,45 @@ fn who_makes_nothing_in_the_background_says_so() {
     assert_eq!(refused.status, 400, "{}", refused.text());
     assert!(refused.text().contains("background"), "{}", refused.text());
 }
+
+/// What was made short is read by the account that did it, and nobody else is asked with it.
+#[test]
+fn a_conversation_made_short_stays_where_it_was_made() {
+    let simulator = Simulator::start();
+    let mut gateway = gateway(&simulator);
+    let caller = gateway.caller(json!({}));
+    for _ in 0..4 {
+        let first = response(&caller, &request("m", json!({})));
+        let body = request(
+            "m",
+            json!({"previous_response_id": id(&first), "input": []}),
+        );
+        let short = caller.post("/v1/responses/compact", &body).with_status(200);
+        let home = made_by(&short);
+        let short = short.json();
+        assert_eq!(short["object"], "response.compaction");
+        let mut input = short["output"].as_array().unwrap().clone();
+        let marked = input.last().unwrap()["encrypted_content"].as_str().unwrap();
+        assert!(marked.starts_with("litellm_enc:"), "{short}");
+        input.push(json!({"role": "user", "content": "and?"}));
+        let next = request("m", json!({"input": input, "store": false}));
+        let reply = respond(&caller, &next).with_status(200);
+        assert_eq!(made_by(&reply), home);
+    }
+    let rows = gateway.rows_when(12);
+    let short = rows
+        .iter()
+        .filter(|row| &*row.call_type == "acompact_responses");
+    assert_eq!(short.filter(|row| row.usage.total_tokens() > 0).count(), 4);
+    // Nobody else can read it: that is said, instead of a conversation without its beginning.
+    let short = caller.post("/v1/responses/compact", &request("m", json!({})));
+    let short = short.with_status(200).json();
+    gateway.reload(&Config::of([Deployment::of(&simulator, "m").id("d-9")]).never_cooling());
+    let next = request("m", json!({"input": short["output"]}));
+    let refused = respond(&caller, &next).with_status(400);
+    assert!(
+        refused.message().contains("compaction"),
+        "{}",
+        refused.text()
+    );
+}
