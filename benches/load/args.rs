@@ -23,8 +23,15 @@ pub struct Args {
     pub postgres: Option<String>,
 }
 
-pub const MEASUREMENTS: [&str; 7] = [
-    "start", "memory", "requests", "bodies", "streams", "latency", "failover",
+pub const MEASUREMENTS: [&str; 8] = [
+    "start",
+    "memory",
+    "requests",
+    "bodies",
+    "streams",
+    "translated",
+    "latency",
+    "failover",
 ];
 pub const TARGETS: [&str; 4] = ["nginx", "bare", "pointsman", "pointsman-small"];
 

@@ -133,12 +133,18 @@ impl Gateway {
             entry(models::MOVED, models::SMALL, 1),
             entry(models::FALLEN, models::FAILING, 1),
         ];
+        let at_anthropic = models::AT_ANTHROPIC.map(|(group, model)| {
+            entry(group, model, 1)
+                .replace("openai/", "anthropic/")
+                .replace(&format!("{upstream}/v1"), &upstream.to_string())
+        });
         let deployments: String = named
             .chain(others)
             .take(self.deployments)
             .map(|name| entry(&name, &name, 1))
             .chain(failing)
             .chain(flaky)
+            .chain(at_anthropic)
             .collect();
         let (fallen, small) = (models::FALLEN, models::SMALL);
         let settings = format!(

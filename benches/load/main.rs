@@ -23,6 +23,7 @@ mod stats;
 mod streams;
 mod table;
 mod target;
+mod translated;
 
 #[path = "../../tests/simulator/mod.rs"]
 mod simulator;

@@ -71,13 +71,82 @@ pub fn teach(simulator: &Simulator, paced_chunks: usize) {
     simulator.record(false);
 }
 
+/// [`FLAT`], [`PACED`] and [`SMALL`] again, as models of Anthropic.
+pub const AT_ANTHROPIC: [(&str, &str); 3] = [
+    ("flat-anthropic", FLAT),
+    ("paced-anthropic", PACED),
+    ("small-anthropic", SMALL),
+];
+
+/// What a client speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    Chat,
+    Messages,
+    Responses,
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask {
+    pub protocol: Protocol,
+    pub model: &'static str,
+    pub stream: bool,
+    /// Bytes of text, in turns of [`TURN`] at most.
+    pub text_bytes: usize,
+}
+
+/// Bytes of one turn of a long conversation.
+const TURN: usize = 2_000;
+
+impl Ask {
+    /// A whole request.
+    pub fn request(self, to: SocketAddr, key: &str) -> Vec<u8> {
+        let Self {
+            protocol,
+            model,
+            stream,
+            text_bytes,
+        } = self;
+        let turns = text_bytes.div_ceil(TURN).max(1) | 1;
+        let turns: Vec<_> = (0..turns)
+            .map(|turn| {
+                let role = if turn % 2 == 0 { "user" } else { "assistant" };
+                serde_json::json!({"role": role, "content": prose(text_bytes / turns)})
+            })
+            .collect();
+        let (path, body) = match protocol {
+            Protocol::Chat => (
+                "/v1/chat/completions",
+                serde_json::json!({"model": model, "messages": turns, "stream": stream}),
+            ),
+            Protocol::Messages => (
+                "/v1/messages",
+                serde_json::json!({"model": model, "max_tokens": 1000, "messages": turns, "stream": stream}),
+            ),
+            Protocol::Responses => (
+                "/v1/responses",
+                serde_json::json!({"model": model, "input": turns, "stream": stream, "store": false}),
+            ),
+        };
+        let own = match protocol {
+            Protocol::Messages => format!("x-api-key: {key}\r\nanthropic-version: 2023-06-01\r\n"),
+            _ => String::new(),
+        };
+        post_with(to, key, path, &own, &body)
+    }
+}
+
+fn prose(bytes: usize) -> String {
+    let line = "The pointsman sets the track for every train that comes along the line, 24 h.\n";
+    line.chars().cycle().take(bytes).collect()
+}
+
 /// A whole request; its message has `text_bytes` of prose, a line end in each 80.
 pub fn request(to: SocketAddr, key: &str, model: &str, stream: bool, text_bytes: usize) -> Vec<u8> {
-    let line = "The pointsman sets the track for every train that comes along the line, 24 h.\n";
-    let text: String = line.chars().cycle().take(text_bytes).collect();
     let body = serde_json::json!({
         "model": model,
-        "messages": [{"role": "user", "content": text}],
+        "messages": [{"role": "user", "content": prose(text_bytes)}],
         "stream": stream,
     });
     post(to, key, "/v1/chat/completions", &body)
@@ -85,10 +154,21 @@ pub fn request(to: SocketAddr, key: &str, model: &str, stream: bool, text_bytes:
 
 /// A POST of JSON.
 pub fn post(to: SocketAddr, key: &str, path: &str, body: &serde_json::Value) -> Vec<u8> {
+    post_with(to, key, path, "", body)
+}
+
+/// The same with whole header lines of its own.
+fn post_with(
+    to: SocketAddr,
+    key: &str,
+    path: &str,
+    headers: &str,
+    body: &serde_json::Value,
+) -> Vec<u8> {
     let body = body.to_string();
     format!(
         "POST {path} HTTP/1.1\r\nhost: {to}\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\n\
-         content-length: {}\r\n\r\n{body}",
+         {headers}content-length: {}\r\n\r\n{body}",
         body.len()
     )
     .into_bytes()

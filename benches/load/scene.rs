@@ -13,7 +13,7 @@ use crate::simulator::Simulator;
 use crate::stats;
 use crate::table::{Sample, Table};
 use crate::target::{Kind, Setup, Target};
-use crate::{failover, fresh, models, streams};
+use crate::{failover, fresh, models, streams, translated};
 
 const START: &str = "start to first answer, s";
 const IDLE: &str = "memory idle, MiB";
@@ -145,6 +145,7 @@ impl<'a> Scene<'a> {
             }
         }
         self.throughput(&targets).await;
+        self.translated(&targets).await;
         self.latency(&targets).await;
         self.failover(&targets).await;
         if self.args.measures("memory") {
@@ -218,6 +219,34 @@ impl<'a> Scene<'a> {
                         _ => bounded(streams::paced(target, GAPS, chunks)).await,
                     };
                     self.keep(target, what, samples);
+                }
+            }
+        }
+    }
+
+    /// Rounds of every pair of protocols.
+    async fn translated(&mut self, targets: &[Target]) {
+        if !self.args.measures("translated") {
+            return;
+        }
+        let duration = self
+            .args
+            .pick(Duration::from_secs(1), Duration::from_secs(3));
+        let chunks = self.paced_chunks();
+        let kinds = [Kind::Nginx, Kind::Pointsman];
+        let targets = || targets.iter().filter(|target| kinds.contains(&target.kind));
+        for round in 1..=self.args.pick(1, 3) {
+            for way in &translated::WAYS {
+                for target in targets() {
+                    eprintln!("translated: {} ({round})", target.name());
+                    let flat = bounded(translated::flat(target, way, duration)).await;
+                    self.keep(target, "translated", flat.map(|sample| vec![sample]));
+                    let bodies = bounded(translated::bodies(target, way, duration)).await;
+                    self.keep(target, "translated", bodies.map(|sample| vec![sample]));
+                    if round == 1 {
+                        let paced = bounded(translated::paced(target, way, chunks)).await;
+                        self.keep(target, "translated", paced);
+                    }
                 }
             }
         }

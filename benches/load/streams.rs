@@ -12,16 +12,33 @@ use crate::target::{Kind, Target};
 
 pub const PACED_STREAMS: usize = 256;
 
-/// Counts the events of a stream by their line ends: two each, wherever reads cut them.
-#[derive(Default)]
-pub struct Events(usize);
+/// Counts the events of a stream by their line ends, wherever reads cut them.
+pub struct Events {
+    lines: usize,
+    lines_each: usize,
+}
+
+impl Default for Events {
+    /// Of chats: a line with data, an empty one.
+    fn default() -> Self {
+        Self::of_lines(2)
+    }
+}
 
 impl Events {
+    /// Of so many lines each, the empty one included.
+    pub fn of_lines(lines_each: usize) -> Self {
+        Self {
+            lines: 0,
+            lines_each,
+        }
+    }
+
     /// How many events end in this piece.
     pub fn in_piece(&mut self, piece: &[u8]) -> usize {
-        let before = self.0 / 2;
-        self.0 += memchr::memchr_iter(b'\n', piece).count();
-        self.0 / 2 - before
+        let before = self.lines / self.lines_each;
+        self.lines += memchr::memchr_iter(b'\n', piece).count();
+        self.lines / self.lines_each - before
     }
 }
 

@@ -136,14 +136,21 @@ impl Target {
             .collect()
     }
 
-    /// A request with key number `index`, modulo their number.
-    pub fn request(&self, index: usize, model: &str, stream: bool, text_bytes: usize) -> Vec<u8> {
-        let key = self
-            .keys
+    /// The same in a protocol.
+    pub fn ask(&self, index: usize, ask: models::Ask) -> Vec<u8> {
+        ask.request(self.address, self.key(index))
+    }
+
+    fn key(&self, index: usize) -> &str {
+        self.keys
             .get(index % self.keys.len().max(1))
             .map(String::as_str)
-            .unwrap_or_default();
-        models::request(self.address, key, model, stream, text_bytes)
+            .unwrap_or_default()
+    }
+
+    /// A request with key number `index`, modulo their number.
+    pub fn request(&self, index: usize, model: &str, stream: bool, text_bytes: usize) -> Vec<u8> {
+        models::request(self.address, self.key(index), model, stream, text_bytes)
     }
 
     pub fn cpu(&self) -> Cpu {
