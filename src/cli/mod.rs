@@ -18,7 +18,7 @@ use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, 
 pub use environment::{DotEnv, adopt, export};
 pub use litellm::{Flag, Lack};
 pub use models::{ModelOptions, ModelsError, SOURCE as COMMAND_LINE};
-pub use options::Options;
+pub use options::{Options, Place};
 
 /// An LLM gateway: one OpenAI-compatible address in front of many providers, with keys, limits and spend.
 #[derive(Debug, Parser)]
@@ -144,20 +144,6 @@ pub struct Verify {
     /// Print one JSON object, for programs.
     #[arg(long)]
     pub json: bool,
-}
-
-/// Which data directory is meant.
-#[derive(Debug, Args)]
-pub struct Place {
-    /// The data directory.
-    #[arg(
-        long = "data-dir",
-        alias = "data_dir",
-        env = options::DATA_DIR_VARIABLE,
-        default_value = options::DATA_DIR,
-        value_name = "DIR"
-    )]
-    pub data_dir: PathBuf,
 }
 
 const EXAMPLES: &str = "\

@@ -6,8 +6,19 @@ use clap::Args;
 
 use super::models::ModelOptions;
 
-pub const DATA_DIR: &str = "pointsman-data";
-pub const DATA_DIR_VARIABLE: &str = "POINTSMAN_DATA_DIR";
+/// Which data directory is meant.
+#[derive(Clone, Debug, Args)]
+pub struct Place {
+    /// Where the embedded database, the journal and the generated keys live; made when missing.
+    #[arg(
+        long = "data-dir",
+        alias = "data_dir",
+        env = "POINTSMAN_DATA_DIR",
+        default_value = "pointsman-data",
+        value_name = "DIR"
+    )]
+    pub data_dir: PathBuf,
+}
 
 /// The options of the server.
 #[derive(Clone, Debug, Args)]
@@ -36,15 +47,8 @@ pub struct Options {
     )]
     pub num_workers: Option<u16>,
 
-    /// Where the embedded database, the journal and the generated keys live; made when missing.
-    #[arg(
-        long = "data-dir",
-        alias = "data_dir",
-        env = DATA_DIR_VARIABLE,
-        default_value = DATA_DIR,
-        value_name = "DIR"
-    )]
-    pub data_dir: PathBuf,
+    #[command(flatten)]
+    pub place: Place,
 
     /// Seconds an idle connection of a client is kept; 75 when not given.
     #[arg(

@@ -106,7 +106,7 @@ pub fn run(options: &Options, without_effect: &[&'static Flag]) -> Result<(), Ru
     upstream::check(&config).map_err(RunError::Tls)?;
     let certificate = certificate(options)?;
     open_files::raise_limit(config.general_settings.client_limits.most_connections);
-    let data_dir = DataDir::open(&options.data_dir)?;
+    let data_dir = DataDir::open(&options.place.data_dir)?;
     let master_key = MasterKey::choose(
         &config.general_settings,
         options.config.is_some(),
@@ -180,11 +180,11 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
     let vault = Arc::new(Vault::new(&salt_key.key));
     let embedded = || {
         Ok(DatabaseUrl::Sqlite(std::path::absolute(
-            options.data_dir.join(DATABASE_FILE),
+            options.place.data_dir.join(DATABASE_FILE),
         )?))
     };
     let wrong = |error| RunError::DataDir {
-        path: options.data_dir.clone(),
+        path: options.place.data_dir.clone(),
         error,
     };
     let url = general
@@ -203,7 +203,7 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
         log::info!("the database is up to date: {url}");
         return Ok(());
     }
-    let recovered = recover(&store, &options.data_dir).await?;
+    let recovered = recover(&store, &options.place.data_dir).await?;
     if recovered > 0 {
         log::info!("ledger: {recovered} rows of an earlier process were booked from its journal");
     }
@@ -234,7 +234,7 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
     let logger = {
         let (store, dir, syncer, gauges) = (
             store.clone(),
-            options.data_dir.clone(),
+            options.place.data_dir.clone(),
             syncer.clone(),
             ledger.clone(),
         );
@@ -300,7 +300,7 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
         master: master_key.master().map(Arc::new),
         key_ttl: general.user_api_key_cache_ttl,
         default_parallel: general.max_parallel_requests,
-        journal_folder: options.data_dir.join(FOLDER),
+        journal_folder: options.place.data_dir.join(FOLDER),
         most_journal_bytes: MOST_JOURNAL_BYTES,
         logger: logger.clone(),
         address: (host(options, general), options.port),
@@ -340,7 +340,7 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
         )?;
     }
     let served = serve_until_told(server, handle, signals, &ending, general, lost).await;
-    finish(&store, &options.data_dir, &logger, &keeper, &syncer).await?;
+    finish(&store, &options.place.data_dir, &logger, &keeper, &syncer).await?;
     served.map_err(|error| RunError::Other(error.to_string()))
 }
 
