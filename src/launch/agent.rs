@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::gateway::Model;
+use super::gateway::{HERE, Model, is_here};
 use crate::cli::Agent;
 
 /// The variable from which Codex and opencode take the key: it stands in no argument, which others could see.
@@ -35,11 +35,39 @@ pub struct Start {
 
 /// How `agent` is started; `env` reads a variable.
 pub fn start(agent: Agent, found: &Found<'_>, env: &dyn Fn(&str) -> Option<String>) -> Start {
-    match agent {
+    let mut start = match agent {
         Agent::Claude => claude(found, env),
         Agent::Codex => codex(found),
         Agent::Opencode => opencode(found),
+    };
+    if is_here(found.url) {
+        start.set.extend(without_proxy(env));
     }
+    start
+}
+
+/// What keeps the calls to this machine away from a proxy that the user has for others.
+fn without_proxy(env: &dyn Fn(&str) -> Option<String>) -> Vec<(&'static str, String)> {
+    let proxies = [
+        "HTTP_PROXY",
+        "http_proxy",
+        "HTTPS_PROXY",
+        "https_proxy",
+        "ALL_PROXY",
+        "all_proxy",
+    ];
+    if proxies.iter().all(|name| env(name).is_none()) {
+        return Vec::new();
+    }
+    let own = env("NO_PROXY")
+        .or_else(|| env("no_proxy"))
+        .unwrap_or_default();
+    let names = own
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty());
+    let list = names.chain(HERE).collect::<Vec<_>>().join(",");
+    vec![("NO_PROXY", list.clone()), ("no_proxy", list)]
 }
 
 /// Claude Code, by the variables of its documentation on gateways.
@@ -214,6 +242,29 @@ mod tests {
             (name == "CLAUDE_CODE_ATTRIBUTION_HEADER").then(|| "1".into())
         });
         assert_eq!(set(&own, "CLAUDE_CODE_ATTRIBUTION_HEADER"), None);
+    }
+
+    #[test]
+    fn no_proxy_stands_between_two_of_this_machine() {
+        let env = |name: &str| match name {
+            "HTTPS_PROXY" => Some("http://proxy:3128".to_owned()),
+            "NO_PROXY" => Some("intern, ".to_owned()),
+            _ => None,
+        };
+        let own = |url, env: &dyn Fn(&str) -> Option<String>| {
+            let found = Found {
+                url,
+                ..found(&[], None, None)
+            };
+            let start = start(Agent::Codex, &found, env);
+            (set(&start, "NO_PROXY"), set(&start, "no_proxy"))
+        };
+        let here = own("http://localhost:4000", &env);
+        let all = |list: &str| Some(list.to_owned());
+        let list = all("intern,localhost,127.0.0.1,::1");
+        assert_eq!(here, (list.clone(), list));
+        assert_eq!(own("http://h:4000", &env), (None, None));
+        assert_eq!(own("http://localhost:4000", &|_| None), (None, None));
     }
 
     #[test]

@@ -17,6 +17,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Largest list that is read.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 
+/// Names of this machine.
+pub const HERE: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
+
 /// A model that the key may call.
 #[derive(Debug, Deserialize)]
 pub struct Model {
@@ -63,13 +66,26 @@ pub fn base(url: &str) -> &str {
     url.strip_suffix("/v1").unwrap_or(url)
 }
 
+/// Whether the address is of this machine, which no proxy leads to.
+pub fn is_here(url: &str) -> bool {
+    let host = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let is_end = |rest: &str| rest.is_empty() || rest.starts_with([':', '/']);
+    let is_name = |name: &str| host.strip_prefix(name).is_some_and(is_end);
+    HERE.into_iter()
+        .any(|name| is_name(name) || is_name(&format!("[{name}]")))
+}
+
 /// What the key may call.
 pub fn models(
     url: &str,
     key: Option<&Secret>,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Vec<Model>, GatewayError> {
-    let proxies = Proxies::of(env).map_err(|error| GatewayError::Proxy(error.to_string()))?;
+    let proxies = if is_here(url) {
+        Proxies::default()
+    } else {
+        Proxies::of(env).map_err(|error| GatewayError::Proxy(error.to_string()))?
+    };
     let ca = env("SSL_CERT_FILE").filter(|file| !file.is_empty());
     let trust = ca.map_or_else(Trust::default, |file| Trust::File(file.into()));
     let network = NetworkSettings {
@@ -156,5 +172,25 @@ mod tests {
             assert_eq!(base(url), "http://h:1");
         }
         assert_eq!(base("https://h/llm/v1"), "https://h/llm");
+    }
+
+    #[test]
+    fn what_is_here() {
+        for url in [
+            "http://localhost:4000",
+            "http://127.0.0.1/v1",
+            "https://[::1]:4000",
+            "http://localhost",
+        ] {
+            assert!(is_here(url), "{url}");
+        }
+        for url in [
+            "http://localhost.example.com",
+            "https://gateway:4000",
+            "http://127.0.0.10",
+            "x",
+        ] {
+            assert!(!is_here(url), "{url}");
+        }
     }
 }
