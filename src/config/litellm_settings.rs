@@ -26,6 +26,8 @@ pub struct LitellmSettings {
     pub budget_exceeded_status_code: u16,
     /// Leave out parameters a provider does not know instead of refusing the call.
     pub drop_params: bool,
+    /// Mend conversations that a provider would refuse.
+    pub modify_params: bool,
     /// `cost_discount_config` and `cost_margin_config`.
     pub cost_adjustments: Adjustments,
     /// `block_requests_for_models_without_pricing`: calls whose price nobody knows are refused.
@@ -63,6 +65,7 @@ impl Default for LitellmSettings {
             allowed_fails: None,
             budget_exceeded_status_code: 422,
             drop_params: false,
+            modify_params: false,
             cost_adjustments: Adjustments::default(),
             block_unpriced: false,
             extra_spend_tag_headers: Vec::new(),
@@ -96,6 +99,9 @@ pub fn read(node: &Node, sink: &Sink) -> LitellmSettings {
         budget_exceeded_status_code: status_code(&section)
             .unwrap_or(default.budget_exceeded_status_code),
         drop_params: section.flag("drop_params").unwrap_or(default.drop_params),
+        modify_params: section
+            .flag("modify_params")
+            .unwrap_or(default.modify_params),
         cost_adjustments: cost_adjustments::read(&section),
         block_unpriced: section
             .flag("block_requests_for_models_without_pricing")

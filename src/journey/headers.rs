@@ -44,6 +44,17 @@ fn keeps_its_name(name: &str) -> bool {
     name.starts_with("x-ratelimit-") || name == "x-request-id" || name == "request-id"
 }
 
+/// OpenAI's name of a rate limit that Anthropic tells, as LiteLLM 1.106.2 gives it.
+fn of_anthropic(name: &str) -> Option<HeaderName> {
+    Some(match name.strip_prefix("anthropic-ratelimit-")? {
+        "requests-limit" => const { HeaderName::from_static("x-ratelimit-limit-requests") },
+        "requests-remaining" => const { HeaderName::from_static("x-ratelimit-remaining-requests") },
+        "tokens-limit" => const { HeaderName::from_static("x-ratelimit-limit-tokens") },
+        "tokens-remaining" => const { HeaderName::from_static("x-ratelimit-remaining-tokens") },
+        _ => return None,
+    })
+}
+
 /// Prefixed names a thread remembers: building one anew for each header of each answer costs more than all the copying.
 const MOST_NAMES: usize = 512;
 
@@ -67,6 +78,9 @@ pub fn to_server(upstream: &awc::http::header::HeaderMap) -> HeaderMap {
                 && let Ok(own) = text.parse::<HeaderName>()
             {
                 headers.append(own, value.clone());
+            }
+            if let Some(ours) = of_anthropic(text) {
+                headers.append(ours, value.clone());
             }
             if let Some(prefixed) = prefixed(names, name) {
                 headers.append(prefixed, value.clone());
@@ -387,6 +401,8 @@ mod tests {
             ("content-length", "3"),
             ("openai-processing-ms", "7"),
             ("x-ratelimit-limit-requests", "9"),
+            ("anthropic-ratelimit-tokens-remaining", "8"),
+            ("anthropic-ratelimit-tokens-reset", "2026-01-01T00:00:00Z"),
         ] {
             upstream.insert(
                 name.parse().unwrap(),
@@ -396,10 +412,14 @@ mod tests {
         let ours = to_server(&upstream);
         let names: std::collections::BTreeSet<&str> =
             ours.keys().map(|name| name.as_str()).collect();
+        assert_eq!(ours.get("x-ratelimit-remaining-tokens").unwrap(), "8");
         let expected = [
+            "llm_provider-anthropic-ratelimit-tokens-remaining",
+            "llm_provider-anthropic-ratelimit-tokens-reset",
             "llm_provider-openai-processing-ms",
             "llm_provider-x-ratelimit-limit-requests",
             "x-ratelimit-limit-requests",
+            "x-ratelimit-remaining-tokens",
         ];
         assert_eq!(names, expected.into());
     }

@@ -147,7 +147,7 @@ fn errors_keep_their_kinds() {
         (413, "BadRequestError", 413),
         (429, "RateLimitError", 429),
         (500, "InternalServerError", 500),
-        (529, "InternalServerError", 500),
+        (529, "InternalServerError", 503),
     ] {
         simulator.behave("claude-x", Behaviour::of(json!({"status": status})));
         for body in [chat("m"), streamed("m", json!({}))] {
@@ -157,5 +157,27 @@ fn errors_keep_their_kinds() {
             let start = format!("litellm.{class}: AnthropicException - ");
             assert!(message.starts_with(&start), "{message}");
         }
+    }
+}
+
+#[test]
+fn conversations_are_mended_where_that_is_asked_for() {
+    let simulator = Simulator::start();
+    let body = json!({"model": "m", "messages": [
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "tool_calls": [
+            {"id": "x", "type": "function", "function": {"name": "f", "arguments": "{}"}},
+        ]},
+        {"role": "user", "content": "b"},
+    ]});
+    for (mends, status) in [(false, 400), (true, 200)] {
+        let config = Config::of([claude(&simulator, "claude-x")])
+            .litellm("modify_params", mends)
+            .never_cooling();
+        let gateway = Gateway::of(&config);
+        gateway.master().chat(&body).with_status(status);
+        let sent = simulator.take().remove(0).json();
+        let results = sent["messages"].to_string().contains("tool_result");
+        assert_eq!(results, mends);
     }
 }

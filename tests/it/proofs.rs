@@ -250,6 +250,11 @@ const PROOFS: &[(&str, &[&str], &str)] = &[
         "parameters::extra_body_and_parameters_are_defaults",
     ),
     (
+        "litellm_settings",
+        &["modify_params"],
+        "anthropic_upstream::conversations_are_mended_where_that_is_asked_for",
+    ),
+    (
         "litellm_params",
         &["drop_params"],
         "parameters::what_is_not_served_is_left_out_where_allowed",

@@ -105,11 +105,16 @@ const ANTHROPIC: &[Rule] = &[
         |said| said.has("prompt is too long") || said.has("prompt: length"),
         ContextWindowExceededError,
     ),
-    // 529 is Anthropic's own status for it.
-    rule(
-        |said| said.says("overloaded") || matches!(said.status, Some(500 | 529)),
-        InternalServerError,
-    ),
+    // 529 is Anthropic's own status for it; 503 says the same to all others.
+    Rule {
+        test: |said| said.status == Some(529) || said.says("overloaded"),
+        verdict: Verdict {
+            class: InternalServerError,
+            status: Some(503),
+            hint: "",
+        },
+    },
+    rule(|said| said.status == Some(500), InternalServerError),
     rule(|said| said.has("Invalid API Key"), AuthenticationError),
     rule(
         |said| said.has("content filtering policy"),

@@ -109,6 +109,12 @@ pub(super) fn retry(class: ErrorClass, status: u16, said: &Said<'_>) -> Retry {
         (ErrorClass::RateLimitError, _) if said.code.as_deref() == Some("insufficient_quota") => {
             Retry::Elsewhere
         }
+        // The same at Anthropic.
+        (ErrorClass::BadRequestError | ErrorClass::PaymentRequiredError, _)
+            if said.says("credit balance is too low") =>
+        {
+            Retry::Elsewhere
+        }
         (_, 408 | 409 | 429 | 500..) => Retry::Anywhere,
         _ => Retry::Never,
     }

@@ -15,7 +15,7 @@ const SEARCHED: usize = 64 << 10;
 
 /// An error answer, taken apart. Values are as the upstream sent them: neither bounded nor masked.
 pub(super) struct Said<'a> {
-    /// HTTP status, or for an error inside a stream the status its `code` names.
+    /// HTTP status, or for an error inside a stream the status its `code` or its `type` names.
     pub status: Option<u16>,
     /// `error.type`.
     pub error_type: Option<String>,
@@ -55,11 +55,13 @@ impl<'a> Said<'a> {
                 .ok()
                 .filter(|code| (400..600).contains(code))
         });
+        let error_type = text_of("type");
+        let status = status.or_else(|| status_of_type(error_type.as_deref()?));
         let body = String::from_utf8_lossy(body);
         let text = searched(status, &body, message.as_deref());
         Self {
             status,
-            error_type: text_of("type"),
+            error_type,
             param: text_of("param"),
             code,
             retry_delay: error.and_then(retry_delay),
@@ -122,6 +124,23 @@ impl<'a> Said<'a> {
             (page, _) => format!("{code} - {page}").into(),
         }
     }
+}
+
+/// The status that goes with a type of error (Anthropic's API reference).
+fn status_of_type(kind: &str) -> Option<u16> {
+    Some(match kind {
+        "invalid_request_error" => 400,
+        "authentication_error" => 401,
+        "billing_error" => 402,
+        "permission_error" => 403,
+        "not_found_error" => 404,
+        "request_too_large" => 413,
+        "rate_limit_error" => 429,
+        "api_error" => 500,
+        "timeout_error" => 504,
+        "overloaded_error" => 529,
+        _ => return None,
+    })
 }
 
 fn scalar(value: &Value) -> Option<String> {

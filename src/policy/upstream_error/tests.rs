@@ -150,6 +150,12 @@ fn errors_inside_a_stream() {
             Some("throttling_error"),
         ),
         ("", APIConnectionError, 500, None),
+        (
+            r#"{"type":"error","error":{"type":"api_error","message":"x"}}"#,
+            InternalServerError,
+            500,
+            Some("internal_server_error"),
+        ),
     ] {
         let failure = classify(
             "openai",
@@ -176,6 +182,90 @@ fn errors_inside_a_stream() {
         "litellm.APIConnectionError: APIConnectionError: OpenAIException - upstream died"
     );
     assert_eq!(sample.retry, Retry::Anywhere);
+}
+
+#[test]
+fn errors_inside_anthropics_streams() {
+    for (kind, message, class, status, retry) in [
+        (
+            "overloaded_error",
+            "Overloaded",
+            InternalServerError,
+            503,
+            Retry::Anywhere,
+        ),
+        ("api_error", "x", InternalServerError, 500, Retry::Anywhere),
+        (
+            "rate_limit_error",
+            "x",
+            RateLimitError,
+            429,
+            Retry::Anywhere,
+        ),
+        ("timeout_error", "x", Timeout, 504, Retry::Anywhere),
+        (
+            "invalid_request_error",
+            "x",
+            BadRequestError,
+            400,
+            Retry::Never,
+        ),
+        (
+            "invalid_request_error",
+            "prompt is too long: 9 > 8",
+            ContextWindowExceededError,
+            400,
+            Retry::Never,
+        ),
+        (
+            "invalid_request_error",
+            "Your credit balance is too low",
+            BadRequestError,
+            400,
+            Retry::Elsewhere,
+        ),
+        (
+            "billing_error",
+            "x",
+            PaymentRequiredError,
+            402,
+            Retry::Never,
+        ),
+        (
+            "authentication_error",
+            "x",
+            AuthenticationError,
+            401,
+            Retry::Elsewhere,
+        ),
+        (
+            "permission_error",
+            "x",
+            PermissionDeniedError,
+            403,
+            Retry::Elsewhere,
+        ),
+        ("not_found_error", "x", NotFoundError, 404, Retry::Never),
+        ("request_too_large", "x", BadRequestError, 413, Retry::Never),
+        ("new_error", "x", APIConnectionError, 500, Retry::Anywhere),
+    ] {
+        let error = serde_json::json!({"type": kind, "message": message});
+        let frames = [
+            serde_json::json!({"type": "error", "error": error}).to_string(),
+            error.to_string(),
+        ];
+        for frame in frames {
+            let upstream = Upstream::InStream {
+                frame: frame.as_bytes(),
+            };
+            let failure = classify("anthropic", &upstream, 0);
+            assert_eq!(
+                (failure.class, failure.status, failure.retry),
+                (class, status, retry),
+                "{frame}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::needs::{PASSED, betas, note_what_is_left, refuse_what_cannot_be};
+use super::repairs;
 use super::schema;
 use super::target::Target;
 use super::thinking::Thinking;
@@ -12,8 +13,8 @@ use super::write_blocks::{self, Ink};
 use crate::protocol::json_fields::{Fields, Path};
 use crate::protocol::json_write::{self, Object};
 use crate::protocol::neutral::{
-    Content, Dialect, Encoded, Extension, NameRule, Notes, OutputFormat, Raw, Refused, Request,
-    Reversal, Sampling, ToolChoice, ToolKind, ToolNames, Why,
+    Content, Dialect, Encoded, Extension, NameRule, Notes, OutputFormat, Raw, Reasoning, Refused,
+    Request, Reversal, Sampling, ToolChoice, ToolKind, ToolNames, Why,
 };
 
 /// The tool whose arguments are an answer in a format, for models that have no formats. LiteLLM's name for it.
@@ -29,7 +30,11 @@ pub fn encode_request(request: &Request, target: &Target<'_>) -> Result<Encoded,
     let mut notes = Notes::default();
     refuse_what_cannot_be(request)?;
     note_what_is_left(request, &mut notes);
-    let reasoning = request.reasoning.clone().unwrap_or_default();
+    let mut reasoning = request.reasoning.clone().unwrap_or_default();
+    if target.mends && reasoning.is_wanted() && repairs::forbids_thinking(&request.messages) {
+        notes.add("thinking", Why::Unsupported);
+        reasoning = Reasoning::default();
+    }
     let thinking = Thinking::of(&reasoning, target, request.max_output_tokens, &mut notes);
     let max_tokens = request.max_output_tokens.unwrap_or_else(|| {
         let beside = thinking
@@ -101,8 +106,7 @@ impl Form {
         target: &Target<'_>,
         max_tokens: u64,
     ) -> Result<Vec<u8>, Refused> {
-        let keeps_system = target.takes_mid_system;
-        let messages = turns::write(request, &self.names, keeps_system, &mut self.notes)?;
+        let messages = turns::write(request, &self.names, target, &mut self.notes)?;
         let format = request.format.as_ref();
         let format = format.filter(|format| **format != OutputFormat::Text);
         let native = match format {

@@ -15,6 +15,7 @@ mod errors;
 mod needs;
 mod others_thoughts;
 mod pass;
+mod repairs;
 mod request;
 mod schema;
 pub mod stream;

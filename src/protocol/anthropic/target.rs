@@ -28,6 +28,8 @@ pub struct Target<'a> {
     pub takes_forced_tools: bool,
     /// Takes messages of the role `system` between others.
     pub takes_mid_system: bool,
+    /// Conversations that it would refuse are mended (`modify_params`).
+    pub mends: bool,
 }
 
 impl<'a> Target<'a> {
@@ -44,6 +46,7 @@ impl<'a> Target<'a> {
             takes_sampling: true,
             takes_forced_tools: true,
             takes_mid_system: false,
+            mends: false,
         }
     }
 

@@ -1,7 +1,10 @@
 //! A conversation as Anthropic wants it: user and assistant in turns, results of tools before anything else, no empty texts.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
+use super::repairs;
+use super::target::Target;
 use super::write_blocks::{self, Ink, Unwritable, check};
 use crate::protocol::json_write;
 use crate::protocol::neutral::{
@@ -9,9 +12,9 @@ use crate::protocol::neutral::{
 };
 
 /// Messages of one role, one after another.
-struct Turn {
-    role: Role,
-    blocks: Vec<Block>,
+pub struct Turn<'a> {
+    pub role: Role,
+    pub blocks: Vec<Cow<'a, Block>>,
 }
 
 /// The `messages` array as JSON.
@@ -21,10 +24,13 @@ struct Turn {
 pub fn write(
     request: &Request,
     names: &ToolNames,
-    keeps_system: bool,
+    target: &Target<'_>,
     notes: &mut Notes,
 ) -> Result<Vec<u8>, Refused> {
-    let mut turns = turns(request, keeps_system, notes)?;
+    let mut turns = turns(request, target.takes_mid_system, notes)?;
+    if target.mends {
+        repairs::mend(&mut turns, notes);
+    }
     trim_prefill(&mut turns);
     if turns.is_empty() {
         return Err(Refused {
@@ -66,8 +72,12 @@ pub fn system<'a>(request: &'a Request, notes: &mut Notes) -> Vec<&'a Block> {
     kept
 }
 
-fn turns(request: &Request, keeps_system: bool, notes: &mut Notes) -> Result<Vec<Turn>, Refused> {
-    let mut turns: Vec<Turn> = Vec::new();
+fn turns<'a>(
+    request: &'a Request,
+    keeps_system: bool,
+    notes: &mut Notes,
+) -> Result<Vec<Turn<'a>>, Refused> {
+    let mut turns: Vec<Turn<'a>> = Vec::new();
     let mut called = HashSet::new();
     for (index, message) in request.messages.iter().enumerate() {
         let place = request.leading_messages + index;
@@ -88,7 +98,7 @@ fn turns(request: &Request, keeps_system: bool, notes: &mut Notes) -> Result<Vec
                 continue;
             }
             match check(&block.content, false) {
-                Ok(()) => blocks.push(block.clone()),
+                Ok(()) => blocks.push(Cow::Borrowed(block)),
                 Err(Unwritable::Left(why)) => notes.add(field(), why),
                 Err(Unwritable::Refused(why)) => {
                     let field = field();
@@ -111,7 +121,8 @@ fn turns(request: &Request, keeps_system: bool, notes: &mut Notes) -> Result<Vec
     }
     for turn in &mut turns {
         if turn.role == Role::User {
-            let is_result = |block: &Block| matches!(block.content, Content::ToolResult(_));
+            let is_result =
+                |block: &Cow<'_, Block>| matches!(block.content, Content::ToolResult(_));
             turn.blocks.sort_by_key(|block| !is_result(block));
         }
     }
@@ -127,9 +138,9 @@ fn is_blank(content: &Content) -> bool {
     }
 }
 
-fn said_by_the_system(blocks: &mut [Block]) {
+fn said_by_the_system(blocks: &mut [Cow<'_, Block>]) {
     for block in blocks {
-        if let Content::Text { text, .. } = &mut block.content {
+        if let Content::Text { text, .. } = &mut block.to_mut().content {
             *text = format!("[System message] {text}");
         }
     }
@@ -146,12 +157,12 @@ fn note_extras(message: &Message, place: usize, notes: &mut Notes) {
 }
 
 /// An assistant's last words that the model shall go on from must not end in white space.
-fn trim_prefill(turns: &mut [Turn]) {
+fn trim_prefill(turns: &mut [Turn<'_>]) {
     let Some(turn) = turns.last_mut().filter(|turn| turn.role == Role::Assistant) else {
         return;
     };
     if let Some(block) = turn.blocks.last_mut()
-        && let Content::Text { text, .. } = &mut block.content
+        && let Content::Text { text, .. } = &mut block.to_mut().content
     {
         text.truncate(text.trim_end().len());
     }

@@ -141,6 +141,16 @@ pub struct Reasoning {
     pub display: Option<String>,
 }
 
+impl Reasoning {
+    /// The model shall think.
+    pub fn is_wanted(&self) -> bool {
+        match self.mode {
+            Some(mode) => mode != ReasoningMode::Off,
+            None => !matches!(self.effort, None | Some(Effort::None)),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReasoningMode {
     Off,

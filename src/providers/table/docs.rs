@@ -30,6 +30,19 @@ become `system`, and `cache_control` marks are taken out, for those who do not k
 Without a key, a token of Microsoft Entra ID is sent: `azure_ad_token` (`AZURE_AD_TOKEN`), or one that is got and renewed with
 `tenant_id`, `client_id`, `client_secret` (`AZURE_TENANT_ID`, `AZURE_CLIENT_ID`, `AZURE_CLIENT_SECRET`) for `azure_scope`
 (`AZURE_SCOPE`) from `AZURE_AUTHORITY_HOST`, by default `https://login.microsoftonline.com`.
+Claude on Azure AI Foundry: `model: azure_ai/claude-…`.
+
+**Messages and Responses.** What a row serves it is called with as it is; a conversation in a protocol that it does not serve is
+translated to one that it does. Models that the catalogue knows by `mode: responses`, and those written with `responses/`
+before their name (`openai/responses/gpt-5`), are called by Responses alone.
+
+**Anthropic.** A key that begins with `sk-ant-oat` is sent as a bearer token, as is `ANTHROPIC_AUTH_TOKEN` where there is no key.
+`anthropic-version` is the client's, else 2023-06-01. The client's `anthropic-beta` goes to Anthropic and to other gateways
+whole, to all others as far as they are known to take it; the header `x-litellm-dropped-anthropic-betas` of the answer
+names the rest. Betas that the body needs are added. `max_tokens`, which Anthropic requires, is the model's most where a chat
+names none (4096 for models that nobody knows). With `litellm_settings.modify_params: true` conversations that Anthropic would
+refuse are mended: results are made up for calls that have none and left out where they belong to no call, the user says
+something first, and who called tools without a signed thought does not think.
 
 | prefix | provider | address | key | serves | does not serve |
 |---|---|---|---|---|---|
@@ -60,6 +73,7 @@ fn page() -> String {
         let keys: Vec<String> = row
             .key_variables
             .iter()
+            .chain(&row.token_variables)
             .map(|name| format!("`{name}`"))
             .collect();
         let optional = if row.key_optional { " (optional)" } else { "" };

@@ -172,6 +172,7 @@ pub(super) fn deployment(
                 .model_info
                 .max_output_tokens
                 .or(entry.model_info.max_tokens),
+            config.litellm_settings.modify_params,
         ),
         own_headers,
         tls: params.tls.over(&config.network.tls),

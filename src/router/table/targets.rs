@@ -14,18 +14,22 @@ pub struct Targets {
 
 impl Targets {
     /// For the model `name` of a provider. `row` is the catalogue's row of it, `most_output` what the entry says of the longest
-    /// answer, in tokens.
+    /// answer, in tokens; with `mends` conversations that the model would refuse are mended.
     pub fn of(
         provider: &Provider,
         name: &str,
         row: Option<&CatalogEntry>,
         most_output: Option<u64>,
+        mends: bool,
     ) -> Self {
         let chat = openai_chat::Target::of(name, provider, row);
         Self {
             // The name is the deployment's, and is borrowed from it with each call.
             chat: openai_chat::Target { model: "", ..chat },
-            messages: anthropic::Target::of("", row, most_output),
+            messages: anthropic::Target {
+                mends,
+                ..anthropic::Target::of("", row, most_output)
+            },
             responses: openai_responses::Target::of("", provider, row),
         }
     }

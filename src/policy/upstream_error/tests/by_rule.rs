@@ -128,7 +128,15 @@ const PROVIDERS: &str = r#"
     vertex_ai   | 500 | {"error":{"code":429,"message":"busy"}} | RateLimitError | 429 | throttling_error
     vertex_ai   | 502 | | APIConnectionError | 500 | internal_server_error
     vertex_ai   | 503 | | ServiceUnavailableError | 503 | internal_server_error
-    anthropic   | 529 | {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}} | InternalServerError | 500 | internal_server_error
+    anthropic   | 529 | {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}} | InternalServerError | 503 | internal_server_error
+    anthropic   | 529 | | InternalServerError | 503 | internal_server_error
+    anthropic   | 500 | {"type":"error","error":{"type":"api_error","message":"Overloaded"}} | InternalServerError | 503 | internal_server_error
+    anthropic   | 500 | {"type":"error","error":{"type":"api_error","message":"x"}} | InternalServerError | 500 | internal_server_error
+    anthropic   | 400 | {"error":{"type":"invalid_request_error","message":"input length and `max_tokens` exceed context limit: 9 + 9 > 8"}} | ContextWindowExceededError | 400 | invalid_request_error
+    anthropic   | 400 | {"error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the Anthropic API."}} | BadRequestError | 400 | invalid_request_error
+    anthropic   | 401 | {"error":{"type":"authentication_error","message":"invalid x-api-key"}} | AuthenticationError | 401 | authentication_error
+    anthropic   | 404 | {"error":{"type":"not_found_error","message":"model: claude-none"}} | NotFoundError | 404 | invalid_request_error
+    anthropic   | 429 | {"error":{"type":"rate_limit_error","message":"x"}} | RateLimitError | 429 | throttling_error
     anthropic   | 400 | {"error":{"type":"invalid_request_error","message":"prompt is too long: 9 > 8"}} | ContextWindowExceededError | 400 | invalid_request_error
     anthropic   | 400 | {"error":{"message":"Output blocked by content filtering policy"}} | ContentPolicyViolationError | 400 | invalid_request_error
     anthropic   | 400 | {"error":{"message":"messages.0: rate limit 429"}} | BadRequestError | 400 | invalid_request_error

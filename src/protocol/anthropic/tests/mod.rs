@@ -1,5 +1,6 @@
 //! Fixed vectors, round trips, and streams in any order.
 
+mod repairs;
 mod requests;
 mod round_trips;
 mod streams;
@@ -20,6 +21,7 @@ pub fn claude() -> Target<'static> {
         takes_effort: true,
         highest_effort: Effort::Max,
         takes_mid_system: false,
+        mends: false,
     }
 }
 
