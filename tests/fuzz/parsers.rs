@@ -11,13 +11,16 @@ use pointsman::policy::client_access;
 use pointsman::policy::duration::{parse_budget_duration, parse_key_duration};
 use pointsman::policy::proxies::Proxies;
 use pointsman::policy::upstream_error::{Headers, Upstream, classify};
+use pointsman::protocol::crossing::{self, Back, Form, Target};
 use pointsman::protocol::json;
 use pointsman::protocol::json_edit;
+use pointsman::protocol::neutral::{Dialect, Effort};
 use pointsman::protocol::openai::answer::AnswerSpans;
 use pointsman::protocol::openai::request::Request;
 use pointsman::protocol::openai::stream::{StreamEditor, StreamForm};
 use pointsman::protocol::openai::usage::parse_usage;
-use pointsman::protocol::{shape, sse};
+use pointsman::protocol::pass::Edited;
+use pointsman::protocol::{anthropic, openai_chat, openai_responses, shape, sse};
 use pointsman::spend::journal::Segments;
 use pointsman::types::Operation;
 use pointsman::upstream::Decoder;
@@ -32,6 +35,10 @@ pub const PARSERS: &[Parser] = &[
     ("answer", answer),
     ("usage", usage),
     ("stream", stream),
+    ("crossing_request", crossing_request),
+    ("crossing_answer", crossing_answer),
+    ("crossing_stream", crossing_stream),
+    ("passing_stream", passing_stream),
     ("error_body", error_body),
     ("config", config),
     ("settings", settings),
@@ -149,6 +156,113 @@ pub fn stream(bytes: &[u8]) {
         black_box(sse::data(&left[..end]).bytes());
         left = &left[end..];
     }
+}
+
+const DIALECTS: [Dialect; 3] = [Dialect::Chat, Dialect::Anthropic, Dialect::Responses];
+
+fn is_json(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<&serde_json::value::RawValue>(bytes).is_ok()
+}
+
+/// A client's body in each protocol, told in each.
+pub fn crossing_request(bytes: &[u8]) {
+    let targets = [
+        Target::Chat(openai_chat::Target::openai("m", Some(Effort::High))),
+        Target::Anthropic(anthropic::Target::of("m", None, None)),
+        Target::Responses(openai_responses::Target {
+            model: "m",
+            highest_effort: Some(Effort::High),
+            takes_sampling: false,
+            searches_web: true,
+            deployment: "d",
+        }),
+    ];
+    for from in DIALECTS {
+        for to in &targets {
+            match crossing::request(from, bytes, to) {
+                Ok(across) => assert!(is_json(&across.body), "{from:?} to {:?}", to.dialect()),
+                Err(stranded) => assert!(!stranded.field().is_empty()),
+            }
+        }
+    }
+}
+
+fn form() -> Form {
+    Form {
+        model: "m".to_owned(),
+        id: "x".to_owned(),
+        created: 1,
+        wants_usage: true,
+        ends_with_reason: true,
+    }
+}
+
+/// An upstream's answer in each protocol, told in each.
+pub fn crossing_answer(bytes: &[u8]) {
+    for upstream in DIALECTS {
+        for client in DIALECTS {
+            let back = Back::plain(upstream, client);
+            if let Ok((body, facts)) = back.answer(bytes, form()) {
+                black_box(facts);
+                assert!(is_json(&body), "{upstream:?} to {client:?}");
+            }
+        }
+    }
+}
+
+/// An upstream's stream in each protocol, told in each, in pieces of any size; the pieces change nothing. The first byte says
+/// how large they are.
+pub fn crossing_stream(bytes: &[u8]) {
+    for upstream in DIALECTS {
+        for client in DIALECTS {
+            in_pieces(bytes, || {
+                let mut crossing = Back::plain(upstream, client).stream(form());
+                move |read: Option<Bytes>| match read {
+                    Some(read) => crossing.feed(&read),
+                    None => crossing.finish(),
+                }
+            });
+        }
+    }
+}
+
+/// The same for streams that pass.
+pub fn passing_stream(bytes: &[u8]) {
+    in_pieces(bytes, || {
+        let mut editor = anthropic::stream::Editor::new(b"\"m\"".to_vec());
+        move |read: Option<Bytes>| match read {
+            Some(read) => editor.feed(read),
+            None => editor.finish(),
+        }
+    });
+    in_pieces(bytes, || {
+        let mut editor = openai_responses::stream::Editor::new(b"\"m\"".to_vec());
+        move |read: Option<Bytes>| match read {
+            Some(read) => editor.feed(read),
+            None => editor.finish(),
+        }
+    });
+}
+
+/// Runs a stream in pieces and as a whole.
+fn in_pieces<R: FnMut(Option<Bytes>) -> Edited>(bytes: &[u8], begin: impl Fn() -> R) {
+    let (first, rest) = bytes.split_first().unwrap_or((&0, &[]));
+    let run = |size: usize| {
+        let mut read = begin();
+        let mut out = Vec::new();
+        let pieces = rest
+            .chunks(size)
+            .map(|piece| Some(Bytes::copy_from_slice(piece)));
+        for piece in pieces.chain([None]) {
+            let edited = read(piece);
+            out.extend_from_slice(&edited.out);
+            if edited.fault.is_some() {
+                return (out, edited.fault);
+            }
+        }
+        (out, None)
+    };
+    assert_eq!(run(usize::from(*first).max(1)), run(rest.len().max(1)));
 }
 
 /// A provider's error, as each provider has it.

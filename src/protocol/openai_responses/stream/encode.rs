@@ -76,7 +76,12 @@ impl Encoder {
             return;
         }
         match event {
-            Event::Start { .. } => self.start(out),
+            Event::Start { created, .. } => {
+                if let (Stage::Before(before), Some(created)) = (&mut self.stage, created) {
+                    before.created_at(created);
+                }
+                self.start(out);
+            }
             Event::Usage(usage) => self.usage = usage,
             Event::Ping => out.extend_from_slice(b": ping\n\n"),
             Event::BlockStart {

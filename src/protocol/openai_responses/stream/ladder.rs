@@ -87,6 +87,11 @@ impl Before {
         Self(Box::new(Line::new(head, 0)))
     }
 
+    /// The upstream says when: seconds since the Unix epoch.
+    pub fn created_at(&mut self, created: u64) {
+        self.0.head.created = created;
+    }
+
     pub fn start(self, out: &mut Vec<u8>) -> Between {
         let mut line = self.0;
         for name in ["response.created", "response.in_progress"] {
