@@ -78,6 +78,8 @@ pub struct Provider {
     pub says_reasoning: bool,
     /// OpenAI, or somebody who speaks for it: answers are as OpenAI documents them.
     pub is_openai: bool,
+    /// A response that it makes can be gone on from by its id.
+    pub keeps_responses: bool,
 }
 
 /// What a provider's messages must be like.

@@ -20,6 +20,7 @@
 //! the type `file`, `top_k`, `web_search_options` |
 //! | `reasoning` | answers with `reasoning` for `reasoning_content` |
 //! | `strip=x` | does not take what is at x |
+//! | `keeps` | keeps the responses that it makes, so that others may go on from them |
 //! | `body=x:y` | gets the field x with the JSON y |
 
 use std::collections::HashMap;
@@ -97,6 +98,7 @@ impl Default for Provider {
             added: Vec::new(),
             says_reasoning: false,
             is_openai: false,
+            keeps_responses: false,
         }
     }
 }
@@ -200,6 +202,7 @@ fn read_quirk(provider: &mut Provider, quirk: &'static str) -> Result<(), Wrong>
             "nonull" => provider.messages.refuses_null = true,
             "reasoning" => provider.says_reasoning = true,
             "openai" => provider.is_openai = true,
+            "keeps" => provider.keeps_responses = true,
             "claude" => provider.chat.claude = true,
             "replay" => provider.chat.earlier_reasoning = true,
             "files" => provider.chat.files = true,

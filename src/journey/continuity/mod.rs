@@ -20,6 +20,7 @@ pub use resume::{find_deployment, resume};
 
 use crate::protocol::continuity::{self, Reader, Unreadable, field};
 use crate::protocol::openai::request::Request;
+use crate::providers;
 use crate::responses::Owner;
 use crate::router::{Deployment, Pin, RoutingTable};
 use crate::types::{LedgerId, Operation};
@@ -50,7 +51,7 @@ impl Continuity {
         request: &Request<'_>,
         deployment: &Deployment,
     ) -> Result<Option<Bytes>, Unreadable> {
-        if !self.is_for_some {
+        if !self.is_for_some && self.previous_turn.is_none() {
             return Ok(None);
         }
         let Some(input) = field(request.bytes(), "input") else {
@@ -65,13 +66,19 @@ impl Continuity {
         let reader = Reader {
             is_own: &is_own,
             is_native,
+            knows_ids: self.previous_turn.is_none(),
         };
         let readable = continuity::readable_by(reader, input)?;
         Ok(readable.map(|input| request.with_fields(&[("input".to_owned(), input)])))
     }
 }
 
-/// The deployment's upstream speaks the Responses API itself, and keeps what it answers.
+/// The deployment's upstream keeps the responses that it makes.
+pub fn keeps_responses(deployment: &Deployment) -> bool {
+    is_native(deployment) && providers::or_generic(&deployment.provider).keeps_responses
+}
+
+/// The deployment's upstream speaks the Responses API itself.
 pub fn is_native(deployment: &Deployment) -> bool {
     deployment.mock.is_none() && deployment.urls[Operation::Responses.index()].is_some()
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Continuity, is_native};
+use super::{Continuity, is_native, keeps_responses};
 use crate::journey::charge::Charge;
 use crate::policy::duration::Span;
 use crate::protocol::continuity::{Names, Outward, Rename, own_items};
@@ -28,13 +28,13 @@ impl Outgoing {
     pub fn of(charge: &Charge) -> Option<Self> {
         let continuity = charge.asked.continuity.as_ref()?;
         let deployment = charge.deployment();
-        let is_native = is_native(deployment);
+        let (is_native, is_kept_there) = (is_native(deployment), keeps_responses(deployment));
         let keeping = &charge.routes.settings().responses;
         let stores = continuity.stores && charge.operation == Operation::Responses;
-        let retention = keeping.retention.filter(|_| stores && !is_native);
+        let retention = keeping.retention.filter(|_| stores && !is_kept_there);
         let names = Names {
-            response: (stores && (is_native || retention.is_some()))
-                .then(|| names(continuity, charge, deployment, is_native)),
+            response: (stores && (is_kept_there || retention.is_some()))
+                .then(|| names(continuity, charge, deployment, is_kept_there)),
             previous: continuity
                 .previous
                 .clone()
@@ -102,12 +102,12 @@ fn names(
     continuity: &Continuity,
     charge: &Charge,
     deployment: &Arc<Deployment>,
-    is_native: bool,
+    is_kept_there: bool,
 ) -> Rename {
     let (owner, vault) = (continuity.owner, charge.worker.shared.vault.clone());
     let (turn, deployment) = (charge.ledger_id, deployment.clone());
     let seal = move |vault: &Vault, upstream: &str| {
-        let holder = if is_native {
+        let holder = if is_kept_there {
             Holder::Upstream {
                 deployment: (*deployment.id).into(),
                 id: upstream.into(),

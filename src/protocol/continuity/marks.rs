@@ -123,19 +123,24 @@ pub struct Reader<'a> {
     pub is_own: &'a dyn Fn(&str) -> bool,
     /// It speaks the Responses API: what other protocols' models have signed is no content to it.
     pub is_native: bool,
+    /// It may have kept items under their ids: they are no conversation that was kept here.
+    pub knows_ids: bool,
 }
 
 /// An `input` as `reader` can read it: marks of its own are taken off, and reasoning that others made is left out, together
 /// with the ids of what followed from it, which mean something to them alone. `None`: as it is.
 pub fn readable_by(reader: Reader<'_>, input: &[u8]) -> Result<Option<Vec<u8>>, Unreadable> {
-    if !is_for_some(input) {
+    let is_stranger = reader.is_native && !reader.knows_ids;
+    if !is_stranger && !is_for_some(input) {
         return Ok(None);
     }
-    let (mut unreadable, mut is_foreign) = (None, false);
+    let (mut unreadable, mut is_foreign) = (None, is_stranger);
     let edited = json_edit::array(input, |index, item| {
         let kind = text_field(item, "type").unwrap_or_default();
         let Some(origin) = origin(item) else {
-            if reader.is_native && kind == "reasoning" && is_others(item) {
+            let is_proven = || field(item, "encrypted_content").is_some_and(|it| it != b"null");
+            let is_lost = is_stranger && !is_proven();
+            if reader.is_native && kind == "reasoning" && (is_lost || is_others(item)) {
                 is_foreign = true;
                 return Part::Drop;
             }
@@ -210,6 +215,7 @@ mod tests {
         let reader = Reader {
             is_own: &|origin| origin == deployment,
             is_native: true,
+            knows_ids: true,
         };
         readable_by(reader, input)
     }
@@ -272,8 +278,31 @@ mod tests {
         let reader = Reader {
             is_own: &|_| false,
             is_native: false,
+            knows_ids: true,
         };
         assert_eq!(readable_by(reader, input.to_string().as_bytes()), Ok(None));
+    }
+
+    /// Under its id alone an upstream finds reasoning only where it was kept.
+    #[test]
+    fn what_was_kept_here_has_no_ids_elsewhere() {
+        let input = json!([
+            {"type": "reasoning", "id": "rs_1", "summary": []},
+            {"type": "message", "id": "msg_1", "role": "assistant", "content": []},
+            {"type": "function_call_output", "id": "fco_1", "call_id": "c", "output": ""},
+        ]);
+        let read = |knows_ids| {
+            let reader = Reader {
+                is_own: &|_| false,
+                is_native: true,
+                knows_ids,
+            };
+            readable_by(reader, input.to_string().as_bytes()).unwrap()
+        };
+        assert_eq!(read(true), None);
+        let edited: Value = serde_json::from_slice(&read(false).unwrap()).unwrap();
+        let message = json!({"type": "message", "role": "assistant", "content": []});
+        assert_eq!(edited, json!([message, input[2]]));
     }
 
     #[test]

@@ -377,3 +377,82 @@ fn broken_answers_are_not_kept() {
         &request("m", json!({"previous_response_id": made})),
     ));
 }
+
+/// A provider that speaks the API but keeps nothing gets the whole conversation each time.
+#[test]
+fn who_keeps_nothing_is_told_everything() {
+    let simulator = Simulator::start();
+    let deployment = Deployment::of(&simulator, "m").param("model", "openrouter/m");
+    let gateway = Gateway::of(&Config::of([deployment]).router("num_retries", 0));
+    let blocks = json!({"blocks": [{"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": "Kiel"}]});
+    simulator.behave("openrouter/m", Behaviour::of(blocks.clone()));
+    simulator.behave("m", Behaviour::of(blocks));
+    let caller = gateway.caller(json!({}));
+    let first = response(&caller, &request("m", json!({})));
+    assert_eq!(first["output"][0]["type"], "reasoning");
+    simulator.take();
+    let next = json!({"previous_response_id": id(&first), "input": "and?", "stream": true});
+    let second = response(&caller, &request("m", next));
+    assert_eq!(second["previous_response_id"], first["id"]);
+    let call = simulator.take().remove(0);
+    let sent = call.json();
+    assert_eq!(call.path, "/v1/responses");
+    assert_eq!(sent["previous_response_id"], Value::Null);
+    let kinds: Vec<&Value> = sent["input"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| &item["role"])
+        .collect();
+    // The reasoning had no proof, so it is nobody's now.
+    assert_eq!(
+        kinds,
+        [&json!("user"), &json!("assistant"), &json!("user")],
+        "{sent}"
+    );
+    assert_eq!(sent["input"][1].get("id"), None, "{sent}");
+    caller
+        .get(&format!("/v1/responses/{}", id(&second)))
+        .with_status(200);
+    assert!(simulator.take().is_empty(), "nobody is asked for it");
+}
+
+/// Thoughts that Anthropic's models have signed come back to them as they were, from what is kept here.
+#[test]
+fn signed_thoughts_are_kept_with_their_proof() {
+    let simulator = Simulator::start();
+    let deployment = Deployment::of(&simulator, "m").param("model", "anthropic/m");
+    let gateway = Gateway::of(&Config::of([deployment]).router("num_retries", 0));
+    let blocks = json!({"blocks": [
+        {"type": "thinking", "thinking": "Hm."},
+        {"type": "tool_use", "id": "toolu_1", "name": "clock", "arguments": "{}"},
+    ]});
+    simulator.behave_in_turn("m", vec![Behaviour::of(blocks)], Behaviour::saying("Noon"));
+    let caller = gateway.caller(json!({}));
+    let tools = json!([{"type": "function", "name": "clock", "parameters": {"type": "object", "properties": {}}}]);
+    let more = json!({"tools": tools, "reasoning": {"effort": "low"}, "include": ["reasoning.encrypted_content"]});
+    for stream in [true, false] {
+        let mut body = request("m", more.clone());
+        body["stream"] = json!(stream);
+        let first = response(&caller, &body);
+        let called = first["output"].as_array().unwrap().last().unwrap();
+        if called["type"] != "function_call" {
+            continue;
+        }
+        let output = json!([{"type": "function_call_output", "call_id": called["call_id"], "output": "12:00"}]);
+        body["previous_response_id"] = first["id"].clone();
+        body["input"] = output;
+        simulator.take();
+        response(&caller, &body);
+        let sent = simulator.take().remove(0).json();
+        let thought = &sent["messages"][1]["content"][0];
+        assert_eq!(thought["type"], "thinking", "{sent}");
+        assert_eq!(thought["thinking"], "Hm.");
+        assert!(
+            thought["signature"]
+                .as_str()
+                .is_some_and(|it| it.len() > 100),
+            "{sent}"
+        );
+    }
+}
