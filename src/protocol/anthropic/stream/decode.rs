@@ -135,7 +135,10 @@ impl State {
         let at = at.field("message");
         if let Some(usage) = message.take("usage") {
             self.counts = Counts::read(usage);
-            events.push(Event::Usage(self.counts.report()));
+            let mut report = self.counts.report();
+            // The output is told at the end.
+            report.counts.output_is_open = true;
+            events.push(Event::Usage(report));
         }
         events.push(Event::Start {
             id: message.text("id", &at)?.unwrap_or_default(),
