@@ -44,6 +44,8 @@ enum Told {
         call_id: Option<Arc<str>>,
         /// The request is longer than the model's context window.
         overflows: bool,
+        /// The provider has too much to do.
+        overloaded: bool,
         /// A code of OpenAI's in the place of the status.
         code: Option<&'static str>,
     },
@@ -68,6 +70,7 @@ impl ApiError {
                 provider_fields: None,
                 call_id: None,
                 overflows: false,
+                overloaded: false,
                 code: None,
             },
         )
@@ -189,6 +192,14 @@ impl ApiError {
         self
     }
 
+    /// The provider has too much to do: Anthropic's clients know a status of its own for that.
+    pub fn overloaded(mut self) -> Self {
+        if let Told::Error { overloaded, .. } = &mut *self.told {
+            *overloaded = true;
+        }
+        self
+    }
+
     /// The request is longer than the model's context window: where an API has words of its own for that, they are used.
     pub fn overflowing(mut self) -> Self {
         if let Told::Error { overflows, .. } = &mut *self.told {
@@ -232,7 +243,8 @@ impl ApiError {
     }
 
     pub fn respond(self, form: ErrorForm) -> HttpResponse {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = form.status(self.status, &self.told);
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let call_id = self.headers.get(CALL_ID).cloned();
         let id = call_id.as_ref().and_then(|id| id.to_str().ok());
         let body = form.body(self.status, &self.told, id);

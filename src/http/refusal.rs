@@ -247,6 +247,9 @@ fn upstream(failure: &upstream_error::Failure) -> ApiError {
     if failure.class == ErrorClass::ContextWindowExceededError {
         error = error.overflowing();
     }
+    if failure.is_overloaded {
+        error = error.overloaded();
+    }
     if let Some(found) = &failure.inner_error {
         error = error.provider_fields(json!({"innererror": found}));
     }

@@ -10,6 +10,9 @@ use crate::protocol::neutral::{Failure, FailureKind};
 use crate::protocol::stream_end::StreamError;
 use crate::types::Operation;
 
+/// Anthropic's status for a provider that has too much to do.
+const OVERLOADED: u16 = 529;
+
 /// Whose API a route belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Surface {
@@ -49,7 +52,19 @@ pub enum ErrorForm {
 }
 
 impl ErrorForm {
+    /// The status that is answered: an overloaded provider is told to Anthropic's clients by Anthropic's own 529, which their
+    /// retries know.
+    pub(super) fn status(self, status: u16, told: &Told) -> u16 {
+        match told {
+            Told::Error {
+                overloaded: true, ..
+            } if self == Self::Anthropic => OVERLOADED,
+            _ => status,
+        }
+    }
+
     pub(super) fn body(self, status: u16, told: &Told, call_id: Option<&str>) -> Vec<u8> {
+        let status = self.status(status, told);
         match self {
             Self::OpenAi | Self::Responses => envelope(status, told).to_string().into_bytes(),
             Self::Anthropic => anthropic::encode_error(&failure(status, told), call_id),
@@ -58,6 +73,7 @@ impl ErrorForm {
 
     /// The last event of a stream, `created` being in seconds since the Unix epoch.
     pub(super) fn event(self, status: u16, told: &Told, created: u64) -> Bytes {
+        let status = self.status(status, told);
         let failure = failure(status, told);
         let kind = match told {
             Told::Error { kind, .. } => Some(kind.as_str()),
@@ -177,6 +193,11 @@ mod tests {
         ] {
             assert_eq!(told(error(), form).await, (429, body.to_owned()));
         }
+        let overloaded = || ApiError::new(500, "internal_server_error", "x", None).overloaded();
+        assert_eq!(told(overloaded(), ErrorForm::OpenAi).await.0, 500);
+        let (status, body) = told(overloaded(), ErrorForm::Anthropic).await;
+        assert_eq!(status, 529);
+        assert!(body.contains(r#""type":"overloaded_error""#), "{body}");
         let event = |form| String::from_utf8(error().event(form, 7).to_vec()).unwrap();
         let chats = r#"{"error":{"message":"slow \"down\"","type":"throttling_error","param":"x","code":"429"}}"#;
         assert_eq!(event(ErrorForm::OpenAi), format!("data: {chats}\n\n"));

@@ -113,6 +113,8 @@ pub struct Failure {
     pub by_our_clock: bool,
     /// Nothing was sent: the request does not fit the deployment. Says nothing about the deployment's health.
     pub is_local: bool,
+    /// The provider has too much to do, in Anthropic's words or by its status 529, which its clients know.
+    pub is_overloaded: bool,
 }
 
 impl Failure {
@@ -139,6 +141,7 @@ impl Failure {
             inner_error: None,
             by_our_clock: false,
             is_local: true,
+            is_overloaded: false,
         }
     }
 
@@ -170,6 +173,7 @@ impl Failure {
             },
             by_our_clock: false,
             is_local: true,
+            is_overloaded: false,
         }
     }
 
@@ -208,6 +212,7 @@ pub fn classify(provider: &str, upstream: &Upstream<'_>, now: i64) -> Failure {
         retry: Retry::Anywhere,
         by_our_clock: matches!(upstream, Upstream::Timeout { .. }),
         is_local: false,
+        is_overloaded: false,
     };
     match *upstream {
         Upstream::Status {
@@ -343,6 +348,7 @@ fn told(
         },
         by_our_clock: false,
         is_local: false,
+        is_overloaded: said.status == Some(529) || said.says("overloaded_error"),
     }
 }
 
