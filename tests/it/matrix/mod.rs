@@ -9,6 +9,7 @@ mod bad_input;
 mod failures;
 mod sessions;
 mod streams;
+mod table;
 mod told;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -85,7 +86,7 @@ impl Family {
         let base = simulator.base_url();
         let origin = base.trim_end_matches("/v1");
         let (provider, base) = match self {
-            Self::Compatible => ("hosted_vllm", base.as_str()),
+            Self::Compatible => ("custom_openai", base.as_str()),
             Self::OpenAi => ("openai", base.as_str()),
             Self::Azure => ("azure", origin),
             Self::Anthropic => ("anthropic", origin),
@@ -93,10 +94,6 @@ impl Family {
         Deployment::at(base, self.group()).param("model", format!("{provider}/{}", self.model()))
     }
 }
-
-/// What is tried so far.
-const CLIENTS: [Protocol; 3] = Protocol::ALL;
-const FAMILIES: [Family; 3] = [Family::Compatible, Family::OpenAi, Family::Azure];
 
 /// A gateway over all kinds of upstreams.
 pub struct Field {
@@ -146,11 +143,8 @@ impl Field {
     pub fn each(&self, test: impl Fn(&Cell<'_>)) {
         let mut failed = Vec::new();
         let mut count = 0;
-        for client in CLIENTS {
+        for client in Protocol::ALL {
             for (family, simulator) in &self.upstreams {
-                if !FAMILIES.contains(family) {
-                    continue;
-                }
                 for stream in [false, true] {
                     let cell = Cell {
                         field: self,

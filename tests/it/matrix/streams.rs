@@ -11,14 +11,16 @@ use crate::harness::Reply;
 /// The events of a stream: their names and payloads.
 #[track_caller]
 pub fn events(reply: &Reply) -> Vec<(Option<String>, String)> {
-    let text = reply.text();
+    // Lines end as the upstream's do where a stream passes.
+    let text = reply.text().replace("\r\n", "\n");
     assert!(
         text.is_empty() || text.ends_with("\n\n"),
         "not a whole frame at the end of {text}"
     );
-    let frames = text
-        .split_terminator("\n\n")
-        .filter(|frame| !frame.starts_with(": "));
+    // Comments are for nobody, nor is a name without data, which is what is left of an event that was cut off.
+    let frames = text.split_terminator("\n\n").filter(|frame| {
+        !frame.starts_with(": ") && (!frame.starts_with("ev") || frame.contains('\n'))
+    });
     frames
         .map(|frame| {
             let (name, data) = match frame.strip_prefix("event: ") {

@@ -13,9 +13,10 @@ fn is_beta(name: &str) -> bool {
 
 /// The version must be there, and every beta known.
 pub fn check_headers(head: &RequestHead) -> Result<(), Refusal> {
+    // There is more than one; each is a date.
     match head.anthropic_version.as_deref() {
         None => return Err(invalid("anthropic-version: header is required")),
-        Some("2023-06-01" | "2023-01-01") => {}
+        Some(version) if ("2023-01-01".."2030-01-01").contains(&version) => {}
         Some(other) => {
             let message = format!("anthropic-version: \"{other}\" is not a valid version");
             return Err(invalid(&message));

@@ -48,7 +48,7 @@ pub fn compacted(history: &[Value], account: &str, stamp: &Stamp, tokens: usize)
         "id": format!("resp_{}", stamp.serial), "object": "response.compaction",
         "created_at": stamp.created.parse::<u64>().unwrap_or_default(), "output": output,
         "usage": {
-            "input_tokens": tokens, "input_tokens_details": {"cached_tokens": 0},
+            "input_tokens": tokens, "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
             "output_tokens": 8, "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": tokens + 8,
         },
     })

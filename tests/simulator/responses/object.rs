@@ -142,8 +142,9 @@ fn usage(ask: &Ask, behaviour: &Behaviour) -> String {
     let counts = blocks::counts(ask, behaviour);
     let input = counts.all_input();
     format!(
-        r#"{{"input_tokens":{input},"input_tokens_details":{{"cached_tokens":{}}},"output_tokens":{},"output_tokens_details":{{"reasoning_tokens":{}}},"total_tokens":{}}}"#,
+        r#"{{"input_tokens":{input},"input_tokens_details":{{"cached_tokens":{},"cache_write_tokens":{}}},"output_tokens":{},"output_tokens_details":{{"reasoning_tokens":{}}},"total_tokens":{}}}"#,
         counts.cache_read,
+        counts.cache_write_5m + counts.cache_write_1h,
         counts.output,
         counts.thinking,
         input + counts.output

@@ -157,7 +157,7 @@ fn a_response_is_openais_whole_and_streamed() {
     assert_eq!(
         response["usage"],
         json!({
-            "input_tokens": 244, "input_tokens_details": {"cached_tokens": 200},
+            "input_tokens": 244, "input_tokens_details": {"cached_tokens": 200, "cache_write_tokens": 34},
             "output_tokens": 50, "output_tokens_details": {"reasoning_tokens": 6}, "total_tokens": 294,
         })
     );
