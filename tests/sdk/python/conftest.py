@@ -3,6 +3,7 @@
 import openai
 import pytest
 
+import conversations
 from processes import MASTER_KEY, Gateway, Simulator, configuration
 
 HI = [{"role": "user", "content": "Hi"}]
@@ -11,6 +12,7 @@ HI = [{"role": "user", "content": "Hi"}]
 @pytest.fixture(scope="session")
 def simulator():
     simulator = Simulator()
+    conversations.rehearse(simulator)
     yield simulator
     simulator.stop()
 

@@ -10,6 +10,8 @@ import time
 import urllib.error
 import urllib.request
 
+import conversations
+
 MASTER_KEY = "sk-sdk-tests-master-key"
 PROVIDER_KEY = "sk-of-the-provider-only"
 
@@ -47,6 +49,11 @@ class Simulator:
     def requests(self):
         """What it was asked since the last time."""
         return self._ask("requests")
+
+    def behave(self, model, behaviour):
+        """Answers requests for this (upstream) model like this from now on: for clients that cannot send `simulate`."""
+        answer = self._ask(f"behave {model} {json.dumps(behaviour)}")
+        assert answer == {}, answer
 
     def hangups(self, model):
         """Who left before the end of an answer of this model."""
@@ -173,4 +180,5 @@ general_settings:
 
 
 def configuration(simulator):
-    return CONFIGURATION.format(upstream=simulator.base_url)
+    models = CONFIGURATION.format(upstream=simulator.base_url)
+    return models.replace("\nrouter_settings:", f"{conversations.model_list(simulator.base_url)}\nrouter_settings:")

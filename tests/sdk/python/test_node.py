@@ -1,4 +1,4 @@
-"""The Node SDK: its tests are JavaScript, run by Node's own test runner."""
+"""The Node SDKs: their tests are JavaScript, run by Node's own test runner."""
 
 import os
 import pathlib
