@@ -62,3 +62,21 @@ fn retention(section: &Section<'_>, usual: Option<Span>) -> Option<Span> {
         .ok()
         .or(usual)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Config;
+
+    #[test]
+    fn a_sockets_life_is_bounded() {
+        for (written, seconds) in [(None, 3600), (Some(1), 60), (Some(100), 100)] {
+            let field = written.map(|n| {
+                format!("general_settings: {{responses_websocket_session_limit_seconds: {n}}}\n")
+            });
+            let text = format!("model_list: []\n{}", field.unwrap_or_default());
+            let loaded = Config::from_text("c.yaml", &text, &|_| None).unwrap();
+            let keeping = loaded.config.general_settings.response_keeping;
+            assert_eq!(keeping.socket_seconds, seconds, "{written:?}");
+        }
+    }
+}

@@ -12,7 +12,7 @@ use super::cut::Place;
 use super::editor::Editor;
 use super::failover::Served;
 use super::failure as journey;
-use crate::policy::upstream_error::{Failure, Upstream};
+use crate::policy::upstream_error::{ErrorClass, Failure, Upstream};
 use crate::protocol::pass::StreamFault;
 use crate::protocol::stream_end::{StreamError, ping};
 use crate::steps;
@@ -286,7 +286,9 @@ impl Open {
             message: &failure.message,
             kind: failure.error_type.as_deref(),
             param: failure.param.as_deref(),
-            code: None,
+            // Codex makes its conversation shorter when it reads this.
+            code: (failure.class == ErrorClass::ContextWindowExceededError)
+                .then_some("context_length_exceeded"),
             status: failure.status,
         });
         [&out[..], &error].concat().into()

@@ -678,6 +678,21 @@ const PROOFS: &[(&str, &[&str], &str)] = &[
     ),
     (
         "general_settings",
+        &["disable_responses_id_security"],
+        "responses::kept::everybody_may_where_the_configuration_says_so",
+    ),
+    (
+        "general_settings",
+        &["response_retention"],
+        "responses::kept::nothing_is_kept_where_nothing_is_to_be",
+    ),
+    (
+        "general_settings",
+        &["responses_websocket_session_limit_seconds"],
+        "src/config/response_keeping.rs::a_sockets_life_is_bounded",
+    ),
+    (
+        "general_settings",
         &["config_watch_interval"],
         "reload::the_watch_can_be_switched_off",
     ),
