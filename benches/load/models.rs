@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::simulator::{Behaviour, Simulator, raw};
+use crate::simulator::{Behaviour, Counts, Simulator, raw};
 
 /// Answers with 1 KB at once.
 pub const SMALL: &str = "small";
@@ -43,6 +43,12 @@ pub fn teach(simulator: &Simulator, paced_chunks: usize) {
     }));
     let base = || Behaviour {
         usage: Some(usage.clone()),
+        // The same for other protocols.
+        counts: Some(Counts {
+            input: PROMPT_TOKENS,
+            output: COMPLETION_TOKENS,
+            ..Counts::default()
+        }),
         ..Behaviour::default()
     };
     let stream = |chunks, chunk_delay_ms| Behaviour {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::document::path_parameters;
 use crate::auth::Permission;
 use crate::http::about::SchemaOf;
-use crate::http::{admin, anthropic, openai, responses};
+use crate::http::{admin, anthropic, models, openai, responses};
 
 /// Headers that may carry the key, each a security scheme of its own.
 const KEY_HEADERS: [&str; 3] = ["x-litellm-api-key", "api-key", "x-api-key"];
@@ -48,6 +48,7 @@ pub fn own_schemas() -> Map<String, Value> {
     let mut schemas = read(openai::SCHEMAS);
     schemas.extend(read(anthropic::SCHEMAS));
     schemas.extend(read(responses::SCHEMAS));
+    schemas.extend(read(models::SCHEMAS));
     schemas.extend(read(admin::SCHEMAS));
     schemas.insert(
         ERROR.into(),

@@ -28,7 +28,7 @@ const MODELS: Route = Route::get("/v1/models", Permission::Information, |gate| {
     "With the header `anthropic-version` in Anthropic's shape, with `client_version` in Codex's.",
 )
 .query::<ModelsQuery>()
-.answers::<openai::ModelList>();
+.written_answer("AnyModelList");
 
 const MODEL: Route = Route::get("/v1/models/{model:.+}", Permission::Information, |gate| {
     guarded(gate, retrieve)
@@ -36,8 +36,11 @@ const MODEL: Route = Route::get("/v1/models/{model:.+}", Permission::Information
 .of(Surface::Shared)
 .about(Tag::Models, "Tells whether the caller may call a model.")
 .description("With the header `anthropic-version` in Anthropic's shape.")
-.answers::<openai::Model>()
+.written_answer("AnyModel")
 .errors(&[404]);
+
+/// What the document says of the answers.
+pub const SCHEMAS: &str = include_str!("schemas.json");
 
 /// See [`super::routes`].
 pub const ROUTES: &[Route] = &[

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use actix_web::HttpResponse;
 use serde::Serialize;
-use utoipa::ToSchema;
 
 use crate::http::error::ApiError;
 use crate::http::query::Query;
@@ -15,7 +14,7 @@ use crate::policy::access;
 const CREATED: i64 = 1_677_610_602;
 
 /// A model as OpenAI lists it.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize)]
 pub struct Model<'a> {
     id: &'a str,
     object: &'static str,
@@ -24,7 +23,7 @@ pub struct Model<'a> {
 }
 
 /// All models that the caller may call.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize)]
 pub struct ModelList<'a> {
     data: Vec<Model<'a>>,
     object: &'static str,

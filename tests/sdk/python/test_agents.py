@@ -1,6 +1,6 @@
 """The coding agents themselves, started by `pointsman launch`: each uses a tool and answers, over every kind of upstream.
 
-They come from npm (`npm ci` in tests/sdk/agents, some 800 MB) and are left out where that was not run. None of them asks anybody but the
+They come from npm (`npm install` in tests/sdk/agents, some 800 MB) and are left out where that was not run. None of them asks anybody but the
 gateway: whatever else they would like to fetch is switched off or fails.
 """
 
@@ -22,7 +22,7 @@ SAID = "The tool said hello."
 
 def installed(name):
     return pytest.mark.skipif(
-        not (PROGRAMS / name).exists(), reason=f"{name} is not there: `npm ci` was not run in {HERE}")
+        not (PROGRAMS / name).exists(), reason=f"{name} is not there: `npm install` was not run in {HERE}")
 
 
 def conversation(tool, arguments):
