@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::client::Client;
 use crate::models::{self, Ask, FLAT_CHUNKS, PACE_MS, Protocol};
-use crate::requests::{CONNECTIONS, Done, LARGE_TEXT, SMALL_TEXT, joined, timed};
+use crate::requests::{CONNECTIONS, Done, LARGE_TEXT, SMALL_TEXT, joined, timed_alone};
 use crate::stats;
 use crate::streams::{Events, PACED_STREAMS};
 use crate::table::Sample;
@@ -78,9 +78,9 @@ impl Way {
 
 /// Chunks a second of streams that come as fast as they can. A chunk is one of the provider's.
 pub async fn flat(target: &Target, way: &Way, duration: Duration) -> Result<Sample, String> {
-    timed(target, flat_out(target, way, duration / 8)).await?;
+    timed_alone(target, flat_out(target, way, duration / 8)).await?;
     let load = flat_out(target, way, duration);
-    Ok(timed(target, load).await?.sample(way.flat, target))
+    Ok(timed_alone(target, load).await?.sample(way.flat, target))
 }
 
 async fn flat_out(target: &Target, way: &Way, duration: Duration) -> io::Result<Done> {
@@ -142,7 +142,7 @@ pub async fn paced(target: &Target, way: &Way, chunks: usize) -> Result<Vec<Samp
         }
         joined(streams).await
     };
-    timed(target, load).await?;
+    timed_alone(target, load).await?;
     drop(sender);
     let (mut gaps, mut firsts) = (Vec::new(), Vec::new());
     while let Some((begun, arrivals)) = receiver.recv().await {
@@ -165,9 +165,9 @@ pub async fn paced(target: &Target, way: &Way, chunks: usize) -> Result<Vec<Samp
 
 /// Requests a second that bring a long conversation.
 pub async fn bodies(target: &Target, way: &Way, duration: Duration) -> Result<Sample, String> {
-    timed(target, closed_loop(target, way, duration / 8)).await?;
+    timed_alone(target, closed_loop(target, way, duration / 8)).await?;
     let load = closed_loop(target, way, duration);
-    Ok(timed(target, load).await?.sample(way.bodies, target))
+    Ok(timed_alone(target, load).await?.sample(way.bodies, target))
 }
 
 async fn closed_loop(target: &Target, way: &Way, duration: Duration) -> io::Result<Done> {
