@@ -12,10 +12,13 @@ use pointsman::catalog;
 use pointsman::config::Config;
 use pointsman::limits::{Gatekeeper, ScopeKind, Settlement};
 use pointsman::policy::cost::{Adjustment, CallFacts, Tariff};
+use pointsman::protocol::crossing;
+use pointsman::protocol::neutral::Dialect;
 use pointsman::protocol::openai::answer::AnswerSpans;
 use pointsman::protocol::openai::request::Request;
 use pointsman::protocol::openai::stream::{StreamEditor, StreamForm};
 use pointsman::protocol::openai_chat::REQUEST;
+use pointsman::protocol::{anthropic, openai_chat};
 use pointsman::router::{Begin, Control, End, Estimate, Outcome, RoutingTable, Turn};
 use pointsman::spend::journal::{JournalWriter, Opened, Syncer};
 use pointsman::store::{AnyConnection, FlushBatch, FlushItem, NameCache, queries};
@@ -129,6 +132,44 @@ fn request_read_and_edited(bencher: Bencher, content: usize) {
         .bench_local(|| {
             let request = Request::read(&REQUEST, black_box(&body), None).expect("a chat request");
             request.upstream_body(b"\"gpt-4o-2024-11-20\"", &plan)
+        });
+}
+
+/// A conversation of 200 KB in turns of 2 KB, a line end in each 80 bytes, from one protocol to another.
+#[divan::bench(args = ["Messages → Chat", "Chat → Messages", "Responses → Chat", "Responses → Messages"])]
+fn history_across(bencher: Bencher, way: &str) {
+    let line = "The pointsman sets the track for every train that comes along the line, 24 h.\n";
+    let text: String = line.chars().cycle().take(2_000).collect();
+    let turns: Vec<_> = (0..101)
+        .map(|turn| {
+            let role = if turn % 2 == 0 { "user" } else { "assistant" };
+            serde_json::json!({"role": role, "content": text})
+        })
+        .collect();
+    let (from, to) = way.split_once(" → ").expect("two names");
+    let (from, body) = match from {
+        "Chat" => (
+            Dialect::Chat,
+            serde_json::json!({"model": "m", "messages": turns}),
+        ),
+        "Messages" => (
+            Dialect::Anthropic,
+            serde_json::json!({"model": "m", "max_tokens": 100, "messages": turns}),
+        ),
+        _ => (
+            Dialect::Responses,
+            serde_json::json!({"model": "m", "input": turns}),
+        ),
+    };
+    let target = match to {
+        "Chat" => crossing::Target::Chat(openai_chat::Target::openai("gpt-4o", None)),
+        _ => crossing::Target::Anthropic(anthropic::Target::unknown("claude")),
+    };
+    let body = body.to_string();
+    bencher
+        .counter(divan::counter::BytesCount::of_str(&body))
+        .bench_local(|| {
+            crossing::request(from, black_box(body.as_bytes()), &target).expect("a request")
         });
 }
 

@@ -10,7 +10,7 @@ use diesel::connection::SimpleConnection;
 use pointsman::store::AnyConnection;
 use pointsman::types::DatabaseUrl;
 
-use crate::models::{self, COMPLETION_TOKENS, PROMPT_TOKENS};
+use crate::models::{self, COMPLETION_TOKENS, PROMPT_TOKENS, Speaks};
 use crate::process::Process;
 use crate::target;
 
@@ -133,10 +133,17 @@ impl Gateway {
             entry(models::MOVED, models::SMALL, 1),
             entry(models::FALLEN, models::FAILING, 1),
         ];
-        let at_anthropic = models::AT_ANTHROPIC.map(|(group, model)| {
-            entry(group, model, 1)
-                .replace("openai/", "anthropic/")
-                .replace(&format!("{upstream}/v1"), &upstream.to_string())
+        let others_speak = Speaks::BESIDE_OPENAI.into_iter().flat_map(|speaks| {
+            [models::FLAT, models::PACED, models::SMALL].map(|model| {
+                let entry = entry(&speaks.group(model), model, 1);
+                match speaks {
+                    Speaks::OpenAi => entry,
+                    Speaks::Anthropic => entry
+                        .replace("openai/", "anthropic/")
+                        .replace(&format!("{upstream}/v1"), &upstream.to_string()),
+                    Speaks::Chats => entry.replace("openai/", "custom_openai/"),
+                }
+            })
         });
         let deployments: String = named
             .chain(others)
@@ -144,7 +151,7 @@ impl Gateway {
             .map(|name| entry(&name, &name, 1))
             .chain(failing)
             .chain(flaky)
-            .chain(at_anthropic)
+            .chain(others_speak)
             .collect();
         let (fallen, small) = (models::FALLEN, models::SMALL);
         let settings = format!(

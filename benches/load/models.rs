@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::simulator::{Behaviour, Counts, Simulator, raw};
+use crate::simulator::{Behaviour, Counts, Simulator};
 
 /// Answers with 1 KB at once.
 pub const SMALL: &str = "small";
@@ -36,14 +36,7 @@ pub const COMPLETION_TOKENS: u64 = 50;
 
 /// Sets up the simulator; a paced stream has `paced_chunks`.
 pub fn teach(simulator: &Simulator, paced_chunks: usize) {
-    let usage = raw(serde_json::json!({
-        "prompt_tokens": PROMPT_TOKENS,
-        "completion_tokens": COMPLETION_TOKENS,
-        "total_tokens": PROMPT_TOKENS + COMPLETION_TOKENS,
-    }));
     let base = || Behaviour {
-        usage: Some(usage.clone()),
-        // The same for other protocols.
         counts: Some(Counts {
             input: PROMPT_TOKENS,
             output: COMPLETION_TOKENS,
@@ -77,12 +70,31 @@ pub fn teach(simulator: &Simulator, paced_chunks: usize) {
     simulator.record(false);
 }
 
-/// [`FLAT`], [`PACED`] and [`SMALL`] again, as models of Anthropic.
-pub const AT_ANTHROPIC: [(&str, &str); 3] = [
-    ("flat-anthropic", FLAT),
-    ("paced-anthropic", PACED),
-    ("small-anthropic", SMALL),
-];
+/// What an answer to [`PACED`] begins with.
+pub const FIRST_TEXT: &[u8] = b"The pointsman";
+
+/// [`FLAT`], [`PACED`] and [`SMALL`] again, by what their provider speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speaks {
+    /// All of OpenAI's protocols.
+    OpenAi,
+    Anthropic,
+    /// Chats alone.
+    Chats,
+}
+
+impl Speaks {
+    pub const BESIDE_OPENAI: [Self; 2] = [Self::Anthropic, Self::Chats];
+
+    /// The group of a model at such a provider.
+    pub fn group(self, model: &str) -> String {
+        match self {
+            Self::OpenAi => model.to_owned(),
+            Self::Anthropic => format!("{model}-anthropic"),
+            Self::Chats => format!("{model}-chats"),
+        }
+    }
+}
 
 /// What a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,10 +105,10 @@ pub enum Protocol {
 }
 
 /// What is asked for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Ask {
     pub protocol: Protocol,
-    pub model: &'static str,
+    pub model: String,
     pub stream: bool,
     /// Bytes of text, in turns of [`TURN`] at most.
     pub text_bytes: usize,

@@ -49,21 +49,6 @@ pub async fn timed(
     })
 }
 
-/// Runs a load whose rows are not waited for: they are not what is measured.
-pub async fn timed_alone(
-    target: &Target,
-    load: impl Future<Output = io::Result<Done>>,
-) -> Result<Timed, String> {
-    let before = target.cpu();
-    let begun = Instant::now();
-    let done = load.await.map_err(|why| why.to_string())?;
-    Ok(Timed {
-        done,
-        seconds: begun.elapsed().as_secs_f64(),
-        cpu: target.cpu().since(&before),
-    })
-}
-
 /// Requests a second, after a warm-up in which every key was used: its first use, a read of the store, is another figure.
 pub async fn measure(
     target: &Target,

@@ -12,6 +12,8 @@ use serde::Deserializer;
 use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+pub use super::json_text::{decoded, quoted};
+
 /// Deepest nesting accepted, the object itself being level 1.
 pub const MAX_DEPTH: u32 = 128;
 
@@ -125,20 +127,6 @@ pub fn plain_str<'a>(bytes: &'a [u8], value: &Range<usize>) -> Option<&'a str> {
         return None;
     }
     std::str::from_utf8(inner).ok()
-}
-
-/// The text of a JSON string, decoded; `None` for other values.
-pub fn decoded(value: &[u8]) -> Option<String> {
-    value
-        .starts_with(b"\"")
-        .then(|| serde_json::from_slice(value).ok())
-        .flatten()
-}
-
-/// `text` as a JSON string, quotes included.
-pub fn quoted(text: &str) -> Vec<u8> {
-    // A string always serialises.
-    serde_json::to_vec(text).unwrap_or_default()
 }
 
 /// The fields of an object in order, keys decoded, values as they are written: the slow way, for what is written anew.

@@ -7,8 +7,9 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
-use super::json::{ScanError, decoded, plain_str, scan_array, scan_object};
-use super::neutral::{Dialect, Extension, Extensions, Raw};
+use super::json::{ScanError, plain_str, scan_array, scan_object};
+use super::json_text::decoded;
+use super::neutral::{Dialect, Extension, Extensions, Raw, Text};
 
 /// Most fields of one object.
 const MAX_FIELDS: usize = 10_000;
@@ -152,6 +153,12 @@ impl<'a> Fields<'a> {
         self.text(name, at)?.ok_or_else(|| at.missing(name))
     }
 
+    /// A text that is only carried.
+    pub fn required_said(&mut self, name: &str, at: &Path<'_>) -> Result<Text, DecodeError> {
+        let value = self.take(name).ok_or_else(|| at.missing(name))?;
+        said(value, &at.field(name))
+    }
+
     /// A whole number; one written as a float is rounded.
     pub fn whole(&mut self, name: &str, at: &Path<'_>) -> Result<Option<u64>, DecodeError> {
         let Some(value) = self.take(name) else {
@@ -248,13 +255,12 @@ impl<'a> Fields<'a> {
 
 /// The text of a JSON string.
 pub fn text(value: &[u8], at: &Path<'_>) -> Result<String, DecodeError> {
-    if let Some(text) = plain_str(value, &(0..value.len()))
-        // All of it, so that the compiler can look at many bytes at once.
-        && !text.bytes().fold(false, |odd, byte| odd | (byte < 0x20))
-    {
-        return Ok(text.to_owned());
-    }
     decoded(value).ok_or_else(|| at.expected("a string"))
+}
+
+/// The same, not decoded: a text that is only carried.
+pub fn said(value: &[u8], at: &Path<'_>) -> Result<Text, DecodeError> {
+    Text::read(value).ok_or_else(|| at.expected("a string"))
 }
 
 /// The items of an array, as they are written.

@@ -1,31 +1,37 @@
 //! JSON written field by field into one buffer: brackets always in pairs, commas where they belong, texts escaped.
 
-use super::neutral::{Dialect, Extensions};
+pub use super::json_text::write as text;
+use super::neutral::{Dialect, Extensions, Text};
 
-/// Writes one object; `fill` writes its fields.
-pub fn object(out: &mut Vec<u8>, fill: impl FnOnce(&mut Object<'_>)) {
+/// Writes one object; `fill` writes its fields, and what it returns is returned.
+pub fn object<R>(out: &mut Vec<u8>, fill: impl FnOnce(&mut Object<'_>) -> R) -> R {
     out.push(b'{');
-    fill(&mut Object {
+    let returned = fill(&mut Object {
         out,
         is_empty: true,
     });
     out.push(b'}');
+    returned
 }
 
-/// Writes one array; `fill` writes its items.
-pub fn array(out: &mut Vec<u8>, fill: impl FnOnce(&mut Array<'_>)) {
+/// Writes one array; `fill` writes its items, and what it returns is returned.
+pub fn array<R>(out: &mut Vec<u8>, fill: impl FnOnce(&mut Array<'_>) -> R) -> R {
     out.push(b'[');
-    fill(&mut Array {
+    let returned = fill(&mut Array {
         out,
         is_empty: true,
     });
     out.push(b']');
+    returned
 }
 
-/// Writes one string.
-pub fn text(out: &mut Vec<u8>, text: &str) {
-    // Neither a string nor a vector can refuse.
-    let _ = serde_json::to_writer(out, text);
+/// Writes texts as one string.
+pub fn joined<'t>(out: &mut Vec<u8>, texts: impl IntoIterator<Item = &'t Text>) {
+    out.push(b'"');
+    for text in texts {
+        text.write_inner(out);
+    }
+    out.push(b'"');
 }
 
 /// An object under way. Names are the caller's: each is written once.
@@ -46,6 +52,16 @@ impl Object<'_> {
     pub fn text(&mut self, name: &str, value: &str) {
         self.key(name);
         text(self.out, value);
+    }
+
+    /// Texts as one string.
+    pub fn joined<'t>(&mut self, name: &str, texts: impl IntoIterator<Item = &'t Text>) {
+        self.key(name);
+        joined(self.out, texts);
+    }
+
+    pub fn said(&mut self, name: &str, text: &Text) {
+        self.joined(name, [text]);
     }
 
     pub fn maybe_text(&mut self, name: &str, value: Option<&str>) {
@@ -72,14 +88,14 @@ impl Object<'_> {
         self.raw(name, if value { b"true" } else { b"false" });
     }
 
-    pub fn object(&mut self, name: &str, fill: impl FnOnce(&mut Object<'_>)) {
+    pub fn object<R>(&mut self, name: &str, fill: impl FnOnce(&mut Object<'_>) -> R) -> R {
         self.key(name);
-        object(self.out, fill);
+        object(self.out, fill)
     }
 
-    pub fn array(&mut self, name: &str, fill: impl FnOnce(&mut Array<'_>)) {
+    pub fn array<R>(&mut self, name: &str, fill: impl FnOnce(&mut Array<'_>) -> R) -> R {
         self.key(name);
-        array(self.out, fill);
+        array(self.out, fill)
     }
 
     pub fn texts<'t>(&mut self, name: &str, texts: impl IntoIterator<Item = &'t str>) {
@@ -122,14 +138,14 @@ impl Array<'_> {
         self.out.extend_from_slice(value);
     }
 
-    pub fn object(&mut self, fill: impl FnOnce(&mut Object<'_>)) {
+    pub fn object<R>(&mut self, fill: impl FnOnce(&mut Object<'_>) -> R) -> R {
         self.comma();
-        object(self.out, fill);
+        object(self.out, fill)
     }
 
-    pub fn array(&mut self, fill: impl FnOnce(&mut Array<'_>)) {
+    pub fn array<R>(&mut self, fill: impl FnOnce(&mut Array<'_>) -> R) -> R {
         self.comma();
-        array(self.out, fill);
+        array(self.out, fill)
     }
 
     /// Nothing has been written yet.

@@ -13,6 +13,7 @@ pub mod filtered;
 pub mod json;
 pub mod json_edit;
 pub mod json_fields;
+pub mod json_text;
 pub mod json_write;
 pub mod mock;
 pub mod neutral;

@@ -266,19 +266,36 @@ fn prices_of_the_catalogue() {
 #[test]
 fn usage_that_nobody_told_is_estimated() {
     let simulator = Simulator::start();
+    let at_anthropic = Deployment::of(&simulator, "claude").param("model", "anthropic/claude");
     let gateway = Gateway::of(&Config::of([
-        Deployment::of(&simulator, "m").priced(0.001, 0.001)
+        Deployment::of(&simulator, "m").priced(0.001, 0.001),
+        at_anthropic.priced(0.001, 0.001),
     ]));
-    let how = json!({"simulate": {"no_usage": true, "content_bytes": 400}});
-    for body in [chat_with("m", how.clone()), streamed("m", how)] {
-        gateway.master().chat(&body).with_status(200);
+    let master = gateway.master();
+    let mut asked = 0;
+    for usage in [
+        json!({"no_usage": true}),
+        json!({"usage": {"service_tier": "standard"}}),
+        json!({"usage": {"input_tokens": null, "completion_tokens": "many"}}),
+    ] {
+        let how = with(usage, "content_bytes", json!(400));
+        for model in ["m", "claude"] {
+            simulator.behave(model, serde_json::from_value(how.clone()).unwrap());
+            for more in [json!({}), json!({"stream": true})] {
+                let body = chat_with(model, more);
+                master.chat(&body).with_status(200);
+                let body = with(body, "max_tokens", json!(500));
+                master.post("/v1/messages", &body).with_status(200);
+                asked += 2;
+            }
+        }
     }
-    for row in gateway.rows_when(2) {
+    for row in gateway.rows_when(asked) {
         assert!(row.usage_estimated, "{row:#?}");
         let output = row.usage.completion_tokens();
         assert!(
             (50..=300).contains(&output),
-            "{output} tokens for 400 bytes of text"
+            "{output} tokens for 400 bytes of text: {row:#?}"
         );
         assert!(row.usage.prompt_tokens() > 0 && row.spend.0 > 0, "{row:#?}");
     }

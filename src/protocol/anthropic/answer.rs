@@ -21,7 +21,7 @@ pub fn decode_answer(body: &[u8]) -> Result<Answer, DecodeError> {
     let reason = fields.text("stop_reason", &at)?;
     let usage = fields
         .take("usage")
-        .map(|usage| Counts::read(usage).report());
+        .and_then(|usage| Counts::read(usage).report());
     let choice = Choice {
         index: 0,
         content: content(fields.take("content"), &at.field("content"))?,

@@ -19,7 +19,7 @@ fn content_at(value: Option<&[u8]>, at: &Path<'_>, depth: u32) -> Result<Vec<Blo
         return Ok(Vec::new());
     };
     match value.first() {
-        Some(b'"') => Ok(vec![Block::text(json_fields::text(value, at)?)]),
+        Some(b'"') => Ok(vec![Block::text(json_fields::said(value, at)?)]),
         Some(b'[') if depth <= DEEPEST => {
             let items = json_fields::items(value, at)?;
             let items = items.iter().enumerate();
@@ -37,7 +37,7 @@ fn block(value: &[u8], at: &Path<'_>, depth: u32) -> Result<Block, DecodeError> 
     let kind = fields.required_text("type", at)?;
     let content = match kind.as_str() {
         "text" => Content::Text {
-            text: fields.required_text("text", at)?,
+            text: fields.required_said("text", at)?,
             citations: citations(&mut fields, at)?,
         },
         "image" => Content::Image {

@@ -106,7 +106,21 @@ impl Form {
         target: &Target<'_>,
         max_tokens: u64,
     ) -> Result<Vec<u8>, Refused> {
-        let messages = turns::write(request, &self.names, target, &mut self.notes)?;
+        let mut body = Vec::with_capacity(request.room());
+        json_write::object(&mut body, |out| {
+            self.fields(request, target, max_tokens, out)
+        })?;
+        Ok(body)
+    }
+
+    fn fields(
+        &mut self,
+        request: &Request,
+        target: &Target<'_>,
+        max_tokens: u64,
+        out: &mut Object<'_>,
+    ) -> Result<(), Refused> {
+        turns::write(request, &self.names, target, &mut self.notes, out)?;
         let format = request.format.as_ref();
         let format = format.filter(|format| **format != OutputFormat::Text);
         let native = match format {
@@ -120,32 +134,28 @@ impl Form {
             self.format_tool = Some(FORMAT_TOOL);
         }
         let tools = self.tools(request, format)?;
-        let mut body = Vec::with_capacity(messages.len() + 1024);
-        json_write::object(&mut body, |out| {
-            out.text("model", target.model);
-            out.number("max_tokens", max_tokens);
-            self.system(out, request);
-            if let Some(tools) = &tools {
-                out.raw("tools", tools);
-                let limits = ChoiceLimits {
-                    may_force: target.takes_forced_tools && !self.thinking.is_on(),
-                    format_tool: self.format_tool.is_some(),
-                    has_others: !request.tools.is_empty(),
-                };
-                tools::choice(out, request, limits, &self.names, &mut self.notes);
-            }
-            out.raw("messages", &messages);
-            self.settings(out, request, target);
-            self.thinking.write(out);
-            if let Some(schema) = &native {
-                out.object("output_format", |out| {
-                    out.text("type", "json_schema");
-                    out.raw("schema", schema);
-                });
-            }
-            self.extensions(out, request);
-        });
-        Ok(body)
+        out.text("model", target.model);
+        out.number("max_tokens", max_tokens);
+        self.system(out, request);
+        if let Some(tools) = &tools {
+            out.raw("tools", tools);
+            let limits = ChoiceLimits {
+                may_force: target.takes_forced_tools && !self.thinking.is_on(),
+                format_tool: self.format_tool.is_some(),
+                has_others: !request.tools.is_empty(),
+            };
+            tools::choice(out, request, limits, &self.names, &mut self.notes);
+        }
+        self.settings(out, request, target);
+        self.thinking.write(out);
+        if let Some(schema) = &native {
+            out.object("output_format", |out| {
+                out.text("type", "json_schema");
+                out.raw("schema", schema);
+            });
+        }
+        self.extensions(out, request);
+        Ok(())
     }
 
     fn system(&mut self, out: &mut Object<'_>, request: &Request) {

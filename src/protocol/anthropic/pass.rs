@@ -28,7 +28,7 @@ pub fn pass_answer(body: &Bytes, model_json: &[u8]) -> Result<(Bytes, StreamFact
     spans.tell(body, &mut facts);
     if let Some(usage) = spans.usage.clone() {
         let usage = &body[usage];
-        facts.usage = Some(Counts::read(usage).report().counts);
+        facts.usage = Counts::read(usage).report().map(|report| report.counts);
         facts.service_tier = service_tier(usage);
     }
     let edited = match spans.model {

@@ -6,9 +6,9 @@ use std::collections::HashSet;
 use super::repairs;
 use super::target::Target;
 use super::write_blocks::{self, Ink, Unwritable, check};
-use crate::protocol::json_write;
+use crate::protocol::json_write::Object;
 use crate::protocol::neutral::{
-    Block, Content, Dialect, Message, Notes, Refused, Request, Role, ToolNames, Why,
+    Block, Content, Dialect, Message, Notes, Refused, Request, Role, Text, ToolNames, Why,
 };
 
 /// Messages of one role, one after another.
@@ -26,7 +26,8 @@ pub fn write(
     names: &ToolNames,
     target: &Target<'_>,
     notes: &mut Notes,
-) -> Result<Vec<u8>, Refused> {
+    out: &mut Object<'_>,
+) -> Result<(), Refused> {
     let mut turns = turns(request, target.takes_mid_system, notes)?;
     if target.mends {
         repairs::mend(&mut turns, notes);
@@ -38,8 +39,7 @@ pub fn write(
             why: "at least one message beside the system prompt is required",
         });
     }
-    let mut out = Vec::new();
-    json_write::array(&mut out, |out| {
+    out.array("messages", |out| {
         for turn in &turns {
             out.object(|out| {
                 out.text("role", role_name(turn.role));
@@ -52,7 +52,7 @@ pub fn write(
             });
         }
     });
-    Ok(out)
+    Ok(())
 }
 
 /// The blocks of the system prompt that Anthropic takes: texts.
@@ -132,7 +132,7 @@ fn turns<'a>(
 /// Whitespace alone is refused by Anthropic, as is an empty text.
 fn is_blank(content: &Content) -> bool {
     match content {
-        Content::Text { text, .. } => text.trim().is_empty(),
+        Content::Text { text, .. } => text.is_blank(),
         Content::Refusal(text) => text.trim().is_empty(),
         _ => false,
     }
@@ -141,7 +141,7 @@ fn is_blank(content: &Content) -> bool {
 fn said_by_the_system(blocks: &mut [Cow<'_, Block>]) {
     for block in blocks {
         if let Content::Text { text, .. } = &mut block.to_mut().content {
-            *text = format!("[System message] {text}");
+            *text = format!("[System message] {}", text.said()).into();
         }
     }
 }
@@ -161,10 +161,20 @@ fn trim_prefill(turns: &mut [Turn<'_>]) {
     let Some(turn) = turns.last_mut().filter(|turn| turn.role == Role::Assistant) else {
         return;
     };
-    if let Some(block) = turn.blocks.last_mut()
-        && let Content::Text { text, .. } = &mut block.to_mut().content
-    {
-        text.truncate(text.trim_end().len());
+    let Some(block) = turn.blocks.last_mut() else {
+        return;
+    };
+    let Content::Text { text, .. } = &block.content else {
+        return;
+    };
+    let said = text.said();
+    let trimmed = said.trim_end();
+    if trimmed.len() == said.len() {
+        return;
+    }
+    let trimmed = Text::from(trimmed);
+    if let Content::Text { text, .. } = &mut block.to_mut().content {
+        *text = trimmed;
     }
 }
 

@@ -117,12 +117,14 @@ impl Counts {
         }
     }
 
-    pub fn report(&self) -> UsageReport {
+    /// `None` while neither input nor output was counted: a call is not free because nobody counted.
+    pub fn report(&self) -> Option<UsageReport> {
+        self.input.or(self.output)?;
         let n = |count: Option<u64>| count.unwrap_or(0);
         let written_1h = n(self.written_1h);
         let written = n(self.cache_written).max(n(self.written_5m).saturating_add(written_1h));
         let reasoning = n(self.thinking).min(n(self.output));
-        UsageReport {
+        Some(UsageReport {
             counts: ParsedUsage {
                 usage: Usage {
                     input: n(self.input),
@@ -140,7 +142,7 @@ impl Counts {
                 output_is_open: false,
             },
             extras: self.extras.clone(),
-        }
+        })
     }
 }
 

@@ -90,7 +90,7 @@ fn fields(out: &mut Object<'_>, content: &Content, ink: &mut Ink<'_>) {
     match content {
         Content::Text { text, citations } => {
             out.text("type", "text");
-            out.text("text", text);
+            out.said("text", text);
             write_citations(out, citations, ink.notes);
         }
         Content::Refusal(text) => {

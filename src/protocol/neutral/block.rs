@@ -1,6 +1,6 @@
 //! A piece of a message.
 
-use super::{Dialect, Extensions, Raw};
+use super::{Dialect, Extensions, Raw, Text};
 
 /// A piece of a message's content, in order with its neighbours.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ impl Block {
         }
     }
 
-    pub fn text(text: impl Into<String>) -> Self {
+    pub fn text(text: impl Into<Text>) -> Self {
         Self::plain(Content::Text {
             text: text.into(),
             citations: Vec::new(),
@@ -32,7 +32,7 @@ impl Block {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
     Text {
-        text: String,
+        text: Text,
         citations: Vec<Citation>,
     },
     /// Why the model would not answer, in its own words.
@@ -81,12 +81,27 @@ pub enum Content {
 }
 
 impl Content {
+    /// About the bytes that it takes in a body.
+    pub fn room(&self) -> usize {
+        /// What stands around a text.
+        const AROUND: usize = 64;
+        AROUND
+            + match self {
+                Self::Text { text, .. } => text.size(),
+                Self::ToolCall(call) => 2 * AROUND + call.arguments.len() * 9 / 8,
+                Self::ToolResult(result) => {
+                    let inner = result.content.iter();
+                    inner.map(|block| block.content.room()).sum()
+                }
+                _ => 0,
+            }
+    }
+
     /// Bytes of what an answer says: what the client reads or hears, or its tools are given.
     pub fn content_bytes(&self) -> usize {
         match self {
-            Self::Text { text, .. } | Self::Refusal(text) | Self::Thinking { text, .. } => {
-                text.len()
-            }
+            Self::Text { text, .. } => text.said().len(),
+            Self::Refusal(text) | Self::Thinking { text, .. } => text.len(),
             Self::ToolCall(call) => call.arguments.len(),
             Self::ServerCall(call) => call.input.len(),
             Self::Audio {

@@ -19,6 +19,7 @@ mod in_turn;
 pub mod proof;
 mod request;
 mod reversal;
+mod text;
 mod tool_names;
 
 #[cfg(test)]
@@ -39,4 +40,5 @@ pub use request::{
     ToolChoice, ToolKind,
 };
 pub use reversal::{Reversal, StreamReversal};
+pub use text::Text;
 pub use tool_names::{NameRule, ToolNames};

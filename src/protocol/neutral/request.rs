@@ -42,6 +42,16 @@ pub struct Request {
     pub extensions: Extensions,
 }
 
+impl Request {
+    /// Room for a body that says all this, in bytes: enough for a conversation of texts.
+    pub fn room(&self) -> usize {
+        let said = self.messages.iter().map(|message| &message.content);
+        let blocks = said.chain([&self.system]).flatten();
+        let texts: usize = blocks.map(|block| block.content.room()).sum();
+        1024 + texts
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     pub role: Role,

@@ -47,7 +47,7 @@ fn play_block(choice: u32, block: u32, content: &Content, size: usize) -> Vec<Ev
     };
     let (opening, deltas) = match content {
         Content::Text { text, citations } => {
-            let mut deltas = all(text, Delta::Text);
+            let mut deltas = all(&text.said(), Delta::Text);
             deltas.extend(citations.iter().cloned().map(Delta::Citation));
             (Opening::Text, deltas)
         }
@@ -168,7 +168,7 @@ pub fn assemble(events: &[Event]) -> Answer {
 fn begin(opening: &Opening) -> Content {
     match opening.clone() {
         Opening::Text => Content::Text {
-            text: String::new(),
+            text: Text::from(""),
             citations: vec![],
         },
         Opening::Refusal => Content::Refusal(String::new()),
@@ -205,7 +205,10 @@ fn begin(opening: &Opening) -> Content {
 
 fn add(content: &mut Content, delta: &Delta) {
     match (content, delta) {
-        (Content::Text { text, .. } | Content::Refusal(text), Delta::Text(more))
+        (Content::Text { text, .. }, Delta::Text(more)) => {
+            *text = (text.said().into_owned() + more).into();
+        }
+        (Content::Refusal(text), Delta::Text(more))
         | (Content::Thinking { text, .. }, Delta::Thinking(more)) => text.push_str(more),
         (Content::Text { citations, .. }, Delta::Citation(citation)) => {
             citations.push(citation.clone());
@@ -281,7 +284,7 @@ pub fn seen(answer: &Answer) -> Seen {
     let mut seen = Seen::default();
     for block in answer.choices.iter().flat_map(|choice| &choice.content) {
         match &block.content {
-            Content::Text { text, .. } => seen.text.push_str(text),
+            Content::Text { text, .. } => seen.text.push_str(&text.said()),
             Content::Thinking { text, signature } => {
                 seen.thoughts.push_str(text);
                 seen.signatures.extend(signature.clone());
@@ -377,7 +380,7 @@ pub fn marked(content: impl Strategy<Value = Content> + 'static) -> BoxedStrateg
 pub fn text() -> BoxedStrategy<Content> {
     said()
         .prop_map(|text| Content::Text {
-            text,
+            text: text.into(),
             citations: vec![],
         })
         .boxed()

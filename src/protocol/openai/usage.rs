@@ -26,22 +26,32 @@ pub struct ParsedUsage {
     pub output_is_open: bool,
 }
 
-/// The `usage` of an answer cannot be read.
+/// The `usage` of an answer tells nothing.
 #[derive(Debug, thiserror::Error)]
-#[error("the upstream's `usage` is not an object of token counts: {0}")]
-pub struct UsageError(#[from] serde_json::Error);
+pub enum UsageError {
+    #[error("the upstream's `usage` is not an object of token counts: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("the upstream's `usage` has no count of tokens and no cost")]
+    Uncounted,
+}
 
 /// Reads a `usage` object. Counts may be floats, null or missing; a count that is no number, or negative, is zero.
 ///
 /// Cached tokens, cache writes and media are parts of `prompt_tokens`; reasoning and media are parts of
 /// `completion_tokens`. Parts that exceed their total are cut in that order. xAI leaves reasoning out of
 /// `completion_tokens`: where `total_tokens` is exactly prompt + completion + reasoning, reasoning is added to it.
+///
+/// An object with neither a total of tokens nor a cost is no usage: a call is not free because nobody counted.
 pub fn parse_usage(json: &[u8]) -> Result<ParsedUsage, UsageError> {
     let wire: Wire<'_> = serde_json::from_slice(json)?;
     let prompt = prompt_buckets(&wire);
     let completion = completion_buckets(&wire);
     let stated_cost = wire.cost.and_then(|cost| NanoUsd::parse(cost.get()).ok());
     let in_ticks = wire.cost_in_usd_ticks.0.map(ticks);
+    let stated_cost = stated_cost.or(in_ticks);
+    if stated_cost.is_none() && !wire.has_a_total() {
+        return Err(UsageError::Uncounted);
+    }
     let searches = [
         wire.prompt_tokens_details.0.web_search_requests,
         wire.server_tool_use.0.web_search_requests,
@@ -57,7 +67,7 @@ pub fn parse_usage(json: &[u8]) -> Result<ParsedUsage, UsageError> {
             output_video: completion.output_video,
             ..prompt
         },
-        stated_cost: stated_cost.or(in_ticks),
+        stated_cost,
         web_searches: most(&searches),
         inference_in_us: is(wire.inference_geo, "\"us\""),
         fast: is(wire.speed, "\"fast\""),
@@ -171,6 +181,12 @@ struct Wire<'a> {
 }
 
 impl Wire<'_> {
+    fn has_a_total(&self) -> bool {
+        let input = self.prompt_tokens.0.or(self.input_tokens.0);
+        let total = input.or(self.total_tokens.0);
+        total.or(self.completion_stated()).is_some()
+    }
+
     fn prompt_total(&self) -> u64 {
         let stated = self.prompt_tokens.0.or(self.input_tokens.0);
         stated.unwrap_or_else(|| {

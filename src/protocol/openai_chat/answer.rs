@@ -200,11 +200,12 @@ impl<'a> Parts<'a> {
         for block in &choice.content {
             match &block.content {
                 Content::Text { text, citations } => {
+                    let text = text.said();
                     let start = length;
                     length += text.chars().count();
                     let cited = citations.iter().map(|citation| (citation, start, length));
                     parts.citations.extend(cited);
-                    parts.text.get_or_insert_default().push_str(text);
+                    parts.text.get_or_insert_default().push_str(&text);
                 }
                 Content::Refusal(text) => parts.refusal.get_or_insert_default().push_str(text),
                 Content::Thinking { .. } | Content::RedactedThinking(_) => {

@@ -1,13 +1,13 @@
 //! The parts of a message's content, made neutral.
 
-use crate::protocol::json_fields::{DecodeError, Fields, Path, items, text};
+use crate::protocol::json_fields::{DecodeError, Fields, Path, items, said, text};
 use crate::protocol::neutral::{Block, CacheControl, Content, Dialect, Lifetime, Raw, Source};
 
 /// A text, or an array of parts; nothing is none.
 pub fn content(value: Option<&[u8]>, at: &Path<'_>) -> Result<Vec<Block>, DecodeError> {
     match value {
         None => Ok(Vec::new()),
-        Some(value) if value.first() == Some(&b'"') => Ok(vec![Block::text(text(value, at)?)]),
+        Some(value) if value.first() == Some(&b'"') => Ok(vec![Block::text(said(value, at)?)]),
         Some(value) if value.first() == Some(&b'[') => {
             let parts = items(value, at)?;
             let parts = parts.iter().enumerate();
@@ -25,7 +25,7 @@ pub fn part(value: &[u8], at: &Path<'_>) -> Result<Block, DecodeError> {
     let kind = fields.required_text("type", at)?;
     let content = match kind.as_str() {
         "text" => Content::Text {
-            text: fields.required_text("text", at)?,
+            text: fields.required_said("text", at)?,
             citations: Vec::new(),
         },
         "refusal" => Content::Refusal(fields.required_text("refusal", at)?),

@@ -3,7 +3,7 @@
 use super::decode_messages::PROVIDER_FIELDS;
 use super::encode_parts::{cache_control, text_of};
 use super::target::Target;
-use crate::protocol::json_write::{self, Array, Object};
+use crate::protocol::json_write::{Array, Object};
 use crate::protocol::neutral::{
     Block, Content, Dialect, Message, Notes, Refused, Request, Role, ToolCallKind, ToolNames,
     ToolResult, Why, free_text, proof,
@@ -19,31 +19,26 @@ pub struct Form<'a> {
     pub notes: &'a mut Notes,
 }
 
-/// The `messages` array as JSON.
+/// Writes `messages`.
 pub fn write(
     request: &Request,
     target: &Target<'_>,
     names: &ToolNames,
     notes: &mut Notes,
-) -> Result<Vec<u8>, Refused> {
+    out: &mut Object<'_>,
+) -> Result<(), Refused> {
     let mut form = Form {
         target,
         names,
         notes,
     };
-    let mut out = Vec::new();
-    let mut outcome = Ok(());
-    json_write::array(&mut out, |out| {
-        outcome = form.system(out, request);
+    out.array("messages", |out| {
+        form.system(out, request)?;
         for (index, message) in request.messages.iter().enumerate() {
-            if outcome.is_err() {
-                return;
-            }
-            let place = request.leading_messages + index;
-            outcome = form.message(out, message, place);
+            form.message(out, message, request.leading_messages + index)?;
         }
-    });
-    outcome.map(|()| out)
+        Ok(())
+    })
 }
 
 impl Form<'_> {
@@ -61,12 +56,10 @@ impl Form<'_> {
         if blocks.is_empty() {
             return Ok(());
         }
-        let content = self.content(&blocks, "system")?;
         out.object(|out| {
             out.text("role", "system");
-            out.raw("content", &content);
-        });
-        Ok(())
+            self.content(out, &blocks, "system")
+        })
     }
 
     fn message(
@@ -88,13 +81,12 @@ impl Form<'_> {
             Role::User => self.user(out, message, &field),
             Role::System => {
                 let blocks: Vec<_> = message.content.iter().collect();
-                let content = self.content(&blocks, &field)?;
                 out.object(|out| {
                     out.text("role", "system");
-                    out.raw("content", &content);
+                    self.content(out, &blocks, &field)?;
                     extras(out, message);
-                });
-                Ok(())
+                    Ok(())
+                })
             }
         }
     }
@@ -118,13 +110,12 @@ impl Form<'_> {
         if whole.is_empty() && results > 0 {
             return Ok(());
         }
-        let content = self.content(&whole, field)?;
         out.object(|out| {
             out.text("role", "user");
-            out.raw("content", &content);
+            self.content(out, &whole, field)?;
             extras(out, message);
-        });
-        Ok(())
+            Ok(())
+        })
     }
 
     /// A result's images, where the host takes none in it, are shown by the user right behind.
@@ -165,14 +156,13 @@ impl Form<'_> {
             inner.insert(0, Block::text("The tool failed: "));
         }
         let parts: Vec<&Block> = inner.iter().collect();
-        let content = self.content(&parts, field)?;
         out.object(|out| {
             out.text("role", "tool");
             out.text("tool_call_id", &result.call);
-            out.raw("content", &content);
+            self.content(out, &parts, field)?;
             cache_control(out, block.cache.as_ref(), self.target, self.notes);
-        });
-        Ok(())
+            Ok(())
+        })
     }
 
     fn assistant(&mut self, out: &mut Array<'_>, message: &Message, field: &str) {
@@ -239,10 +229,7 @@ impl Form<'_> {
                     }
                 });
             }
-            texts => out.text(
-                "content",
-                &texts.iter().copied().map(text_of).collect::<String>(),
-            ),
+            texts => out.joined("content", texts.iter().copied().filter_map(text_of)),
         }
         out.maybe_text("refusal", spoken.refusal.as_deref());
         self.thoughts(out, &spoken.thoughts);

@@ -2,9 +2,9 @@
 
 use super::encode_messages::Form;
 use super::target::Target;
-use crate::protocol::json_write::{self, Array, Object};
+use crate::protocol::json_write::{Array, Object};
 use crate::protocol::neutral::{
-    Block, CacheControl, Content, Dialect, Lifetime, Notes, Refused, Source, Why,
+    Block, CacheControl, Content, Dialect, Lifetime, Notes, Refused, Source, Text, Why,
 };
 
 impl Form<'_> {
@@ -12,11 +12,15 @@ impl Form<'_> {
         block.cache.is_some() && self.target.takes_cache_control
     }
 
-    /// One plain text as a string; anything else as parts.
-    pub fn content(&mut self, blocks: &[&Block], field: &str) -> Result<Vec<u8>, Refused> {
-        let mut json = Vec::new();
+    /// Writes `content`: one plain text as a string; anything else as parts.
+    pub fn content(
+        &mut self,
+        out: &mut Object<'_>,
+        blocks: &[&Block],
+        field: &str,
+    ) -> Result<(), Refused> {
         match blocks {
-            [] => json_write::text(&mut json, ""),
+            [] => out.text("content", ""),
             [block]
                 if matches!(block.content, Content::Text { .. })
                     && !self.is_marked(block)
@@ -25,22 +29,18 @@ impl Form<'_> {
                 if block.cache.is_some() {
                     self.notes.add("cache_control", Why::Hint);
                 }
-                json_write::text(&mut json, text_of(block));
+                out.joined("content", text_of(block));
             }
             blocks => {
-                let mut outcome = Ok(());
-                json_write::array(&mut json, |out| {
+                return out.array("content", |out| {
                     for (index, block) in blocks.iter().enumerate() {
-                        outcome = self.part(out, block, &format!("{field}.{index}"), 0);
-                        if outcome.is_err() {
-                            return;
-                        }
+                        self.part(out, block, &format!("{field}.{index}"), 0)?;
                     }
+                    Ok(())
                 });
-                outcome?;
             }
         }
-        Ok(json)
+        Ok(())
     }
 
     fn part(
@@ -102,7 +102,7 @@ impl Form<'_> {
     pub fn text_part(&mut self, out: &mut Array<'_>, block: &Block) {
         self.marked(out, block, |out| {
             out.text("type", "text");
-            out.text("text", text_of(block));
+            out.joined("text", text_of(block));
         });
     }
 
@@ -169,7 +169,7 @@ impl Form<'_> {
                 };
                 let part = Block {
                     content: Content::Text {
-                        text,
+                        text: text.into(),
                         citations: Vec::new(),
                     },
                     ..block.clone()
@@ -212,10 +212,10 @@ impl Form<'_> {
 }
 
 /// The text of a text block.
-pub fn text_of(block: &Block) -> &str {
+pub fn text_of(block: &Block) -> Option<&Text> {
     match &block.content {
-        Content::Text { text, .. } => text,
-        _ => "",
+        Content::Text { text, .. } => Some(text),
+        _ => None,
     }
 }
 

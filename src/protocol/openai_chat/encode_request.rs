@@ -22,12 +22,11 @@ const LONGEST_USER: usize = 64;
 pub fn encode_request(request: &Request, target: &Target<'_>) -> Result<Encoded, Refused> {
     let mut notes = Notes::default();
     let names = ToolNames::fit(names(request), NAMES);
-    let messages = encode_messages::write(request, target, &names, &mut notes)?;
-    let tools = encode_tools::write(request, target, &names, &mut notes)?;
-    let mut body = Vec::with_capacity(messages.len() + 1024);
-    json_write::object(&mut body, |out| {
+    let mut body = Vec::with_capacity(request.room());
+    let tools = json_write::object(&mut body, |out| {
         out.text("model", target.model);
-        out.raw("messages", &messages);
+        encode_messages::write(request, target, &names, &mut notes, out)?;
+        let tools = encode_tools::write(request, target, &names, &mut notes)?;
         if let Some(tools) = &tools.array {
             out.raw("tools", tools);
             encode_tools::choice(out, request, target, &names, &mut notes);
@@ -45,7 +44,8 @@ pub fn encode_request(request: &Request, target: &Target<'_>) -> Result<Encoded,
         }
         format(out, request.format.as_ref());
         out.extensions(&request.extensions, Dialect::Chat);
-    });
+        Ok(tools)
+    })?;
     for extension in request.extensions.foreign(Dialect::Chat) {
         notes.add(&extension.name, Why::Unsupported);
     }

@@ -133,7 +133,7 @@ fn message_part(
     let kind = fields.required_text("type", at)?;
     Ok(match kind.as_str() {
         "output_text" | "text" => Content::Text {
-            text: fields.required_text("text", at)?,
+            text: fields.required_said("text", at)?,
             citations: annotations::decode(fields.take("annotations"), at)?,
         },
         "refusal" => Content::Refusal(fields.required_text("refusal", at)?),

@@ -1,14 +1,14 @@
 //! Parts of contents, of messages and of tools' outputs, made neutral.
 
 use super::annotations;
-use crate::protocol::json_fields::{DecodeError, Fields, Path, items, text};
+use crate::protocol::json_fields::{DecodeError, Fields, Path, items, said};
 use crate::protocol::neutral::{Block, Content, Dialect, Raw, Source};
 
 /// A text, or an array of parts; nothing is none.
 pub fn content(value: Option<&[u8]>, at: &Path<'_>) -> Result<Vec<Block>, DecodeError> {
     match value {
         None => Ok(Vec::new()),
-        Some(value) if value.first() == Some(&b'"') => Ok(vec![Block::text(text(value, at)?)]),
+        Some(value) if value.first() == Some(&b'"') => Ok(vec![Block::text(said(value, at)?)]),
         Some(value) if value.first() == Some(&b'[') => {
             let parts = items(value, at)?;
             let parts = parts.iter().enumerate();
@@ -26,13 +26,13 @@ fn part(value: &[u8], at: &Path<'_>) -> Result<Block, DecodeError> {
     let kind = fields.required_text("type", at)?;
     let content = match kind.as_str() {
         "input_text" | "text" => Content::Text {
-            text: fields.required_text("text", at)?,
+            text: fields.required_said("text", at)?,
             citations: Vec::new(),
         },
         "output_text" => {
             fields.take("logprobs");
             Content::Text {
-                text: fields.required_text("text", at)?,
+                text: fields.required_said("text", at)?,
                 citations: annotations::decode(fields.take("annotations"), at)?,
             }
         }

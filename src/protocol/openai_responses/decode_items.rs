@@ -4,7 +4,7 @@ use super::decode_content::content;
 use super::local_tools::LocalTool;
 use super::names::flat_name;
 use super::proofs;
-use crate::protocol::json_fields::{DecodeError, Fields, Path, items, text};
+use crate::protocol::json_fields::{DecodeError, Fields, Path, items, said};
 use crate::protocol::neutral::{
     Block, Content, Dialect, Extensions, Message, Raw, Role, ToolCall, ToolCallKind, ToolResult,
 };
@@ -37,7 +37,7 @@ impl<'a> Conversation<'a> {
     pub fn read(value: &'a [u8], at: &Path<'_>) -> Result<Self, DecodeError> {
         let mut conversation = Self::default();
         if value.first() == Some(&b'"') {
-            let block = Block::text(text(value, at)?);
+            let block = Block::text(said(value, at)?);
             conversation.add(Role::User, vec![block], 0);
             return Ok(conversation);
         }

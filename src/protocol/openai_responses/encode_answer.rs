@@ -77,7 +77,7 @@ fn told(content: &Content) -> Option<(Opening, Vec<Delta>)> {
     Some(match content {
         Content::Text { text, citations } => {
             let citations = citations.iter().cloned().map(Delta::Citation);
-            let text = Delta::Text(text.clone());
+            let text = Delta::Text(text.said().into_owned());
             (
                 Opening::Text,
                 std::iter::once(text).chain(citations).collect(),

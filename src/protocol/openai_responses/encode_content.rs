@@ -1,7 +1,7 @@
 //! Parts of contents that are told to a model: texts, images, files, sound.
 
-use crate::protocol::json_write::{self, Array};
-use crate::protocol::neutral::{Block, Content, Dialect, Notes, Refused, Source, Why};
+use crate::protocol::json_write::Array;
+use crate::protocol::neutral::{Block, Content, Dialect, Notes, Refused, Source, Text, Why};
 
 /// What parts are written with.
 pub struct Ink<'n> {
@@ -17,19 +17,17 @@ impl Ink<'_> {
     }
 }
 
-/// An array of parts as JSON.
-pub fn parts(blocks: &[&Block], field: &str, ink: &mut Ink<'_>) -> Result<Vec<u8>, Refused> {
-    let mut json = Vec::new();
-    let mut outcome = Ok(());
-    json_write::array(&mut json, |out| {
-        for (index, block) in blocks.iter().enumerate() {
-            outcome = part(out, block, &format!("{field}.{index}"), ink, 0);
-            if outcome.is_err() {
-                return;
-            }
-        }
-    });
-    outcome.map(|()| json)
+/// Writes parts.
+pub fn parts(
+    out: &mut Array<'_>,
+    blocks: &[&Block],
+    field: &str,
+    ink: &mut Ink<'_>,
+) -> Result<(), Refused> {
+    for (index, block) in blocks.iter().enumerate() {
+        part(out, block, &format!("{field}.{index}"), ink, 0)?;
+    }
+    Ok(())
 }
 
 fn part(
@@ -74,7 +72,7 @@ fn part(
         } => {
             if let Some(context) = context {
                 ink.notes.add(field, Why::Approximated);
-                write_text(out, context);
+                write_text(out, &context.as_str().into());
             }
             return document(out, source, title.as_deref(), field, ink, depth);
         }
@@ -117,8 +115,8 @@ fn document(
         Source::Text(text) => {
             ink.notes.add(field, Why::Approximated);
             match title {
-                Some(title) => write_text(out, &format!("{title}\n\n{text}")),
-                None => write_text(out, text),
+                Some(title) => write_text(out, &format!("{title}\n\n{text}").into()),
+                None => write_text(out, &text.as_str().into()),
             }
             return Ok(());
         }
@@ -147,10 +145,10 @@ fn document(
     Ok(())
 }
 
-fn write_text(out: &mut Array<'_>, text: &str) {
+fn write_text(out: &mut Array<'_>, text: &Text) {
     out.object(|out| {
         out.text("type", "input_text");
-        out.text("text", text);
+        out.said("text", text);
     });
 }
 

@@ -5,32 +5,25 @@ use std::collections::HashMap;
 use super::annotations;
 use super::encode_content::{self, Ink};
 use super::encode_request::Target;
-use crate::protocol::json_write::{self, Array};
+use crate::protocol::json_write::{Array, Object};
 use crate::protocol::neutral::proof::Proof;
 use crate::protocol::neutral::{
-    Block, Content, Message, Notes, Refused, Request, Role, ToolCall, ToolCallKind, ToolNames,
-    ToolResult, Why,
+    Block, Content, Message, Notes, Refused, Request, Role, Text, ToolCall, ToolCallKind,
+    ToolNames, ToolResult, Why,
 };
-
-/// What a conversation becomes.
-#[derive(Debug)]
-pub struct Input<'a> {
-    pub instructions: Option<&'a str>,
-    /// The `input` array as JSON.
-    pub items: Vec<u8>,
-}
 
 /// Claude Code marks its own accounting in the system prompt; nobody else needs it.
 const BILLING: &str = "x-anthropic-billing-header:";
 
-/// Writes the conversation. A system prompt of one text is the `instructions`; one of several is a developer's message of as
-/// many parts.
-pub fn write<'a>(
-    request: &'a Request,
+/// Writes the conversation, `instructions` and `input`. A system prompt of one text is the instructions; one of several is a
+/// developer's message of as many parts.
+pub fn write(
+    request: &Request,
     target: &Target<'_>,
     names: &ToolNames,
     notes: &mut Notes,
-) -> Result<Input<'a>, Refused> {
+    out: &mut Object<'_>,
+) -> Result<(), Refused> {
     let mut form = Form {
         deployment: target.deployment,
         names,
@@ -50,29 +43,20 @@ pub fn write<'a>(
                 .add(format!("system.{index}"), Why::Unsupported),
         }
     }
-    let mut instructions = None;
     if let [block] = system.as_slice()
         && let Content::Text { text, .. } = &block.content
     {
-        instructions = Some(text.as_str());
+        out.said("instructions", text);
         form.ink.note_cache(block);
         system.clear();
     }
-    let mut items = Vec::new();
-    let mut outcome = Ok(());
-    json_write::array(&mut items, |out| {
-        outcome = form.message(out, "developer", &system, "system");
+    out.array("input", |out| {
+        form.message(out, "developer", &system, "system")?;
         for (index, message) in request.messages.iter().enumerate() {
-            if outcome.is_err() {
-                return;
-            }
             let place = request.leading_messages + index;
-            outcome = form.turn(out, message, &format!("messages.{place}"));
+            form.turn(out, message, &format!("messages.{place}"))?;
         }
-    });
-    outcome.map(|()| Input {
-        instructions,
-        items,
+        Ok(())
     })
 }
 
@@ -138,13 +122,13 @@ impl Form<'_, '_> {
         if blocks.is_empty() {
             return Ok(());
         }
-        let content = encode_content::parts(blocks, field, &mut self.ink)?;
         out.object(|out| {
             out.text("type", "message");
             out.text("role", role);
-            out.raw("content", &content);
-        });
-        Ok(())
+            out.array("content", |out| {
+                encode_content::parts(out, blocks, field, &mut self.ink)
+            })
+        })
     }
 
     /// A result of texts is one text; a result that shows something is parts.
@@ -155,7 +139,6 @@ impl Form<'_, '_> {
         field: &str,
     ) -> Result<(), Refused> {
         let is_text = |block: &Block| matches!(block.content, Content::Text { .. });
-        let mut output = Vec::new();
         let failed = Block::text("The tool failed: ");
         let mut blocks: Vec<&Block> = result.content.iter().collect();
         if result.is_error {
@@ -163,12 +146,6 @@ impl Form<'_, '_> {
             let field = format!("{field}.is_error");
             self.ink.notes.add(field, Why::Approximated);
             blocks.insert(0, &failed);
-        }
-        if result.content.iter().all(is_text) {
-            let whole: String = blocks.iter().map(|block| text_of(block)).collect();
-            json_write::text(&mut output, &whole);
-        } else {
-            output = encode_content::parts(&blocks, field, &mut self.ink)?;
         }
         let is_custom = self.kinds.get(result.call.as_str()) == Some(&ToolCallKind::Custom);
         out.object(|out| {
@@ -180,9 +157,14 @@ impl Form<'_, '_> {
                 },
             );
             out.text("call_id", &result.call);
-            out.raw("output", &output);
-        });
-        Ok(())
+            if result.content.iter().all(is_text) {
+                out.joined("output", blocks.iter().filter_map(|block| text_of(block)));
+                return Ok(());
+            }
+            out.array("output", |out| {
+                encode_content::parts(out, &blocks, field, &mut self.ink)
+            })
+        })
     }
 
     fn assistant(&mut self, out: &mut Array<'_>, message: &Message, field: &str) {
@@ -237,10 +219,10 @@ impl Form<'_, '_> {
     }
 }
 
-fn text_of(block: &Block) -> &str {
+fn text_of(block: &Block) -> Option<&Text> {
     match &block.content {
-        Content::Text { text, .. } => text,
-        _ => "",
+        Content::Text { text, .. } => Some(text),
+        _ => None,
     }
 }
 
@@ -259,8 +241,11 @@ fn spoken(out: &mut Array<'_>, blocks: &[&Block]) {
                 out.object(|out| match &block.content {
                     Content::Text { text, citations } => {
                         out.text("type", "output_text");
-                        out.text("text", text);
-                        let length = text.chars().count() as u64;
+                        out.said("text", text);
+                        let length = match citations.as_slice() {
+                            [] => 0,
+                            _ => text.said().chars().count() as u64,
+                        };
                         out.array("annotations", |out| {
                             for citation in citations {
                                 if let Some(json) = annotations::encode(citation, (0, length)) {

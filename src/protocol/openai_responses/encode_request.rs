@@ -39,13 +39,11 @@ pub fn encode_request(request: &Request, target: &Target<'_>) -> Result<Encoded,
     refuse_what_cannot_be(request)?;
     note_what_is_left(request, &mut notes);
     let names = ToolNames::fit(names(request), NAMES);
-    let input = encode_items::write(request, target, &names, &mut notes)?;
-    let tools = encode_tools::write(request, target, &names, &mut notes)?;
-    let mut body = Vec::with_capacity(input.items.len() + 1024);
+    let mut body = Vec::with_capacity(request.room());
     json_write::object(&mut body, |out| {
         out.text("model", target.model);
-        out.maybe_text("instructions", input.instructions);
-        out.raw("input", &input.items);
+        encode_items::write(request, target, &names, &mut notes, out)?;
+        let tools = encode_tools::write(request, target, &names, &mut notes)?;
         if let Some(tools) = &tools {
             out.raw("tools", tools);
             encode_tools::choice(out, request, &names, &mut notes);
@@ -61,7 +59,8 @@ pub fn encode_request(request: &Request, target: &Target<'_>) -> Result<Encoded,
         out.truth("store", false);
         include(out, request, target);
         out.extensions(&request.extensions, Dialect::Responses);
-    });
+        Ok(())
+    })?;
     for extension in request.extensions.foreign(Dialect::Responses) {
         notes.add(&extension.name, Why::Unsupported);
     }

@@ -135,10 +135,11 @@ impl State {
         let at = at.field("message");
         if let Some(usage) = message.take("usage") {
             self.counts = Counts::read(usage);
-            let mut report = self.counts.report();
-            // The output is told at the end.
-            report.counts.output_is_open = true;
-            events.push(Event::Usage(report));
+            if let Some(mut report) = self.counts.report() {
+                // The output is told at the end.
+                report.counts.output_is_open = true;
+                events.push(Event::Usage(report));
+            }
         }
         events.push(Event::Start {
             id: message.text("id", &at)?.unwrap_or_default(),
@@ -156,7 +157,7 @@ impl State {
         let at = Path::Body;
         if let Some(usage) = fields.take("usage") {
             self.counts.replace_with(Counts::read(usage));
-            events.push(Event::Usage(self.counts.report()));
+            events.extend(self.counts.report().map(Event::Usage));
         }
         if let Some(mut delta) = fields.object("delta", &at)? {
             let at = at.field("delta");

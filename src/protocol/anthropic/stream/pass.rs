@@ -171,9 +171,11 @@ impl Editor {
     }
 
     fn tell_usage(&mut self, usage: &[u8]) {
-        let mut counts = self.counts.report().counts;
-        counts.output_is_open = !self.facts.finished;
-        self.facts.usage = Some(counts);
+        if let Some(report) = self.counts.report() {
+            let mut counts = report.counts;
+            counts.output_is_open = !self.facts.finished;
+            self.facts.usage = Some(counts);
+        }
         if self.facts.service_tier.is_none() {
             self.facts.service_tier = service_tier(usage);
         }

@@ -63,7 +63,10 @@ fn citation() -> BoxedStrategy<Citation> {
 
 fn cited() -> BoxedStrategy<Content> {
     (said(), prop::collection::vec(citation(), 0..3))
-        .prop_map(|(text, citations)| Content::Text { text, citations })
+        .prop_map(|(text, citations)| Content::Text {
+            text: text.into(),
+            citations,
+        })
         .boxed()
 }
 

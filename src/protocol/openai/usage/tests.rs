@@ -157,7 +157,8 @@ fn extras_that_have_a_price() {
         (2, true, true)
     );
     assert_eq!(
-        parse(json!({"num_search_queries": 3, "speed": "standard"})).web_searches,
+        parse(json!({"total_tokens": 1, "num_search_queries": 3, "speed": "standard"}))
+            .web_searches,
         3
     );
 }
@@ -188,7 +189,6 @@ fn odd_values_are_tolerated() {
         ..Usage::default()
     };
     for (text, expected) in [
-        ("{}", usage(0, 0)),
         (
             r#"{"prompt_tokens": 10.0, "completion_tokens": 2.6}"#,
             usage(10, 3),
@@ -202,7 +202,7 @@ fn odd_values_are_tolerated() {
             usage(7, 0),
         ),
         (
-            r#"{"prompt_tokens": [1,{"a":2}], "completion_tokens": {"b":[]}}"#,
+            r#"{"prompt_tokens": [1,{"a":2}], "completion_tokens": {"b":[]}, "total_tokens": 0}"#,
             usage(0, 0),
         ),
         (
@@ -232,6 +232,9 @@ fn odd_values_are_tolerated() {
         "{",
         r#"{"prompt_tokens": }"#,
         "{\"prompt_tokens\": 1} x",
+        "{}",
+        r#"{"prompt_tokens": null, "service_tier": "standard", "cached_tokens": 4}"#,
+        r#"{"completion_tokens": "many"}"#,
     ] {
         assert!(parse_usage(text.as_bytes()).is_err(), "{text}");
     }

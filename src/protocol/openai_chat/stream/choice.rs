@@ -126,7 +126,7 @@ impl Choice {
         for block in content(Some(value), &at)? {
             match block.content {
                 Content::Text { text, .. } => {
-                    self.say(index, Opening::Text, Delta::Text(text), events);
+                    self.say(index, Opening::Text, Delta::Text(text.into_said()), events);
                 }
                 Content::Thinking { text, signature } => {
                     self.say(index, Opening::Thinking, Delta::Thinking(text), events);

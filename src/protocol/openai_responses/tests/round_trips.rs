@@ -183,7 +183,7 @@ fn turn() -> BoxedStrategy<Vec<Message>> {
         .prop_map(|(thought, said, calls, result)| {
             let mut content: Vec<Content> = thought.into_iter().collect();
             content.extend(said.map(|text| Content::Text {
-                text,
+                text: text.into(),
                 citations: vec![],
             }));
             let results = calls.iter().map(|call| {

@@ -56,7 +56,7 @@ fn call(id: &str, name: &str, arguments: &str, kind: ToolCallKind) -> Content {
 
 fn text(text: &str) -> Content {
     Content::Text {
-        text: text.to_owned(),
+        text: text.into(),
         citations: vec![],
     }
 }
@@ -237,7 +237,7 @@ fn what_a_text_is_founded_on() {
         title: None,
     };
     let whole = answer(vec![Content::Text {
-        text: "Hé".to_owned(),
+        text: "Hé".into(),
         citations: vec![
             cited(Dialect::Anthropic, "{}", Some("https://a")),
             cited(Dialect::Anthropic, "{}", None),
@@ -408,7 +408,7 @@ fn what_openai_sends_while_it_thinks_and_calls() {
                     signature: Some("openai-responses::rs_1:gAAA".to_owned()),
                 },
                 Content::Text {
-                    text: "Hé".to_owned(),
+                    text: "Hé".into(),
                     citations: vec![Citation {
                         dialect: Dialect::Chat,
                         raw: Raw::parse(annotation.as_bytes()).unwrap(),
