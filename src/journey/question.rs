@@ -1,6 +1,8 @@
 //! What a deployment is sent, and in whose protocol: the client's own bytes with the few edits that they need, or the same
 //! request in the protocol that its provider speaks.
 
+use std::ops::Range;
+
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
 
@@ -15,7 +17,7 @@ use crate::protocol::openai_completions::as_chat;
 use crate::protocol::{json, shape};
 use crate::providers::Selected;
 use crate::router::Deployment;
-use crate::types::{Operation, Pieces};
+use crate::types::{Operation, Pieces, PiecesBuilder};
 
 /// Names the fields of a request that its provider's protocol cannot say.
 const NOT_CARRIED: HeaderName = HeaderName::from_static("x-litellm-not-carried");
@@ -76,34 +78,40 @@ impl Question {
         model: &str,
         model_json: &[u8],
     ) -> Result<Self, Box<Failed>> {
-        let body = request
-            .upstream_body(model_json, &deployment.plan)
-            .map_err(|unsupported| Failed::unsupported(&unsupported))?;
+        let unsupported = |unsupported| Failed::unsupported(&unsupported);
+        let plan = &deployment.plan;
         let asked = request.operation();
         let from_chat = asked == Operation::Completion && deployment.texts_by_chat;
-        let (body, asked) = if from_chat {
-            (by_chat(&body, deployment)?, Operation::Chat)
-        } else {
-            (body, asked)
+        let passed = |body| Self {
+            body,
+            operation: asked,
+            betas: request.betas().collect(),
+            not_carried: Vec::new(),
+            way: Way::default(),
         };
-        let operation = deployment.called_by(asked);
-        if operation == asked {
-            return Ok(Self {
-                body,
-                operation,
-                betas: request.betas().collect(),
-                not_carried: Vec::new(),
-                way: Way {
-                    back: None,
-                    from_chat,
-                },
-            });
+        if !from_chat && deployment.called_by(asked) == asked {
+            let body = request.upstream_body(model_json, plan);
+            return Ok(passed(body.map_err(unsupported)?));
         }
-        let target = target(deployment, operation, model);
-        Self::across(body, asked, operation, deployment, target).map(|mut question| {
-            question.way.from_chat = from_chat;
-            question
-        })
+        let body = request.body_to_translate(model_json, plan);
+        let mut body = body.map_err(unsupported)?;
+        let mut asked = asked;
+        if from_chat {
+            body = by_chat(&body, deployment)?;
+            asked = Operation::Chat;
+        }
+        let operation = deployment.called_by(asked);
+        let mut question = if operation == asked {
+            Self {
+                operation,
+                ..passed(body.into())
+            }
+        } else {
+            let target = target(deployment, operation, model);
+            Self::across(&body, asked, operation, deployment, target)?
+        };
+        question.way.from_chat = from_chat;
+        Ok(question)
     }
 
     /// Headers of this call alone; and, for the answer's head, the betas that the client asked for and its provider is not
@@ -147,7 +155,7 @@ impl Question {
     }
 
     fn across(
-        body: Pieces,
+        body: &Bytes,
         asked: Operation,
         operation: Operation,
         deployment: &Deployment,
@@ -159,17 +167,18 @@ impl Question {
         };
         let from = crossing::dialect(asked).ok_or_else(not_served)?;
         let target = target.ok_or_else(not_served)?;
-        let across = crossing::request(from, &body.to_bytes(), &target).map_err(|stranded| {
+        let across = crossing::request(from, body, &target).map_err(|stranded| {
             let text = stranded.to_string();
             Failed::made(
                 Failure::unspeakable(&deployment.provider, stranded.field(), &text),
                 HeaderMap::new(),
             )
         })?;
-        let mut body = Pieces::from(Bytes::from(across.body));
-        if operation == Operation::Chat {
-            body = planned(&body.to_bytes(), deployment, target.model())?;
-        }
+        let body = Bytes::from(across.body);
+        let body = match operation {
+            Operation::Chat => planned(&body, across.messages, deployment, target.model())?,
+            _ => body.into(),
+        };
         Ok(Self {
             body,
             operation,
@@ -183,9 +192,9 @@ impl Question {
     }
 }
 
-fn by_chat(body: &Pieces, deployment: &Deployment) -> Result<Pieces, Box<Failed>> {
-    match as_chat::request(&body.to_bytes()) {
-        Ok(chat) => Ok(Pieces::from(Bytes::from(chat))),
+fn by_chat(body: &[u8], deployment: &Deployment) -> Result<Bytes, Box<Failed>> {
+    match as_chat::request(body) {
+        Ok(chat) => Ok(chat.into()),
         Err(why) => {
             let why = format!("the model only chats, so {why}");
             Err(Failed::of(
@@ -199,13 +208,43 @@ fn by_chat(body: &Pieces, deployment: &Deployment) -> Result<Pieces, Box<Failed>
 
 /// A chat that a translation has made, by the provider's rules. Its client knows nothing of this provider's parameters: what it
 /// does not take is left out.
-fn planned(body: &Bytes, deployment: &Deployment, model: &str) -> Result<Pieces, Box<Failed>> {
-    let request = Request::read(shape(Operation::Chat), body, None)
-        .map_err(|error| Failed::unusable(deployment, &error.to_string()))?;
-    request
-        .dropping_parameters()
-        .upstream_body(&json::quoted(model), &deployment.plan)
-        .map_err(|unsupported| Failed::unsupported(&unsupported))
+///
+/// Where its messages are right as they are, only what stands around them is read again.
+fn planned(
+    body: &Bytes,
+    messages: Option<Range<usize>>,
+    deployment: &Deployment,
+    model: &str,
+) -> Result<Pieces, Box<Failed>> {
+    let edited = |body: &Bytes| {
+        let request = Request::read(shape(Operation::Chat), body, None)
+            .map_err(|error| Failed::unusable(deployment, &error.to_string()))?;
+        request
+            .dropping_parameters()
+            .upstream_body(&json::quoted(model), &deployment.plan)
+            .map_err(|unsupported| Failed::unsupported(&unsupported))
+    };
+    let plan = &deployment.plan;
+    let messages = messages.filter(|_| plan.messages.are_kept_by_translations());
+    let Some(messages) = messages else {
+        return edited(body);
+    };
+    let around = [&body[..messages.start], b"[]", &body[messages.end..]];
+    let around = edited(&around.concat().into())?.to_bytes();
+    let mut place = None;
+    let _ = json::scan_object(&around, |field| {
+        if &around[field.key] == b"messages" {
+            place = Some(field.value);
+        }
+    });
+    let Some(place) = place else {
+        return edited(body);
+    };
+    let mut pieces = PiecesBuilder::with_capacity(around.len());
+    pieces.put(&around[..place.start]);
+    pieces.keep(body, messages);
+    pieces.put(&around[place.end..]);
+    Ok(pieces.finish())
 }
 
 /// Whom a request is written for when the deployment is asked for `operation`.

@@ -1,5 +1,7 @@
 //! JSON written field by field into one buffer: brackets always in pairs, commas where they belong, texts escaped.
 
+use std::ops::Range;
+
 pub use super::json_text::write as text;
 use super::neutral::{Dialect, Extensions, Text};
 
@@ -94,8 +96,19 @@ impl Object<'_> {
     }
 
     pub fn array<R>(&mut self, name: &str, fill: impl FnOnce(&mut Array<'_>) -> R) -> R {
+        self.array_at(name, fill).1
+    }
+
+    /// The same, and where in the buffer the array stands.
+    pub fn array_at<R>(
+        &mut self,
+        name: &str,
+        fill: impl FnOnce(&mut Array<'_>) -> R,
+    ) -> (Range<usize>, R) {
         self.key(name);
-        array(self.out, fill)
+        let start = self.out.len();
+        let returned = array(self.out, fill);
+        (start..self.out.len(), returned)
     }
 
     pub fn texts<'t>(&mut self, name: &str, texts: impl IntoIterator<Item = &'t str>) {

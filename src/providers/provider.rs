@@ -97,6 +97,13 @@ pub struct MessageRules {
     pub refuses_null: bool,
 }
 
+impl MessageRules {
+    /// Messages that a translation has written keep them: it knows the role `developer` of no provider, and which takes marks.
+    pub fn are_kept_by_translations(&self) -> bool {
+        !(self.wants_text || self.names_tools_only || self.refuses_null)
+    }
+}
+
 /// What a provider's chats take that most do not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ChatAbilities {

@@ -62,6 +62,7 @@ pub fn encode_request(request: &Request, target: &Target<'_>) -> Result<Encoded,
     form.betas.dedup();
     Ok(Encoded {
         body,
+        messages: None,
         reversal: Reversal {
             names: form.names,
             format_tool: form.format_tool,

@@ -6,6 +6,7 @@
 mod back;
 mod stream;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::protocol::json_fields::DecodeError;
@@ -78,6 +79,8 @@ impl Stranded {
 #[derive(Clone, Debug)]
 pub struct Across {
     pub body: Vec<u8>,
+    /// See [`Encoded::messages`].
+    pub messages: Option<Range<usize>>,
     /// Values for Anthropic's `anthropic-beta` header that the body needs.
     pub betas: Vec<&'static str>,
     /// Fields as the client spells them.
@@ -109,6 +112,7 @@ pub fn request(from: Dialect, body: &[u8], to: &Target<'_>) -> Result<Across, St
     });
     Ok(Across {
         body: encoded.body,
+        messages: encoded.messages,
         betas: encoded.betas,
         not_carried: not_carried.collect(),
         back: Back {

@@ -1,5 +1,7 @@
 //! What a translation leaves behind, and what it needs to be undone.
 
+use std::ops::Range;
+
 use super::Reversal;
 
 /// Most entries of one list: a hostile body must not make a long one.
@@ -74,6 +76,8 @@ pub struct Refused {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Encoded {
     pub body: Vec<u8>,
+    /// Where a chat's messages stand in the body: most of a long request, and as the target takes them.
+    pub messages: Option<Range<usize>>,
     /// What turns the answer back into what the client asked for.
     pub reversal: Reversal,
     /// Values for Anthropic's `anthropic-beta` header that the body needs; none for other targets.

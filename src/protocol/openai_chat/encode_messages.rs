@@ -1,8 +1,11 @@
 //! A conversation as Chat Completions takes it: results of tools as messages of their own, thoughts and calls beside the text.
 
+use std::ops::Range;
+
 use super::decode_messages::PROVIDER_FIELDS;
 use super::encode_parts::{cache_control, text_of};
 use super::target::Target;
+use crate::protocol::json_fields::Path;
 use crate::protocol::json_write::{Array, Object};
 use crate::protocol::neutral::{
     Block, Content, Dialect, Message, Notes, Refused, Request, Role, ToolCallKind, ToolNames,
@@ -19,26 +22,27 @@ pub struct Form<'a> {
     pub notes: &'a mut Notes,
 }
 
-/// Writes `messages`.
+/// Writes `messages` and tells where its value stands.
 pub fn write(
     request: &Request,
     target: &Target<'_>,
     names: &ToolNames,
     notes: &mut Notes,
     out: &mut Object<'_>,
-) -> Result<(), Refused> {
+) -> Result<Range<usize>, Refused> {
     let mut form = Form {
         target,
         names,
         notes,
     };
-    out.array("messages", |out| {
+    let (place, outcome) = out.array_at("messages", |out| {
         form.system(out, request)?;
         for (index, message) in request.messages.iter().enumerate() {
             form.message(out, message, request.leading_messages + index)?;
         }
         Ok(())
-    })
+    });
+    outcome.map(|()| place)
 }
 
 impl Form<'_> {
@@ -58,7 +62,7 @@ impl Form<'_> {
         }
         out.object(|out| {
             out.text("role", "system");
-            self.content(out, &blocks, "system")
+            self.content(out, &blocks, &Path::Body.field("system"))
         })
     }
 
@@ -72,7 +76,9 @@ impl Form<'_> {
             let field = format!("messages.{place}.{}", extension.name);
             self.notes.add(field, Why::Unsupported);
         }
-        let field = format!("messages.{place}.content");
+        let messages = Path::Body.field("messages");
+        let at = messages.item(place);
+        let field = at.field("content");
         match message.role {
             Role::Assistant => {
                 self.assistant(out, message, &field);
@@ -92,7 +98,12 @@ impl Form<'_> {
     }
 
     /// Results first, each a message; then what the user says.
-    fn user(&mut self, out: &mut Array<'_>, message: &Message, field: &str) -> Result<(), Refused> {
+    fn user(
+        &mut self,
+        out: &mut Array<'_>,
+        message: &Message,
+        field: &Path<'_>,
+    ) -> Result<(), Refused> {
         let mut said: Vec<&Block> = Vec::new();
         let mut shown: Vec<Block> = Vec::new();
         let mut results = 0;
@@ -100,8 +111,7 @@ impl Form<'_> {
             match &block.content {
                 Content::ToolResult(result) => {
                     results += 1;
-                    let field = format!("{field}.{index}");
-                    self.result(out, block, result, &mut shown, &field)?;
+                    self.result(out, block, result, &mut shown, &field.item(index))?;
                 }
                 _ => said.push(block),
             }
@@ -125,7 +135,7 @@ impl Form<'_> {
         block: &Block,
         result: &ToolResult,
         shown: &mut Vec<Block>,
-        field: &str,
+        field: &Path<'_>,
     ) -> Result<(), Refused> {
         let mut inner: Vec<Block> = Vec::with_capacity(result.content.len());
         let mut seen = false;
@@ -144,7 +154,7 @@ impl Form<'_> {
             shown.push(block.clone());
         }
         if seen {
-            self.notes.add(field, Why::Approximated);
+            self.notes.add(field.to_string(), Why::Approximated);
             if inner.is_empty() {
                 inner.push(Block::text("The result is shown in the next message."));
             }
@@ -165,7 +175,7 @@ impl Form<'_> {
         })
     }
 
-    fn assistant(&mut self, out: &mut Array<'_>, message: &Message, field: &str) {
+    fn assistant(&mut self, out: &mut Array<'_>, message: &Message, field: &Path<'_>) {
         let mut spoken = Spoken::default();
         for (index, block) in message.content.iter().enumerate() {
             let field = || format!("{field}.{index}");

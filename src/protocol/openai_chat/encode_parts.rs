@@ -2,6 +2,7 @@
 
 use super::encode_messages::Form;
 use super::target::Target;
+use crate::protocol::json_fields::Path;
 use crate::protocol::json_write::{Array, Object};
 use crate::protocol::neutral::{
     Block, CacheControl, Content, Dialect, Lifetime, Notes, Refused, Source, Text, Why,
@@ -17,7 +18,7 @@ impl Form<'_> {
         &mut self,
         out: &mut Object<'_>,
         blocks: &[&Block],
-        field: &str,
+        field: &Path<'_>,
     ) -> Result<(), Refused> {
         match blocks {
             [] => out.text("content", ""),
@@ -34,7 +35,7 @@ impl Form<'_> {
             blocks => {
                 return out.array("content", |out| {
                     for (index, block) in blocks.iter().enumerate() {
-                        self.part(out, block, &format!("{field}.{index}"), 0)?;
+                        self.part(out, block, &field.item(index), 0)?;
                     }
                     Ok(())
                 });
@@ -47,12 +48,12 @@ impl Form<'_> {
         &mut self,
         out: &mut Array<'_>,
         block: &Block,
-        field: &str,
+        field: &Path<'_>,
         depth: u32,
     ) -> Result<(), Refused> {
         let refused = |why| {
             Err(Refused {
-                field: field.to_owned(),
+                field: field.to_string(),
                 why,
             })
         };
@@ -68,7 +69,7 @@ impl Form<'_> {
                 ..
             } => {
                 if let Some(context) = context {
-                    self.notes.add(field, Why::Approximated);
+                    self.notes.add(field.to_string(), Why::Approximated);
                     self.text_part(out, &Block::text(context.clone()));
                 }
                 return self.document(out, block, source, title.as_deref(), field, depth);
@@ -112,14 +113,14 @@ impl Form<'_> {
         block: &Block,
         source: &Source,
         detail: Option<&str>,
-        field: &str,
+        field: &Path<'_>,
     ) -> Result<(), Refused> {
         let url = match source {
             Source::Url(url) => url.clone(),
             Source::Base64 { media_type, data } => data_url(media_type, data),
             Source::File(_) | Source::Text(_) | Source::Blocks(_) => {
                 return Err(Refused {
-                    field: field.to_owned(),
+                    field: field.to_string(),
                     why: "a stored image belongs to the provider that stores it; send it as base64 or by its address",
                 });
             }
@@ -140,12 +141,12 @@ impl Form<'_> {
         block: &Block,
         source: &Source,
         title: Option<&str>,
-        field: &str,
+        field: &Path<'_>,
         depth: u32,
     ) -> Result<(), Refused> {
         let refused = |why| {
             Err(Refused {
-                field: field.to_owned(),
+                field: field.to_string(),
                 why,
             })
         };
@@ -162,7 +163,7 @@ impl Form<'_> {
             }
             Source::Base64 { .. } => return refused("this model takes no documents"),
             Source::Text(text) => {
-                self.notes.add(field, Why::Approximated);
+                self.notes.add(field.to_string(), Why::Approximated);
                 let text = match title {
                     Some(title) => format!("{title}\n\n{text}"),
                     None => text.clone(),
@@ -177,10 +178,10 @@ impl Form<'_> {
                 self.text_part(out, &part);
             }
             Source::Blocks(inner) if depth < 2 => {
-                self.notes.add(field, Why::Approximated);
+                self.notes.add(field.to_string(), Why::Approximated);
                 for (index, inner) in inner.iter().enumerate() {
-                    let field = format!("{field}.source.content.{index}");
-                    self.part(out, inner, &field, depth + 1)?;
+                    let source = field.field("source");
+                    self.part(out, inner, &source.field("content").item(index), depth + 1)?;
                 }
             }
             Source::Blocks(_) => return refused("documents are nested too deep"),

@@ -23,9 +23,9 @@ pub fn encode_request(request: &Request, target: &Target<'_>) -> Result<Encoded,
     let mut notes = Notes::default();
     let names = ToolNames::fit(names(request), NAMES);
     let mut body = Vec::with_capacity(request.room());
-    let tools = json_write::object(&mut body, |out| {
+    let (messages, tools) = json_write::object(&mut body, |out| {
         out.text("model", target.model);
-        encode_messages::write(request, target, &names, &mut notes, out)?;
+        let messages = encode_messages::write(request, target, &names, &mut notes, out)?;
         let tools = encode_tools::write(request, target, &names, &mut notes)?;
         if let Some(tools) = &tools.array {
             out.raw("tools", tools);
@@ -44,7 +44,7 @@ pub fn encode_request(request: &Request, target: &Target<'_>) -> Result<Encoded,
         }
         format(out, request.format.as_ref());
         out.extensions(&request.extensions, Dialect::Chat);
-        Ok(tools)
+        Ok((messages, tools))
     })?;
     for extension in request.extensions.foreign(Dialect::Chat) {
         notes.add(&extension.name, Why::Unsupported);
@@ -54,6 +54,7 @@ pub fn encode_request(request: &Request, target: &Target<'_>) -> Result<Encoded,
     }
     Ok(Encoded {
         body,
+        messages: Some(messages),
         reversal: Reversal {
             names,
             format_tool: None,

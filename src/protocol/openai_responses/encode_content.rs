@@ -1,5 +1,6 @@
 //! Parts of contents that are told to a model: texts, images, files, sound.
 
+use crate::protocol::json_fields::Path;
 use crate::protocol::json_write::Array;
 use crate::protocol::neutral::{Block, Content, Dialect, Notes, Refused, Source, Text, Why};
 
@@ -21,11 +22,11 @@ impl Ink<'_> {
 pub fn parts(
     out: &mut Array<'_>,
     blocks: &[&Block],
-    field: &str,
+    field: &Path<'_>,
     ink: &mut Ink<'_>,
 ) -> Result<(), Refused> {
     for (index, block) in blocks.iter().enumerate() {
-        part(out, block, &format!("{field}.{index}"), ink, 0)?;
+        part(out, block, &field.item(index), ink, 0)?;
     }
     Ok(())
 }
@@ -33,7 +34,7 @@ pub fn parts(
 fn part(
     out: &mut Array<'_>,
     block: &Block,
-    field: &str,
+    field: &Path<'_>,
     ink: &mut Ink<'_>,
     depth: u32,
 ) -> Result<(), Refused> {
@@ -43,7 +44,7 @@ fn part(
     }
     let refused = |why| {
         Err(Refused {
-            field: field.to_owned(),
+            field: field.to_string(),
             why,
         })
     };
@@ -71,7 +72,7 @@ fn part(
             ..
         } => {
             if let Some(context) = context {
-                ink.notes.add(field, Why::Approximated);
+                ink.notes.add(field.to_string(), Why::Approximated);
                 write_text(out, &context.as_str().into());
             }
             return document(out, source, title.as_deref(), field, ink, depth);
@@ -104,7 +105,7 @@ fn document(
     out: &mut Array<'_>,
     source: &Source,
     title: Option<&str>,
-    field: &str,
+    field: &Path<'_>,
     ink: &mut Ink<'_>,
     depth: u32,
 ) -> Result<(), Refused> {
@@ -113,7 +114,7 @@ fn document(
         Source::Url(url) => ("file_url", url.clone()),
         Source::File(id) => ("file_id", id.clone()),
         Source::Text(text) => {
-            ink.notes.add(field, Why::Approximated);
+            ink.notes.add(field.to_string(), Why::Approximated);
             match title {
                 Some(title) => write_text(out, &format!("{title}\n\n{text}").into()),
                 None => write_text(out, &text.as_str().into()),
@@ -121,16 +122,22 @@ fn document(
             return Ok(());
         }
         Source::Blocks(inner) if depth < 2 => {
-            ink.notes.add(field, Why::Approximated);
+            ink.notes.add(field.to_string(), Why::Approximated);
             for (index, inner) in inner.iter().enumerate() {
-                let field = format!("{field}.source.content.{index}");
-                part(out, inner, &field, ink, depth + 1)?;
+                let source = field.field("source");
+                part(
+                    out,
+                    inner,
+                    &source.field("content").item(index),
+                    ink,
+                    depth + 1,
+                )?;
             }
             return Ok(());
         }
         Source::Blocks(_) => {
             return Err(Refused {
-                field: field.to_owned(),
+                field: field.to_string(),
                 why: "documents are nested too deep",
             });
         }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::annotations;
 use super::encode_content::{self, Ink};
 use super::encode_request::Target;
+use crate::protocol::json_fields::Path;
 use crate::protocol::json_write::{Array, Object};
 use crate::protocol::neutral::proof::Proof;
 use crate::protocol::neutral::{
@@ -50,11 +51,12 @@ pub fn write(
         form.ink.note_cache(block);
         system.clear();
     }
+    let messages = Path::Body.field("messages");
     out.array("input", |out| {
-        form.message(out, "developer", &system, "system")?;
+        form.message(out, "developer", &system, &Path::Body.field("system"))?;
         for (index, message) in request.messages.iter().enumerate() {
             let place = request.leading_messages + index;
-            form.turn(out, message, &format!("messages.{place}"))?;
+            form.turn(out, message, &messages.item(place))?;
         }
         Ok(())
     })
@@ -78,7 +80,12 @@ struct Form<'a, 'n> {
 }
 
 impl Form<'_, '_> {
-    fn turn(&mut self, out: &mut Array<'_>, message: &Message, field: &str) -> Result<(), Refused> {
+    fn turn(
+        &mut self,
+        out: &mut Array<'_>,
+        message: &Message,
+        field: &Path<'_>,
+    ) -> Result<(), Refused> {
         if message.name.is_some() {
             self.ink
                 .notes
@@ -88,7 +95,7 @@ impl Form<'_, '_> {
             let field = format!("{field}.{}", extension.name);
             self.ink.notes.add(field, Why::Unsupported);
         }
-        let field = format!("{field}.content");
+        let field = field.field("content");
         if message.role == Role::Assistant {
             self.assistant(out, message, &field);
             return Ok(());
@@ -106,7 +113,7 @@ impl Form<'_, '_> {
             self.message(out, role, &said, &field)?;
             said.clear();
             self.ink.note_cache(block);
-            self.result(out, result, &format!("{field}.{index}"))?;
+            self.result(out, result, &field.item(index))?;
         }
         self.message(out, role, &said, &field)
     }
@@ -117,7 +124,7 @@ impl Form<'_, '_> {
         out: &mut Array<'_>,
         role: &str,
         blocks: &[&Block],
-        field: &str,
+        field: &Path<'_>,
     ) -> Result<(), Refused> {
         if blocks.is_empty() {
             return Ok(());
@@ -136,7 +143,7 @@ impl Form<'_, '_> {
         &mut self,
         out: &mut Array<'_>,
         result: &ToolResult,
-        field: &str,
+        field: &Path<'_>,
     ) -> Result<(), Refused> {
         let is_text = |block: &Block| matches!(block.content, Content::Text { .. });
         let failed = Block::text("The tool failed: ");
@@ -167,7 +174,7 @@ impl Form<'_, '_> {
         })
     }
 
-    fn assistant(&mut self, out: &mut Array<'_>, message: &Message, field: &str) {
+    fn assistant(&mut self, out: &mut Array<'_>, message: &Message, field: &Path<'_>) {
         let mut said: Vec<&Block> = Vec::new();
         for (index, block) in message.content.iter().enumerate() {
             if let Content::Text { .. } | Content::Refusal(_) = block.content {

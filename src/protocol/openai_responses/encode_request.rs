@@ -66,6 +66,7 @@ pub fn encode_request(request: &Request, target: &Target<'_>) -> Result<Encoded,
     }
     Ok(Encoded {
         body,
+        messages: None,
         reversal: Reversal {
             names,
             maker: Some(target.deployment.to_owned()),

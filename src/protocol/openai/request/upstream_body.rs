@@ -3,7 +3,10 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::{Request, tailor};
+use bytes::Bytes;
+
+use super::Request;
+use super::tailor::{self, Tailored};
 use crate::protocol::json::scan_object;
 use crate::providers::parameters::{Plan, Unsupported};
 use crate::types::{Pieces, PiecesBuilder};
@@ -18,12 +21,27 @@ impl Request<'_> {
     /// A stream always asks for usage, because spend depends on it; the stream editor takes it out again. What the provider
     /// takes otherwise, or not at all, is edited by its `plan`.
     pub fn upstream_body(&self, model_json: &[u8], plan: &Plan) -> Result<Pieces, Unsupported> {
+        let tailored = tailor::tailor(self, plan)?;
+        Ok(self.tailored(model_json, plan, tailored))
+    }
+
+    /// The same for a translation, in one piece. Shared with the client's body where nothing would be edited but what a
+    /// translation writes anew: the model's name and the wish for usage.
+    pub fn body_to_translate(&self, model_json: &[u8], plan: &Plan) -> Result<Bytes, Unsupported> {
+        let tailored = tailor::tailor(self, plan)?;
+        let is_as_it_came = tailored.edits.is_empty() && tailored.added.is_empty();
+        if is_as_it_came && self.removed.is_empty() && self.model.is_some() {
+            return Ok(self.body.as_ref().clone());
+        }
+        Ok(self.tailored(model_json, plan, tailored).to_bytes())
+    }
+
+    fn tailored(&self, model_json: &[u8], plan: &Plan, tailored: Tailored<'_>) -> Pieces {
         const ASK: &[u8] = br#""stream_options":{"include_usage":true}"#;
         let copied = self.body.len().min(MOST_COPIED) + model_json.len() + ASK.len() + 16;
         let mut out = PiecesBuilder::with_capacity(copied);
         let mut cursor = 0;
         let mut trailing_comma = false;
-        let tailored = tailor::tailor(self, plan)?;
         let mut edits = self.edits(model_json, plan);
         edits.extend(tailored.edits);
         edits.sort_by_key(|edit| edit.at.start);
@@ -55,7 +73,7 @@ impl Request<'_> {
             }
         }
         out.put(b"}");
-        Ok(out.finish())
+        out.finish()
     }
 
     fn edits<'b>(&self, model_json: &'b [u8], plan: &Plan) -> Vec<Edit<'b>> {
