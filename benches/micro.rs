@@ -165,12 +165,10 @@ fn history_across(bencher: Bencher, way: &str) {
         "Chat" => crossing::Target::Chat(openai_chat::Target::openai("gpt-4o", None)),
         _ => crossing::Target::Anthropic(anthropic::Target::unknown("claude")),
     };
-    let body = body.to_string();
+    let body = Bytes::from(body.to_string());
     bencher
-        .counter(divan::counter::BytesCount::of_str(&body))
-        .bench_local(|| {
-            crossing::request(from, black_box(body.as_bytes()), &target).expect("a request")
-        });
+        .counter(divan::counter::BytesCount::of_slice(&body[..]))
+        .bench_local(|| crossing::request(from, black_box(&body), &target).expect("a request"));
 }
 
 const ANSWER: &str = r#"{"id":"chatcmpl-123456789012345678901234567","object":"chat.completion","created":1700000000,"model":"gpt-4o-2024-08-06","choices":[{"index":0,"message":{"role":"assistant","content":"Hello! How can I help you today?","refusal":null},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":19,"completion_tokens":10,"total_tokens":29,"prompt_tokens_details":{"cached_tokens":0,"audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":0,"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}},"service_tier":"default","system_fingerprint":"fp_44709d6fcb"}"#;

@@ -7,8 +7,10 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
+use bytes::Bytes;
+
 use super::json::{ScanError, plain_str, scan_array, scan_object};
-use super::json_text::decoded;
+use super::json_text::{self, decoded};
 use super::neutral::{Dialect, Extension, Extensions, Raw, Text};
 
 /// Most fields of one object.
@@ -18,6 +20,8 @@ const MAX_FIELDS: usize = 10_000;
 #[derive(Clone, Copy, Debug)]
 pub enum Path<'a> {
     Body,
+    /// A body whose texts are shared, not copied.
+    Shared(&'a Bytes),
     Field(&'a Path<'a>, &'a str),
     Item(&'a Path<'a>, usize),
 }
@@ -29,6 +33,25 @@ impl<'a> Path<'a> {
 
     pub fn item(&'a self, index: usize) -> Path<'a> {
         Path::Item(self, index)
+    }
+
+    /// A part of the body: shared where the body is, else a copy.
+    fn share(&self, part: &[u8]) -> Bytes {
+        let mut outer = self;
+        loop {
+            match outer {
+                Path::Field(path, _) | Path::Item(path, _) => outer = path,
+                Path::Body => return Bytes::copy_from_slice(part),
+                Path::Shared(body) => {
+                    let start = (part.as_ptr() as usize).checked_sub(body.as_ptr() as usize);
+                    let range = start.and_then(|start| Some(start..start.checked_add(part.len())?));
+                    return match range.filter(|range| range.end <= body.len()) {
+                        Some(range) => body.slice(range),
+                        None => Bytes::copy_from_slice(part),
+                    };
+                }
+            }
+        }
     }
 
     /// The value here must be something else: `expected` names what, with its article.
@@ -51,8 +74,8 @@ impl fmt::Display for Path<'_> {
     /// `messages.0.content`, as Anthropic's and OpenAI's clients know it; `body` for all of it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Body => f.write_str("body"),
-            Self::Field(Path::Body, name) => f.write_str(name),
+            Self::Body | Self::Shared(_) => f.write_str("body"),
+            Self::Field(Path::Body | Path::Shared(_), name) => f.write_str(name),
             Self::Field(outer, name) => write!(f, "{outer}.{name}"),
             Self::Item(outer, index) => write!(f, "{outer}.{index}"),
         }
@@ -260,7 +283,8 @@ pub fn text(value: &[u8], at: &Path<'_>) -> Result<String, DecodeError> {
 
 /// The same, not decoded: a text that is only carried.
 pub fn said(value: &[u8], at: &Path<'_>) -> Result<Text, DecodeError> {
-    Text::read(value).ok_or_else(|| at.expected("a string"))
+    let inner = json_text::checked(value).ok_or_else(|| at.expected("a string"))?;
+    Ok(Text::written(at.share(inner.as_bytes())))
 }
 
 /// The items of an array, as they are written.
@@ -293,6 +317,21 @@ mod tests {
         let rest = fields.rest(Dialect::Anthropic, &at).unwrap();
         assert_eq!(rest.0.len(), 1);
         assert_eq!(rest.0[0].value.as_str(), "[1]");
+    }
+
+    #[test]
+    fn texts_are_shared_with_their_body() {
+        let body = Bytes::from_static(br#"{"text":"a\nb"}"#);
+        let read = |at: &Path<'_>| {
+            let mut fields = Fields::read(&body, at).unwrap();
+            let inner = fields.take("text").unwrap();
+            said(inner, at).unwrap()
+        };
+        assert_eq!(read(&Path::Shared(&body)), read(&Path::Body));
+        let inside = Path::Shared(&body).share(&body[9..13]);
+        assert_eq!(inside.as_ptr(), body[9..].as_ptr());
+        let elsewhere = Path::Shared(&body).share(b"other");
+        assert_eq!(&elsewhere[..], b"other");
     }
 
     #[test]

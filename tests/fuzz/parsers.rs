@@ -179,7 +179,7 @@ pub fn crossing_request(bytes: &[u8]) {
     ];
     for from in DIALECTS {
         for to in &targets {
-            match crossing::request(from, bytes, to) {
+            match crossing::request(from, &bytes.to_vec().into(), to) {
                 Ok(across) => assert!(is_json(&across.body), "{from:?} to {:?}", to.dialect()),
                 Err(stranded) => assert!(!stranded.field().is_empty()),
             }

@@ -9,7 +9,7 @@ use crate::protocol::neutral::{Dialect, Encoded, Refused, Request};
 
 /// Reads a client's request.
 pub fn decode_count_request(body: &[u8]) -> Result<Request, DecodeError> {
-    decode(body)
+    decode(body, &Path::Body)
 }
 
 /// The fields that Anthropic counts with; it refuses all others.

@@ -1,5 +1,7 @@
 //! A request as a client of Anthropic sends it.
 
+use bytes::Bytes;
+
 use super::blocks::{cache_control, content};
 use crate::protocol::json_fields::{DecodeError, Fields, Path};
 use crate::protocol::neutral::{
@@ -8,8 +10,8 @@ use crate::protocol::neutral::{
 };
 
 /// Reads the body of `POST /v1/messages`. `max_tokens` is required, as it is by Anthropic.
-pub fn decode_request(body: &[u8]) -> Result<Request, DecodeError> {
-    let request = decode(body)?;
+pub fn decode_request(body: &Bytes) -> Result<Request, DecodeError> {
+    let request = decode(body, &Path::Shared(body))?;
     match request.max_output_tokens {
         Some(_) => Ok(request),
         None => Err(Path::Body.missing("max_tokens")),
@@ -17,26 +19,25 @@ pub fn decode_request(body: &[u8]) -> Result<Request, DecodeError> {
 }
 
 /// Reads a body that need not say `max_tokens`, as one that is only counted.
-pub(super) fn decode(body: &[u8]) -> Result<Request, DecodeError> {
-    let at = Path::Body;
-    let mut fields = Fields::read(body, &at)?;
+pub(super) fn decode(body: &[u8], at: &Path<'_>) -> Result<Request, DecodeError> {
+    let mut fields = Fields::read(body, at)?;
     let mut request = Request {
-        model: fields.required_text("model", &at)?,
+        model: fields.required_text("model", at)?,
         system: content(fields.take("system"), &at.field("system"))?,
-        max_output_tokens: fields.whole("max_tokens", &at)?,
-        stop: fields.texts("stop_sequences", &at)?,
+        max_output_tokens: fields.whole("max_tokens", at)?,
+        stop: fields.texts("stop_sequences", at)?,
         sampling: Sampling {
-            temperature: fields.number("temperature", &at)?,
-            top_p: fields.number("top_p", &at)?,
-            top_k: fields.number("top_k", &at)?,
+            temperature: fields.number("temperature", at)?,
+            top_p: fields.number("top_p", at)?,
+            top_k: fields.number("top_k", at)?,
             ..Sampling::default()
         },
-        service_tier: fields.text("service_tier", &at)?,
-        stream: fields.truth("stream", &at)?.unwrap_or(false),
+        service_tier: fields.text("service_tier", at)?,
+        stream: fields.truth("stream", at)?.unwrap_or(false),
         wants_stream_usage: true,
         ..Request::default()
     };
-    let messages = fields.array("messages", &at)?;
+    let messages = fields.array("messages", at)?;
     let messages = messages.ok_or_else(|| at.missing("messages"))?;
     let place = at.field("messages");
     if messages.is_empty() {
@@ -45,20 +46,20 @@ pub(super) fn decode(body: &[u8]) -> Result<Request, DecodeError> {
     for (index, value) in messages.iter().enumerate() {
         request.messages.push(message(value, &place.item(index))?);
     }
-    let tools = fields.array("tools", &at)?.unwrap_or_default();
+    let tools = fields.array("tools", at)?.unwrap_or_default();
     let place = at.field("tools");
     for (index, value) in tools.iter().enumerate() {
         request.tools.push(tool(value, &place.item(index))?);
     }
     tool_choice(&mut fields, &mut request)?;
     reasoning_and_format(&mut fields, &mut request)?;
-    if let Some(mut metadata) = fields.object("metadata", &at)? {
+    if let Some(mut metadata) = fields.object("metadata", at)? {
         let at = at.field("metadata");
         request.user = metadata.text("user_id", &at)?;
         request.metadata = metadata.rest(Dialect::Anthropic, &at)?;
     }
     let output_config = request.extensions;
-    request.extensions = fields.rest(Dialect::Anthropic, &at)?;
+    request.extensions = fields.rest(Dialect::Anthropic, at)?;
     request.extensions.0.extend(output_config.0);
     Ok(request)
 }

@@ -9,6 +9,8 @@ mod stream;
 use std::ops::Range;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::protocol::json_fields::DecodeError;
 use crate::protocol::neutral::{Dialect, Encoded, NotCarried, Refused, Request};
 use crate::protocol::{anthropic, openai_chat, openai_responses};
@@ -89,7 +91,7 @@ pub struct Across {
 }
 
 /// A client's request in the upstream's protocol.
-pub fn request(from: Dialect, body: &[u8], to: &Target<'_>) -> Result<Across, Stranded> {
+pub fn request(from: Dialect, body: &Bytes, to: &Target<'_>) -> Result<Across, Stranded> {
     let (request, asked) = match from {
         Dialect::Chat => (openai_chat::decode_request(body)?, None),
         Dialect::Anthropic => (anthropic::decode_request(body)?, None),

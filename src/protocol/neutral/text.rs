@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use bytes::Bytes;
+
 use crate::protocol::json_text;
 
 /// A text, kept as it was written in JSON where it came from JSON: a long conversation goes from one body into another without
@@ -16,14 +18,14 @@ pub struct Text(Form);
 enum Form {
     /// The text itself.
     Said(String),
-    /// What stands between the quotes of a JSON string; its escapes have been checked.
-    Written(Box<str>),
+    /// What stands between the quotes of a JSON string; it has been checked.
+    Written(Bytes),
 }
 
 impl Text {
-    /// Reads a JSON string, quotes included; `None` for other values and for strings that are none.
-    pub fn read(json: &[u8]) -> Option<Self> {
-        json_text::checked(json).map(|inner| Self(Form::Written(inner.into())))
+    /// What stands between the quotes of a JSON string, as [`json_text::checked`] has let it pass.
+    pub fn written(inner: Bytes) -> Self {
+        Self(Form::Written(inner))
     }
 
     pub fn said(&self) -> Cow<'_, str> {
@@ -47,15 +49,13 @@ impl Text {
     /// White space alone, or nothing.
     pub fn is_blank(&self) -> bool {
         // What begins with a letter needs no decoding.
-        let begins_plainly = |text: &str| {
-            let first = text.bytes().next();
-            first.is_some_and(|byte| byte.is_ascii_graphic() && byte != b'\\')
-        };
-        !begins_plainly(self.bare()) && self.said().trim().is_empty()
+        let first = self.bare().first();
+        let begins_plainly = first.is_some_and(|byte| byte.is_ascii_graphic() && *byte != b'\\');
+        !begins_plainly && self.said().trim().is_empty()
     }
 
     pub fn starts_with(&self, beginning: &str) -> bool {
-        let bare = self.bare().as_bytes();
+        let bare = self.bare();
         let bare = &bare[..bare.len().min(beginning.len())];
         match &self.0 {
             Form::Written(_) if bare.contains(&b'\\') => self.said().starts_with(beginning),
@@ -67,7 +67,7 @@ impl Text {
     pub fn write_inner(&self, out: &mut Vec<u8>) {
         match &self.0 {
             Form::Said(text) => json_text::write_inner(out, text),
-            Form::Written(inner) => out.extend_from_slice(inner.as_bytes()),
+            Form::Written(inner) => out.extend_from_slice(inner),
         }
     }
 
@@ -76,9 +76,9 @@ impl Text {
         self.bare().len()
     }
 
-    fn bare(&self) -> &str {
+    fn bare(&self) -> &[u8] {
         match &self.0 {
-            Form::Said(text) => text,
+            Form::Said(text) => text.as_bytes(),
             Form::Written(inner) => inner,
         }
     }
@@ -125,7 +125,8 @@ mod tests {
         #[test]
         fn both_forms_are_one_text(text in prop_oneof![any::<String>(), "[ \n\t]{0,3}[a/\"\\\\𝄞]{0,5}"], prefix in "[a/ ]{0,2}") {
             let json = written(&text);
-            let read = Text::read(json.as_bytes()).unwrap();
+            let inner = json_text::checked(json.as_bytes()).unwrap();
+            let read = Text::written(Bytes::copy_from_slice(inner.as_bytes()));
             let made = Text::from(text.as_str());
             prop_assert_eq!(&read, &made);
             for one in [&read, &made] {

@@ -1,5 +1,7 @@
 //! A request as a client of Chat Completions sends it, made neutral.
 
+use bytes::Bytes;
+
 use super::decode_messages;
 use super::decode_parts::cache_control;
 use crate::protocol::anthropic::read_thinking;
@@ -12,8 +14,8 @@ use crate::protocol::neutral::{
 /// Reads the body of `POST /v1/chat/completions`. Fields that only the gateway obeys must have been taken out.
 ///
 /// `null`, empty lists and empty objects are as if they were missing: clients send them so.
-pub fn decode_request(body: &[u8]) -> Result<Request, DecodeError> {
-    let at = Path::Body;
+pub fn decode_request(body: &Bytes) -> Result<Request, DecodeError> {
+    let at = Path::Shared(body);
     let mut fields = Fields::read(body, &at)?;
     let mut request = Request {
         model: fields.required_text("model", &at)?,
@@ -38,7 +40,7 @@ pub fn decode_request(body: &[u8]) -> Result<Request, DecodeError> {
         let wanted = options.truth("include_usage", &at)?;
         request.wants_stream_usage = wanted.unwrap_or(false);
     }
-    messages(&mut fields, &mut request)?;
+    messages(&mut fields, &at, &mut request)?;
     tools(&mut fields, &mut request)?;
     request.tool_choice = tool_choice(&mut fields)?;
     request.format = format(&mut fields)?;
@@ -51,9 +53,12 @@ pub fn decode_request(body: &[u8]) -> Result<Request, DecodeError> {
 }
 
 /// Leading instructions become the system prompt; the rest stays in its place.
-fn messages(fields: &mut Fields<'_>, request: &mut Request) -> Result<(), DecodeError> {
-    let at = Path::Body;
-    let messages = fields.array("messages", &at)?;
+fn messages(
+    fields: &mut Fields<'_>,
+    at: &Path<'_>,
+    request: &mut Request,
+) -> Result<(), DecodeError> {
+    let messages = fields.array("messages", at)?;
     let messages = messages.ok_or_else(|| at.missing("messages"))?;
     let place = at.field("messages");
     for (index, value) in messages.iter().enumerate() {

@@ -1,10 +1,12 @@
 //! A request as a client of the Responses API sends it, made neutral.
 
+use bytes::Bytes;
+
 use super::asked::Asked;
 use super::decode_items::Conversation;
 use super::decode_tools::{self, Tools};
 use super::path;
-use crate::protocol::json_fields::{DecodeError, Fields, Path};
+use crate::protocol::json_fields::{DecodeError, Fields, Path, said};
 use crate::protocol::neutral::{
     Block, Dialect, Effort, Extension, Extensions, OutputFormat, Reasoning, Request, Sampling,
 };
@@ -43,15 +45,15 @@ const ONLY_OPENAI: [(&str, &str); 3] = [
 /// `previous_response_id` replaced by the items it stands for.
 ///
 /// Errors name places as OpenAI does: `input[3].output`. `null` and empty lists are as if they were missing.
-pub fn decode_request(body: &[u8]) -> Result<(Request, Asked), DecodeError> {
+pub fn decode_request(body: &Bytes) -> Result<(Request, Asked), DecodeError> {
     read(body).map_err(|error| DecodeError {
         path: path::spelled(&error.path),
         ..error
     })
 }
 
-fn read(body: &[u8]) -> Result<(Request, Asked), DecodeError> {
-    let at = Path::Body;
+fn read(body: &Bytes) -> Result<(Request, Asked), DecodeError> {
+    let at = Path::Shared(body);
     let mut fields = Fields::read(body, &at)?;
     let mut asked = Asked::of(&fields);
     for (name, expected) in ONLY_OPENAI {
@@ -76,7 +78,7 @@ fn read(body: &[u8]) -> Result<(Request, Asked), DecodeError> {
     };
     let mut left = Vec::new();
     asked = asked.with_tier(request.service_tier.as_deref());
-    conversation(&mut fields, &mut request, &mut asked, &mut left)?;
+    conversation(&mut fields, &at, &mut request, &mut asked, &mut left)?;
     request.reasoning = reasoning(&mut fields, &mut left)?;
     text(&mut fields, &mut request, &mut left)?;
     if let Some(metadata) = fields.object("metadata", &at)? {
@@ -105,13 +107,14 @@ fn extension(name: &str, value: &str) -> Extension {
 /// Instructions, items and tools.
 fn conversation(
     fields: &mut Fields<'_>,
+    at: &Path<'_>,
     request: &mut Request,
     asked: &mut Asked,
     left: &mut Vec<Extension>,
 ) -> Result<(), DecodeError> {
-    let at = Path::Body;
-    if let Some(instructions) = fields.text("instructions", &at)? {
-        request.system.push(Block::text(instructions));
+    if let Some(instructions) = fields.take("instructions") {
+        let text = said(instructions, &at.field("instructions"))?;
+        request.system.push(Block::text(text));
         asked.places.system.push("instructions".to_owned());
     }
     let input = fields.take("input").ok_or_else(|| at.missing("input"))?;

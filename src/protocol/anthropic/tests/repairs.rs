@@ -19,7 +19,7 @@ fn sent(messages: &Value, more: Value) -> Value {
     body.as_object_mut()
         .unwrap()
         .extend(more.as_object().unwrap().clone());
-    let request = openai_chat::decode_request(body.to_string().as_bytes()).unwrap();
+    let request = openai_chat::decode_request(&body.to_string().into()).unwrap();
     parsed(&encode_request(&request, &mending()).unwrap().body)
 }
 

@@ -1,5 +1,6 @@
 //! Requests of clients of Chat Completions as they arrive at Anthropic, and bad requests of Anthropic's own clients.
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::{claude, json as parsed};
@@ -8,7 +9,7 @@ use crate::protocol::neutral::{Encoded, Refused, Why};
 use crate::protocol::openai_chat;
 
 fn sent(body: &Value, target: &Target<'_>) -> Result<(Value, Encoded), Refused> {
-    let request = openai_chat::decode_request(body.to_string().as_bytes()).expect("a request");
+    let request = openai_chat::decode_request(&body.to_string().into()).expect("a request");
     let encoded = encode_request(&request, target)?;
     Ok((parsed(&encoded.body), encoded))
 }
@@ -516,7 +517,7 @@ fn bad_requests_are_told_where() {
         ),
     ] {
         assert_eq!(
-            decode_request(body.as_bytes()).unwrap_err().to_string(),
+            decode_request(&Bytes::copy_from_slice(body.as_bytes())).unwrap_err().to_string(),
             error,
             "{body}"
         );
@@ -525,7 +526,7 @@ fn bad_requests_are_told_where() {
     for _ in 0..10 {
         deep = format!(r#"[{{"type":"tool_result","tool_use_id":"a","content":{deep}}}]"#);
     }
-    let error = decode_request(message(&deep).as_bytes()).unwrap_err();
+    let error = decode_request(&Bytes::copy_from_slice(message(&deep).as_bytes())).unwrap_err();
     assert!(error.to_string().contains("not nested so deep"), "{error}");
 }
 

@@ -1,5 +1,6 @@
 //! What one side says arrives at the other: every text, every argument, every count.
 
+use bytes::Bytes;
 use proptest::prelude::*;
 
 use crate::protocol::anthropic;
@@ -103,7 +104,7 @@ proptest! {
 #[test]
 fn tool_names_and_the_format_tool_are_undone() {
     let body = br#"{"model":"m","messages":[{"role":"user","content":"x"}],"tools":[{"type":"function","function":{"name":"mcp.read file"}}],"response_format":{"type":"json_object"}}"#;
-    let request = decode_request(body).unwrap();
+    let request = decode_request(&Bytes::copy_from_slice(body)).unwrap();
     let target = anthropic::Target {
         thinking: anthropic::ThinkingSupport::None,
         ..anthropic::Target::unknown("claude")
@@ -162,7 +163,7 @@ fn tool_names_and_the_format_tool_are_undone() {
 #[test]
 fn a_tool_of_free_text_is_a_function_elsewhere() {
     let body = br#"{"model":"m","messages":[{"role":"user","content":"x"},{"role":"assistant","content":null,"tool_calls":[{"id":"c0","type":"custom","custom":{"name":"apply.patch","input":"a \"b\"\n"}}]},{"role":"tool","tool_call_id":"c0","content":"ok"}],"tools":[{"type":"custom","custom":{"name":"apply.patch","description":"Edits.","format":{"type":"grammar","grammar":{"syntax":"lark","definition":"start: x"}}}}]}"#;
-    let request = decode_request(body).unwrap();
+    let request = decode_request(&Bytes::copy_from_slice(body)).unwrap();
     let claude = anthropic::Target {
         thinking: anthropic::ThinkingSupport::None,
         ..anthropic::Target::unknown("claude")

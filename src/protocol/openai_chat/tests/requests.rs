@@ -1,5 +1,6 @@
 //! Requests of Anthropic's clients as they arrive at hosts of Chat Completions.
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::{generous, json as parsed};
@@ -8,7 +9,7 @@ use crate::protocol::neutral::{Effort, Encoded, Refused, Why};
 use crate::protocol::openai_chat::*;
 
 fn sent(body: &Value, target: &Target<'_>) -> Result<(Value, Encoded), Refused> {
-    let request = anthropic::decode_request(body.to_string().as_bytes()).expect("a request");
+    let request = anthropic::decode_request(&body.to_string().into()).expect("a request");
     let encoded = encode_request(&request, target)?;
     Ok((parsed(&encoded.body), encoded))
 }
@@ -374,14 +375,16 @@ fn bad_requests_are_told_where() {
         ),
     ] {
         assert_eq!(
-            decode_request(body.as_bytes()).unwrap_err().to_string(),
+            decode_request(&Bytes::copy_from_slice(body.as_bytes()))
+                .unwrap_err()
+                .to_string(),
             error,
             "{body}"
         );
     }
     // What clients send for nothing.
     let empty = r#"{"model":"m","messages":[],"stop":null,"tools":[],"logit_bias":{},"response_format":{},"max_tokens":null,"stream_options":null}"#;
-    let request = decode_request(empty.as_bytes()).unwrap();
+    let request = decode_request(&Bytes::copy_from_slice(empty.as_bytes())).unwrap();
     assert_eq!(request.model, "m");
     assert_eq!(request.format, None);
     assert_eq!(request.sampling, Default::default());

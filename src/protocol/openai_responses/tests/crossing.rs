@@ -1,5 +1,6 @@
 //! What one side says arrives at the other, among all three protocols: every text, every argument, every count.
 
+use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::{head, json as parsed};
@@ -183,17 +184,17 @@ proptest! {
             Dialect::Chat => {
                 let message = parsed(&told)["choices"][0]["message"].take();
                 let body = serde_json::json!({"model": "m", "messages": [message]});
-                openai_chat::decode_request(body.to_string().as_bytes()).unwrap()
+                openai_chat::decode_request(&body.to_string().into()).unwrap()
             }
             Dialect::Anthropic => {
                 let content = parsed(&told)["content"].take();
                 let body = serde_json::json!({"model": "m", "max_tokens": 9, "messages": [{"role": "assistant", "content": content}]});
-                anthropic::decode_request(body.to_string().as_bytes()).unwrap()
+                anthropic::decode_request(&body.to_string().into()).unwrap()
             }
             Dialect::Responses => {
                 let output = parsed(&told)["output"].take();
                 let body = serde_json::json!({"model": "m", "input": output});
-                openai_responses::decode_request(body.to_string().as_bytes()).unwrap().0
+                openai_responses::decode_request(&body.to_string().into()).unwrap().0
             }
         };
         back.messages.extend(told.messages);
@@ -222,7 +223,8 @@ fn a_signature_comes_back_to_claude() {
     input.extend(parsed(&told)["output"].as_array().unwrap().iter().cloned());
     input.push(serde_json::json!({"role": "user", "content": "v"}));
     let body = serde_json::json!({"model": "m", "input": input}).to_string();
-    let (request, _) = openai_responses::decode_request(body.as_bytes()).unwrap();
+    let (request, _) =
+        openai_responses::decode_request(&Bytes::copy_from_slice(body.as_bytes())).unwrap();
     let target = anthropic::Target {
         model: "claude",
         default_max_tokens: 100,
@@ -268,7 +270,7 @@ fn a_thought_comes_back_to_the_deployment_that_had_it() {
     let ask = |content: serde_json::Value| {
         let messages = serde_json::json!([{"role": "user", "content": "u"}, {"role": "assistant", "content": content}]);
         let body = serde_json::json!({"model": "m", "max_tokens": 9, "messages": messages});
-        anthropic::decode_request(body.to_string().as_bytes()).unwrap()
+        anthropic::decode_request(&body.to_string().into()).unwrap()
     };
     let first = openai_responses::encode_request(&ask("x".into()), &target("d-1")).unwrap();
     let upstream = br#"{"id":"resp_1","model":"m","status":"completed","output":[{"type":"reasoning","id":"rs_1","summary":[],"encrypted_content":"gAAA"}]}"#;
@@ -296,7 +298,7 @@ fn a_thought_comes_back_to_the_deployment_that_had_it() {
 #[test]
 fn a_choice_of_a_custom_tool() {
     let body = br#"{"model":"m","messages":[{"role":"user","content":"x"}],"tools":[{"type":"custom","custom":{"name":"c"}}],"tool_choice":{"type":"custom","custom":{"name":"c"}}}"#;
-    let request = openai_chat::decode_request(body).unwrap();
+    let request = openai_chat::decode_request(&Bytes::copy_from_slice(body)).unwrap();
     for (custom, expected) in [
         (
             true,

@@ -9,7 +9,7 @@ use crate::protocol::openai_responses::{Asked, decode_request};
 use crate::protocol::{anthropic, openai_chat};
 
 fn read(body: &Value) -> Result<(Request, Asked), DecodeError> {
-    decode_request(body.to_string().as_bytes())
+    decode_request(&body.to_string().into())
 }
 
 fn chat() -> openai_chat::Target<'static> {
@@ -389,7 +389,7 @@ mod properties {
             let mut body = super::codex().to_string().into_bytes();
             let at = at.index(body.len());
             body[at] = byte;
-            let _ = decode_request(&body);
+            let _ = decode_request(&body.clone().into());
         }
     }
 }

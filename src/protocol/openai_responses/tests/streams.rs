@@ -1,5 +1,6 @@
 //! Streams that are out of order, and streams that upstreams send.
 
+use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -117,7 +118,7 @@ fn items_follow_one_another() {
 #[test]
 fn calls_are_told_as_the_client_defined_the_tools() {
     let body = br#"{"model":"m","input":"x","tools":[{"type":"local_shell"},{"type":"namespace","name":"mcp__a","description":"d","tools":[{"type":"function","name":"read","parameters":{}}]}]}"#;
-    let (_, asked) = decode_request(body).unwrap();
+    let (_, asked) = decode_request(&Bytes::copy_from_slice(body)).unwrap();
     let whole = answer(vec![
         call(
             "c1",
