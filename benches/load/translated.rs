@@ -36,11 +36,12 @@ macro_rules! way {
     };
 }
 
-pub const WAYS: [Way; 6] = [
+pub const WAYS: [Way; 7] = [
     way!(Chat, OpenAi, "Chat → Chat"),
     way!(Messages, Anthropic, "Messages → Messages"),
     way!(Messages, OpenAi, "Messages → Chat"),
     way!(Chat, Anthropic, "Chat → Messages"),
+    way!(Responses, OpenAi, "Responses → Responses"),
     way!(Responses, Chats, "Responses → Chat"),
     way!(Responses, Anthropic, "Responses → Messages"),
 ];

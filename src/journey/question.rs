@@ -93,13 +93,14 @@ impl Question {
             let body = request.upstream_body(model_json, plan);
             return Ok(passed(body.map_err(unsupported)?));
         }
-        let body = request.body_to_translate(model_json, plan);
-        let mut body = body.map_err(unsupported)?;
-        let mut asked = asked;
-        if from_chat {
-            body = by_chat(&body, deployment)?;
-            asked = Operation::Chat;
-        }
+        let (body, asked) = if from_chat {
+            let body = request.upstream_body(model_json, plan);
+            let body = body.map_err(unsupported)?.to_bytes();
+            (by_chat(&body, deployment)?, Operation::Chat)
+        } else {
+            let body = request.body_to_translate(model_json, plan);
+            (body.map_err(unsupported)?, asked)
+        };
         let operation = deployment.called_by(asked);
         let mut question = if operation == asked {
             Self {

@@ -256,6 +256,11 @@ const PROOFS: &[(&str, &[&str], &str)] = &[
     ),
     (
         "litellm_params",
+        &["use_chat_completions_api"],
+        "responses::native::a_server_without_responses_is_asked_for_chats",
+    ),
+    (
+        "litellm_params",
         &["drop_params"],
         "parameters::what_is_not_served_is_left_out_where_allowed",
     ),

@@ -39,6 +39,8 @@ pub struct LitellmParams {
     pub additional_drop_params: Vec<Path>,
     /// Sent in any case, as they are.
     pub allowed_openai_params: Vec<String>,
+    /// The provider has no Responses API, or it is not to be used: it is asked for chats.
+    pub use_chat_completions_api: bool,
     /// OpenAI's organisation; one entry stands for one, a list was expanded.
     pub organization: Option<String>,
     /// For the whole call.
@@ -90,6 +92,7 @@ pub fn read(section: &Section<'_>) -> (LitellmParams, Vec<String>) {
         drop_params: section.flag("drop_params"),
         additional_drop_params: paths(section, "additional_drop_params"),
         allowed_openai_params: section.texts("allowed_openai_params"),
+        use_chat_completions_api: section.flag("use_chat_completions_api").unwrap_or(false),
         organization: None,
         timeout: section.timeout("timeout"),
         stream_timeout: section.timeout("stream_timeout"),

@@ -13,8 +13,8 @@ use super::write_blocks::{self, Ink};
 use crate::protocol::json_fields::{Fields, Path};
 use crate::protocol::json_write::{self, Object};
 use crate::protocol::neutral::{
-    Content, Dialect, Encoded, Extension, NameRule, Notes, OutputFormat, Raw, Reasoning, Refused,
-    Request, Reversal, Sampling, ToolChoice, ToolKind, ToolNames, Why,
+    Dialect, Encoded, Extension, NameRule, Notes, OutputFormat, Raw, Reasoning, Refused, Request,
+    Reversal, Sampling, ToolKind, ToolNames, Why,
 };
 
 /// The tool whose arguments are an answer in a format, for models that have no formats. LiteLLM's name for it.
@@ -47,7 +47,7 @@ pub fn encode_request(request: &Request, target: &Target<'_>) -> Result<Encoded,
         }
     });
     let mut form = Form {
-        names: ToolNames::fit(names(request), NAMES),
+        names: ToolNames::fit(request.tool_names(), NAMES),
         betas: betas(request),
         notes,
         thinking,
@@ -72,21 +72,6 @@ pub fn encode_request(request: &Request, target: &Target<'_>) -> Result<Encoded,
         betas: form.betas,
         not_carried: form.notes.into_list(),
     })
-}
-
-/// Names of tools wherever they stand.
-fn names(request: &Request) -> impl Iterator<Item = &str> + Clone {
-    let tools = request.tools.iter().filter_map(|tool| tool.kind.name());
-    let choice = match &request.tool_choice {
-        Some(ToolChoice::Named(name)) => Some(name.as_str()),
-        _ => None,
-    };
-    let blocks = request.messages.iter().flat_map(|message| &message.content);
-    let calls = blocks.filter_map(|block| match &block.content {
-        Content::ToolCall(call) => Some(call.name.as_str()),
-        _ => None,
-    });
-    tools.chain(choice).chain(calls)
 }
 
 /// A request while it is written.

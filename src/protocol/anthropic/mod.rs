@@ -39,6 +39,7 @@ pub use pass::pass_answer;
 pub use request::{COUNT, REQUEST};
 pub use target::Target;
 pub use thinking::{ThinkingSupport, effort_of};
+pub use turns::system_for_others;
 
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,9 @@ use crate::protocol::neutral::{
     Block, Content, Dialect, Message, Notes, Refused, Request, Role, Text, ToolNames, Why,
 };
 
+/// Claude Code marks its own accounting in the system prompt; nobody but Anthropic needs it.
+const BILLING: &str = "x-anthropic-billing-header:";
+
 /// Messages of one role, one after another.
 pub struct Turn<'a> {
     pub role: Role,
@@ -53,6 +56,21 @@ pub fn write(
         }
     });
     Ok(())
+}
+
+/// The blocks of the system prompt that other providers are told: texts, without Claude Code's marks for its own accounting.
+pub fn system_for_others<'a>(request: &'a Request, notes: &mut Notes) -> Vec<&'a Block> {
+    let mut kept = Vec::with_capacity(request.system.len());
+    for (index, block) in request.system.iter().enumerate() {
+        match block.said() {
+            Some(text) if text.starts_with(BILLING) => {
+                notes.add(format!("system.{index}"), Why::Hint);
+            }
+            Some(_) => kept.push(block),
+            None => notes.add(format!("system.{index}"), Why::Unsupported),
+        }
+    }
+    kept
 }
 
 /// The blocks of the system prompt that Anthropic takes: texts.

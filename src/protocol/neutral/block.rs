@@ -27,6 +27,14 @@ impl Block {
             citations: Vec::new(),
         })
     }
+
+    /// The text of a text block.
+    pub fn said(&self) -> Option<&Text> {
+        match &self.content {
+            Content::Text { text, .. } => Some(text),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

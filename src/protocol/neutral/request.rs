@@ -1,6 +1,6 @@
 //! A request for an answer.
 
-use super::{Block, CacheControl, Dialect, Extensions, Raw};
+use super::{Block, CacheControl, Content, Dialect, Extensions, Raw};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Request {
@@ -43,6 +43,21 @@ pub struct Request {
 }
 
 impl Request {
+    /// Names of tools wherever they stand.
+    pub fn tool_names(&self) -> impl Iterator<Item = &str> + Clone {
+        let tools = self.tools.iter().filter_map(|tool| tool.kind.name());
+        let choice = match &self.tool_choice {
+            Some(ToolChoice::Named(name)) => Some(name.as_str()),
+            _ => None,
+        };
+        let blocks = self.messages.iter().flat_map(|message| &message.content);
+        let calls = blocks.filter_map(|block| match &block.content {
+            Content::ToolCall(call) => Some(call.name.as_str()),
+            _ => None,
+        });
+        tools.chain(choice).chain(calls)
+    }
+
     /// Room for a body that says all this, in bytes: enough for a conversation of texts.
     pub fn room(&self) -> usize {
         let said = self.messages.iter().map(|message| &message.content);

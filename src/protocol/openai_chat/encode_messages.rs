@@ -3,17 +3,15 @@
 use std::ops::Range;
 
 use super::decode_messages::PROVIDER_FIELDS;
-use super::encode_parts::{cache_control, text_of};
+use super::encode_parts::cache_control;
 use super::target::Target;
+use crate::protocol::anthropic::system_for_others;
 use crate::protocol::json_fields::Path;
 use crate::protocol::json_write::{Array, Object};
 use crate::protocol::neutral::{
     Block, Content, Dialect, Message, Notes, Refused, Request, Role, ToolCallKind, ToolNames,
     ToolResult, Why, free_text, proof,
 };
-
-/// Claude Code marks its own accounting in the system prompt; nobody else needs it.
-const BILLING: &str = "x-anthropic-billing-header:";
 
 /// What the messages are written with.
 pub struct Form<'a> {
@@ -47,16 +45,7 @@ pub fn write(
 
 impl Form<'_> {
     fn system(&mut self, out: &mut Array<'_>, request: &Request) -> Result<(), Refused> {
-        let mut blocks = Vec::with_capacity(request.system.len());
-        for (index, block) in request.system.iter().enumerate() {
-            match &block.content {
-                Content::Text { text, .. } if text.starts_with(BILLING) => {
-                    self.notes.add(format!("system.{index}"), Why::Hint);
-                }
-                Content::Text { .. } => blocks.push(block),
-                _ => self.notes.add(format!("system.{index}"), Why::Unsupported),
-            }
-        }
+        let blocks = system_for_others(request, self.notes);
         if blocks.is_empty() {
             return Ok(());
         }
@@ -239,7 +228,7 @@ impl Form<'_> {
                     }
                 });
             }
-            texts => out.joined("content", texts.iter().copied().filter_map(text_of)),
+            texts => out.joined("content", texts.iter().filter_map(|block| block.said())),
         }
         out.maybe_text("refusal", spoken.refusal.as_deref());
         self.thoughts(out, &spoken.thoughts);

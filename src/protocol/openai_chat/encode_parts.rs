@@ -5,7 +5,7 @@ use super::target::Target;
 use crate::protocol::json_fields::Path;
 use crate::protocol::json_write::{Array, Object};
 use crate::protocol::neutral::{
-    Block, CacheControl, Content, Dialect, Lifetime, Notes, Refused, Source, Text, Why,
+    Block, CacheControl, Content, Dialect, Lifetime, Notes, Refused, Source, Why,
 };
 
 impl Form<'_> {
@@ -30,7 +30,7 @@ impl Form<'_> {
                 if block.cache.is_some() {
                     self.notes.add("cache_control", Why::Hint);
                 }
-                out.joined("content", text_of(block));
+                out.joined("content", block.said());
             }
             blocks => {
                 return out.array("content", |out| {
@@ -103,7 +103,7 @@ impl Form<'_> {
     pub fn text_part(&mut self, out: &mut Array<'_>, block: &Block) {
         self.marked(out, block, |out| {
             out.text("type", "text");
-            out.joined("text", text_of(block));
+            out.joined("text", block.said());
         });
     }
 
@@ -209,14 +209,6 @@ impl Form<'_> {
         for extension in block.extensions.foreign(Dialect::Chat) {
             self.notes.add(&extension.name, Why::Unsupported);
         }
-    }
-}
-
-/// The text of a text block.
-pub fn text_of(block: &Block) -> Option<&Text> {
-    match &block.content {
-        Content::Text { text, .. } => Some(text),
-        _ => None,
     }
 }
 

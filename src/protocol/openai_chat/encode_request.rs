@@ -9,8 +9,8 @@ use super::target::Target;
 use crate::protocol::anthropic::effort_of;
 use crate::protocol::json_write::{self, Object};
 use crate::protocol::neutral::{
-    Content, Dialect, Effort, Encoded, NameRule, Notes, OutputFormat, Reasoning, ReasoningMode,
-    Refused, Request, Reversal, Sampling, ToolChoice, ToolNames, Why,
+    Dialect, Effort, Encoded, NameRule, Notes, OutputFormat, Reasoning, ReasoningMode, Refused,
+    Request, Reversal, Sampling, ToolNames, Why,
 };
 
 const NAMES: NameRule = NameRule { longest: 64 };
@@ -21,7 +21,7 @@ const LONGEST_USER: usize = 64;
 /// The body of `POST /v1/chat/completions`.
 pub fn encode_request(request: &Request, target: &Target<'_>) -> Result<Encoded, Refused> {
     let mut notes = Notes::default();
-    let names = ToolNames::fit(names(request), NAMES);
+    let names = ToolNames::fit(request.tool_names(), NAMES);
     let mut body = Vec::with_capacity(request.room());
     let (messages, tools) = json_write::object(&mut body, |out| {
         out.text("model", target.model);
@@ -64,21 +64,6 @@ pub fn encode_request(request: &Request, target: &Target<'_>) -> Result<Encoded,
         betas: Vec::new(),
         not_carried: notes.into_list(),
     })
-}
-
-/// Names of tools wherever they stand.
-fn names(request: &Request) -> impl Iterator<Item = &str> + Clone {
-    let tools = request.tools.iter().filter_map(|tool| tool.kind.name());
-    let choice = match &request.tool_choice {
-        Some(ToolChoice::Named(name)) => Some(name.as_str()),
-        _ => None,
-    };
-    let blocks = request.messages.iter().flat_map(|message| &message.content);
-    let calls = blocks.filter_map(|block| match &block.content {
-        Content::ToolCall(call) => Some(call.name.as_str()),
-        _ => None,
-    });
-    tools.chain(choice).chain(calls)
 }
 
 fn settings(out: &mut Object<'_>, request: &Request, notes: &mut Notes) {

@@ -5,16 +5,14 @@ use std::collections::HashMap;
 use super::annotations;
 use super::encode_content::{self, Ink};
 use super::encode_request::Target;
+use crate::protocol::anthropic::system_for_others;
 use crate::protocol::json_fields::Path;
 use crate::protocol::json_write::{Array, Object};
 use crate::protocol::neutral::proof::Proof;
 use crate::protocol::neutral::{
-    Block, Content, Message, Notes, Refused, Request, Role, Text, ToolCall, ToolCallKind,
-    ToolNames, ToolResult, Why,
+    Block, Content, Message, Notes, Refused, Request, Role, ToolCall, ToolCallKind, ToolNames,
+    ToolResult, Why,
 };
-
-/// Claude Code marks its own accounting in the system prompt; nobody else needs it.
-const BILLING: &str = "x-anthropic-billing-header:";
 
 /// Writes the conversation, `instructions` and `input`. A system prompt of one text is the instructions; one of several is a
 /// developer's message of as many parts.
@@ -31,21 +29,9 @@ pub fn write(
         ink: Ink { notes },
         kinds: kinds(request),
     };
-    let mut system: Vec<&Block> = Vec::with_capacity(request.system.len());
-    for (index, block) in request.system.iter().enumerate() {
-        match &block.content {
-            Content::Text { text, .. } if text.starts_with(BILLING) => {
-                form.ink.notes.add(format!("system.{index}"), Why::Hint);
-            }
-            Content::Text { .. } => system.push(block),
-            _ => form
-                .ink
-                .notes
-                .add(format!("system.{index}"), Why::Unsupported),
-        }
-    }
+    let mut system = system_for_others(request, form.ink.notes);
     if let [block] = system.as_slice()
-        && let Content::Text { text, .. } = &block.content
+        && let Some(text) = block.said()
     {
         out.said("instructions", text);
         form.ink.note_cache(block);
@@ -165,7 +151,7 @@ impl Form<'_, '_> {
             );
             out.text("call_id", &result.call);
             if result.content.iter().all(is_text) {
-                out.joined("output", blocks.iter().filter_map(|block| text_of(block)));
+                out.joined("output", blocks.iter().filter_map(|block| block.said()));
                 return Ok(());
             }
             out.array("output", |out| {
@@ -223,13 +209,6 @@ impl Form<'_, '_> {
             out.text("name", self.names.sent(&call.name));
             out.text(name, if none { "{}" } else { &call.arguments });
         });
-    }
-}
-
-fn text_of(block: &Block) -> Option<&Text> {
-    match &block.content {
-        Content::Text { text, .. } => Some(text),
-        _ => None,
     }
 }
 

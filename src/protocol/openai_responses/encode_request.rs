@@ -7,8 +7,8 @@ use super::encode_tools;
 use crate::protocol::anthropic::effort_of;
 use crate::protocol::json_write::{self, Object};
 use crate::protocol::neutral::{
-    Content, Dialect, Effort, Encoded, NameRule, Notes, OutputFormat, Reasoning, ReasoningMode,
-    Refused, Request, Reversal, Sampling, ToolChoice, ToolNames, Why,
+    Dialect, Effort, Encoded, NameRule, Notes, OutputFormat, Reasoning, ReasoningMode, Refused,
+    Request, Reversal, Sampling, ToolNames, Why,
 };
 
 const NAMES: NameRule = NameRule { longest: 64 };
@@ -38,7 +38,7 @@ pub fn encode_request(request: &Request, target: &Target<'_>) -> Result<Encoded,
     let mut notes = Notes::default();
     refuse_what_cannot_be(request)?;
     note_what_is_left(request, &mut notes);
-    let names = ToolNames::fit(names(request), NAMES);
+    let names = ToolNames::fit(request.tool_names(), NAMES);
     let mut body = Vec::with_capacity(request.room());
     json_write::object(&mut body, |out| {
         out.text("model", target.model);
@@ -75,21 +75,6 @@ pub fn encode_request(request: &Request, target: &Target<'_>) -> Result<Encoded,
         betas: Vec::new(),
         not_carried: notes.into_list(),
     })
-}
-
-/// Names of tools wherever they stand.
-fn names(request: &Request) -> impl Iterator<Item = &str> + Clone {
-    let tools = request.tools.iter().filter_map(|tool| tool.kind.name());
-    let choice = match &request.tool_choice {
-        Some(ToolChoice::Named(name)) => Some(name.as_str()),
-        _ => None,
-    };
-    let blocks = request.messages.iter().flat_map(|message| &message.content);
-    let calls = blocks.filter_map(|block| match &block.content {
-        Content::ToolCall(call) => Some(call.name.as_str()),
-        _ => None,
-    });
-    tools.chain(choice).chain(calls)
 }
 
 /// Refuses what would be something else without it.

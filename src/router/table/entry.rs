@@ -131,7 +131,12 @@ pub(super) fn deployment(
         .unwrap_or(TIMEOUT);
     let provider = providers::or_generic(&entry.provider);
     let url = |operation| {
-        if operation == Operation::Chat && is_without_chat(entry, provider) {
+        let is_left_out = match operation {
+            Operation::Chat => is_without_chat(entry, provider),
+            Operation::Responses => params.use_chat_completions_api,
+            _ => false,
+        };
+        if is_left_out {
             return None;
         }
         let version = params.api_version.as_deref();
@@ -209,6 +214,7 @@ fn is_without_chat(entry: &ModelEntry, provider: &Provider) -> bool {
         parts.any(|part| part == "responses") && parts.next().is_some()
     };
     provider.serves(Operation::Responses)
+        && !entry.litellm_params.use_chat_completions_api
         && (mode(entry) == Some("responses") || is_asked_for(&entry.litellm_params.model))
 }
 

@@ -61,6 +61,23 @@ fn a_conversation_goes_on_where_it_is_kept() {
 }
 
 #[test]
+fn a_server_without_responses_is_asked_for_chats() {
+    let simulator = Simulator::start();
+    let gateway = Gateway::of(&Config::of([
+        Deployment::of(&simulator, "m").param("use_chat_completions_api", true),
+        Deployment::of(&simulator, "native").param("model", "openai/m"),
+    ]));
+    let caller = gateway.caller(json!({}));
+    for (model, path) in [("m", "/v1/chat/completions"), ("native", "/v1/responses")] {
+        for stream in [false, true] {
+            let answer = response(&caller, &request(model, json!({"stream": stream})));
+            assert_eq!(answer["status"], "completed", "{answer}");
+            assert_eq!(simulator.take().remove(0).path, path);
+        }
+    }
+}
+
+#[test]
 fn errands_go_to_the_provider() {
     let simulator = Simulator::start();
     let gateway = gateway(&simulator);
