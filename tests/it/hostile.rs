@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::harness::{
     Config, Connection, Gateway, MASTER_KEY, Request, Setup, chat, chat_with, eventually, json,
-    streamed,
+    resident, streamed,
 };
 use crate::simulator::Simulator;
 
@@ -150,14 +150,6 @@ fn a_client_that_does_not_read() {
     let rows = gateway.rows_when(deaf.len());
     assert!(rows.iter().all(|row| row.usage.completion_tokens() > 0));
     gateway.master().chat(&chat("m")).with_status(200);
-}
-
-/// Bytes of memory that a gateway's process has.
-fn resident(gateway: &Gateway) -> usize {
-    let path = format!("/proc/{}/statm", gateway.pid());
-    let text = std::fs::read_to_string(path).unwrap();
-    let pages: usize = text.split(' ').nth(1).unwrap().parse().unwrap();
-    pages * 4096
 }
 
 // --- many and large ---

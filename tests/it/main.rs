@@ -47,6 +47,7 @@ mod key_refusals;
 mod launch;
 mod ledger;
 mod limits;
+mod long_streams;
 mod matrix;
 mod messages;
 mod mocks;

@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 
 use crate::faults::EVERYWHERE;
 use crate::harness::{
-    Client, Config, Deployment, Gateway, Request, SOON, Setup, Value, chat_with, json, streamed,
-    until,
+    Client, Config, Deployment, Gateway, Request, SOON, Setup, Value, chat_with, json, resident,
+    streamed, until,
 };
 use crate::simulator::Simulator;
 
 const CLIENTS: usize = 12;
 /// Growth of memory over the second half that is no leak, in KiB: caches that fill, an allocator's moods.
-const GROWTH: u64 = 24 * 1024;
+const GROWTH: usize = 24 * 1024;
 
 fn length() -> Duration {
     let minutes = std::env::var("POINTSMAN_SOAK_MINUTES").ok();
@@ -61,14 +61,6 @@ fn variants(simulator: &Simulator) -> Vec<Config> {
         group(&["c", "a", "d"], 20),
         group(&["a", "b"], 50).never_cooling(),
     ]
-}
-
-/// Resident memory of a process, in KiB.
-fn resident(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-    line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok())
-        .unwrap_or_default()
 }
 
 /// One client's life: calls, and leaves some of them.
@@ -133,13 +125,13 @@ fn nothing_is_left_over_after_a_hard_time() {
             gateway.signal(libc::SIGHUP);
             std::thread::sleep(Duration::from_millis(700));
             if middle.is_none() && began.elapsed() > length / 2 {
-                middle = Some(resident(gateway.pid()));
+                middle = Some(resident(&gateway) / 1024);
             }
         }
         stop.store(true, Ordering::Relaxed);
     });
     gateway.signal(libc::SIGUSR2);
-    let (middle, end) = (middle.unwrap_or_default(), resident(gateway.pid()));
+    let (middle, end) = (middle.unwrap_or_default(), resident(&gateway) / 1024);
     let answered = answered.load(Ordering::Relaxed);
     eprintln!(
         "soak: {answered} answers in {:?}; memory {middle} KiB in the middle, {end} KiB at the end",

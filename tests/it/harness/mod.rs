@@ -47,6 +47,14 @@ pub fn streamed(model: &str, more: Value) -> Value {
     body
 }
 
+/// Bytes of memory that a gateway's process has.
+pub fn resident(gateway: &Gateway) -> usize {
+    let path = format!("/proc/{}/statm", gateway.pid());
+    let text = std::fs::read_to_string(path).expect("a running process");
+    let pages = text.split(' ').nth(1).and_then(|pages| pages.parse().ok());
+    4096 * pages.unwrap_or(0_usize)
+}
+
 /// Runs the calls at the same time, each in a thread of its own, and returns what they return, in order.
 pub fn at_once<T: Send>(count: usize, call: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let gate = std::sync::Barrier::new(count);
