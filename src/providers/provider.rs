@@ -98,7 +98,7 @@ pub struct MessageRules {
 }
 
 impl MessageRules {
-    /// Messages that a translation has written keep them: it knows the role `developer` of no provider, and which takes marks.
+    /// Whether what a translation writes is right: it never writes the role `developer`, and marks only where they are taken.
     pub fn are_kept_by_translations(&self) -> bool {
         !(self.wants_text || self.names_tools_only || self.refuses_null)
     }

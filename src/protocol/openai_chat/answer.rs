@@ -4,7 +4,7 @@ use super::decode_messages::{PROVIDER_FIELDS, spoken};
 use super::encode_messages::{thinking_blocks, tool_call};
 use super::write_usage;
 use crate::protocol::json_fields::{DecodeError, Fields, Path};
-use crate::protocol::json_write::{self, Object};
+use crate::protocol::json_write::{self, Array, Object};
 use crate::protocol::neutral::{
     Answer, Block, Choice, Citation, Content, Dialect, NotCarried, Notes, ServerResult, Source,
     Stop, StopReason, ToolCallKind, Why,
@@ -297,16 +297,21 @@ fn annotations(out: &mut Object<'_>, citations: &[(&Citation, usize, usize)]) {
                 out.raw(citation.raw.as_bytes());
                 continue;
             }
-            out.object(|out| {
-                out.text("type", "url_citation");
-                out.object("url_citation", |out| {
-                    out.number("start_index", *start as u64);
-                    out.number("end_index", *end as u64);
-                    out.maybe_text("url", citation.url.as_deref());
-                    out.text("title", citation.title.as_deref().unwrap_or_default());
-                });
-            });
+            url_citation(out, citation, *start, *end);
         }
+    });
+}
+
+/// A page that the characters from `start` to `end` are founded on.
+pub fn url_citation(out: &mut Array<'_>, citation: &Citation, start: usize, end: usize) {
+    out.object(|out| {
+        out.text("type", "url_citation");
+        out.object("url_citation", |out| {
+            out.number("start_index", start as u64);
+            out.number("end_index", end as u64);
+            out.maybe_text("url", citation.url.as_deref());
+            out.text("title", citation.title.as_deref().unwrap_or_default());
+        });
     });
 }
 

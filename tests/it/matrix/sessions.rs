@@ -214,6 +214,92 @@ fn came_back(cell: &Cell<'_>, wire: Protocol, sent: &Value) {
     }
 }
 
+/// Thoughts between words, some of them sealed: each comes back as it was, in the order that the client's protocol has.
+#[test]
+fn thoughts_between_words_and_sealed_ones() {
+    let field = Field::new();
+    field.each(|cell| {
+        let blocks = json!([
+            {"type": "thinking", "thinking": THOUGHT},
+            said("One moment."),
+            {"type": "redacted_thinking", "data": "c2VhbGVk"},
+            {"type": "thinking", "thinking": "Then the weather."},
+            call(1, "weather", ARGUMENTS),
+        ]);
+        let first = json!({"blocks": blocks, "chunk_bytes": 4});
+        cell.behave(&json!({"turns": [first, {"content": "Done."}]}));
+        let asked = cell.first(true, true);
+        let (told, answer) = cell.ask(&asked);
+        assert_eq!(
+            (told.text.as_str(), told.end.as_str()),
+            ("One moment.", "tools"),
+            "{answer}"
+        );
+        called(cell, &told, &[("toolu_01", "weather", ARGUMENTS)]);
+        let wire = Protocol::of(&cell.sent().path);
+        let (told, _) = cell.ask(&asks::with_results(cell.client, &asked, &told));
+        assert_eq!(told.text, "Done.");
+        let sent = cell.sent().json();
+        if wire == Protocol::Messages {
+            let turn = sent["messages"][1]["content"].as_array().expect("blocks");
+            let kinds: Vec<&str> = turn
+                .iter()
+                .filter_map(|block| block["type"].as_str())
+                .collect();
+            let expected = match cell.client {
+                Protocol::Chat => [
+                    "thinking",
+                    "redacted_thinking",
+                    "thinking",
+                    "text",
+                    "tool_use",
+                ],
+                _ => [
+                    "thinking",
+                    "text",
+                    "redacted_thinking",
+                    "thinking",
+                    "tool_use",
+                ],
+            };
+            assert_eq!(kinds, expected, "{sent}");
+        }
+    });
+}
+
+#[test]
+fn pages_that_are_cited() {
+    const URL: &str = "https://a.example/1?x=\"2\"";
+    let field = Field::new();
+    field.each(|cell| {
+        let cites = json!([{"url": URL, "title": "One"}]);
+        let text = json!({"type": "text", "text": TEXT, "cites": cites});
+        cell.behave(&json!({"blocks": [text], "chunk_bytes": 7}));
+        let (told, answer) = cell.ask(&cell.first(false, false));
+        assert_eq!(told.text, TEXT);
+        let cited = match cell.client {
+            Protocol::Chat => &answer["choices"][0]["message"]["annotations"][0]["url_citation"],
+            Protocol::Messages => {
+                let citations = &answer["content"][0]["citations"];
+                if Protocol::of(&cell.sent().path) != Protocol::Messages {
+                    // Each would need an index that Anthropic alone can encrypt.
+                    return assert!(citations.is_null(), "{answer}");
+                }
+                &citations[0]
+            }
+            Protocol::Responses => {
+                let items = answer["output"].as_array().expect("items");
+                &items.last().expect("a message")["content"][0]["annotations"][0]
+            }
+        };
+        assert_eq!(
+            (&cited["url"], &cited["title"]),
+            (&json!(URL), &json!("One")),
+            "{answer}"
+        );
+    });
+}
+
 #[test]
 fn several_tools_at_once() {
     let field = Field::new();

@@ -137,6 +137,15 @@ fn delta(message: &mut Value, delta: &Value) {
             &call["function"]["arguments"],
         );
     }
+    if let Some(annotations) = delta["annotations"].as_array() {
+        let known = message["annotations"].as_array().cloned();
+        let all: Vec<Value> = known
+            .into_iter()
+            .flatten()
+            .chain(annotations.clone())
+            .collect();
+        message["annotations"] = json!(all);
+    }
     for block in delta["thinking_blocks"].as_array().into_iter().flatten() {
         thinking_block(message, block);
     }

@@ -7,7 +7,7 @@ use crate::protocol::json_write::{self, Object};
 use crate::protocol::neutral::{
     Citation, Content, Failure, ServerResult, StopReason, ToolCallKind, UsageReport,
 };
-use crate::protocol::openai_chat::answer::{reason_name, server_result};
+use crate::protocol::openai_chat::answer::{reason_name, server_result, url_citation};
 use crate::protocol::openai_chat::encode_messages::thinking_blocks;
 use crate::protocol::openai_chat::errors::encode_error;
 use crate::protocol::openai_chat::write_usage;
@@ -202,6 +202,23 @@ impl Speaking {
     pub fn annotation(&mut self, chunks: &Chunks, out: &mut Vec<u8>, citation: &Citation) {
         self.delta(chunks, out, |out| {
             out.array("annotations", |out| out.raw(citation.raw.as_bytes()));
+        });
+    }
+
+    /// Pages that the characters from `start` to `end` are founded on.
+    pub fn pages(
+        &mut self,
+        chunks: &Chunks,
+        out: &mut Vec<u8>,
+        cited: &[Citation],
+        (start, end): (usize, usize),
+    ) {
+        self.delta(chunks, out, |out| {
+            out.array("annotations", |out| {
+                for citation in cited {
+                    url_citation(out, citation, start, end);
+                }
+            });
         });
     }
 

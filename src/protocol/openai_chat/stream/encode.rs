@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::chunks::{Chunks, Silent, Slot, Speaking};
 use crate::protocol::neutral::{
-    Content, Delta, Dialect, Event, Failure, NotCarried, Notes, Opening, Stop, StopReason,
-    ToolCallKind, UsageReport, Why,
+    Citation, Content, Delta, Dialect, Event, Failure, NotCarried, Notes, Opening, Stop,
+    StopReason, ToolCallKind, UsageReport, Why,
 };
 use crate::protocol::openai_chat::answer::{completion_id, reason_with};
 
@@ -13,6 +13,8 @@ use crate::protocol::openai_chat::answer::{completion_id, reason_with};
 const MOST_CHOICES: usize = 128;
 /// Most blocks of a choice open at once.
 const MOST_OPEN: usize = 1024;
+/// Most pages that are told of one block of text.
+const MOST_CITED: usize = 1024;
 
 /// What a client of a stream is to see.
 #[derive(Clone, Debug)]
@@ -49,6 +51,8 @@ struct Choice {
     /// Calls that the client has to run.
     calls: bool,
     images: u64,
+    /// Of the text so far, in characters.
+    length: usize,
 }
 
 #[derive(Debug)]
@@ -60,7 +64,12 @@ enum Voice {
 
 #[derive(Debug)]
 enum Block {
-    Text,
+    Text {
+        /// Where in the choice's text it begins, in characters.
+        start: usize,
+        /// Pages that it is founded on, told at its end.
+        cited: Vec<Citation>,
+    },
     Refusal,
     Thinking,
     Audio,
@@ -141,6 +150,7 @@ impl Encoder {
             open: HashMap::new(),
             calls: false,
             images: 0,
+            length: 0,
         }))
     }
 
@@ -234,7 +244,10 @@ impl Choice {
             return;
         };
         let block = match opening {
-            Opening::Text => Block::Text,
+            Opening::Text => Block::Text {
+                start: self.length,
+                cited: Vec::new(),
+            },
             Opening::Refusal => Block::Refusal,
             Opening::Thinking => Block::Thinking,
             Opening::Audio(id) => {
@@ -280,10 +293,18 @@ impl Choice {
             return false;
         };
         match (block, delta) {
-            (Block::Text, Delta::Text(text)) => voice.content(chunks, out, text),
-            (Block::Text, Delta::Citation(citation)) => match citation.dialect {
+            (Block::Text { .. }, Delta::Text(text)) => {
+                self.length += text.chars().count();
+                voice.content(chunks, out, text);
+            }
+            (Block::Text { cited, .. }, Delta::Citation(citation)) => match citation.dialect {
                 Dialect::Chat => voice.annotation(chunks, out, citation),
-                Dialect::Anthropic => voice.citation(chunks, out, citation),
+                Dialect::Anthropic => {
+                    voice.citation(chunks, out, citation);
+                    if citation.url.is_some() && cited.len() < MOST_CITED {
+                        cited.push(citation.clone());
+                    }
+                }
                 // It names a file that only the provider has.
                 Dialect::Responses => return false,
             },
@@ -315,16 +336,24 @@ impl Choice {
         true
     }
 
-    /// A function that takes nothing is called with `{}`: clients parse it.
     fn stop(&mut self, chunks: &Chunks, number: u32, out: &mut Vec<u8>) {
-        if let Some(Block::Call {
-            slot,
-            is_empty: true,
-            is_function: true,
-        }) = self.open.remove(&number)
-            && let Voice::Speaking(voice) = &mut self.voice
-        {
-            voice.arguments(chunks, out, &slot, "{}");
+        let Some(block) = self.open.remove(&number) else {
+            return;
+        };
+        let Voice::Speaking(voice) = &mut self.voice else {
+            return;
+        };
+        match block {
+            // A function that takes nothing is called with `{}`: clients parse it.
+            Block::Call {
+                slot,
+                is_empty: true,
+                is_function: true,
+            } => voice.arguments(chunks, out, &slot, "{}"),
+            Block::Text { start, cited } if !cited.is_empty() => {
+                voice.pages(chunks, out, &cited, (start, self.length));
+            }
+            _ => {}
         }
     }
 
