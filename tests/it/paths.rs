@@ -81,6 +81,24 @@ fn a_path_model_goes_upstream_once_under_its_own_name() {
     }
 }
 
+/// Also where the request is translated, and its body says that it names none.
+#[test]
+fn a_path_model_is_asked_in_another_protocol() {
+    let simulator = Simulator::start();
+    let claude = Deployment::of(&simulator, "m").param("model", "anthropic/claude");
+    let gateway = Gateway::of(&Config::of([claude]));
+    for model in [json!("nobody knows this"), Value::Null] {
+        let mut body = body("chat/completions");
+        body["model"] = model;
+        let reply = gateway
+            .master()
+            .post("/engines/m/chat/completions", &body)
+            .with_status(200);
+        assert_eq!(reply.json()["model"], "m");
+        assert_eq!(simulator.take().remove(0).json()["model"], "claude");
+    }
+}
+
 #[test]
 fn models_nobody_knows_are_told_by_the_operation() {
     let simulator = Simulator::start();

@@ -30,6 +30,30 @@ fn upstream(body: &str) -> Value {
 }
 
 #[test]
+fn a_body_to_translate_is_shared_where_it_says_all() {
+    for (body, in_path, is_shared) in [
+        (r#"{"model":"m","messages":[],"stream":true}"#, None, true),
+        (r#"{"model":"m","messages":[]}"#, Some("m"), false),
+        (r#"{"model":null,"messages":[]}"#, Some("m"), false),
+        (
+            r#"{"model":"m","messages":[],"mock_timeout":true}"#,
+            None,
+            false,
+        ),
+    ] {
+        let source = bytes(body);
+        let request = Request::read(&openai_chat::REQUEST, &source, in_path).unwrap();
+        let plan = Plan::default();
+        let found = request.body_to_translate(b"\"up\"", &plan).unwrap();
+        assert_eq!(found.as_ptr() == source.as_ptr(), is_shared, "{body}");
+        if !is_shared {
+            let sent = request.upstream_body(b"\"up\"", &plan).unwrap();
+            assert_eq!(found, sent.to_bytes(), "{body}");
+        }
+    }
+}
+
+#[test]
 fn lists_are_sorted_for_the_search() {
     assert!(GATEWAY_ONLY.is_sorted());
     assert!(REFUSED.is_sorted());

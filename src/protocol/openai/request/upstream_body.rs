@@ -30,7 +30,9 @@ impl Request<'_> {
     pub fn body_to_translate(&self, model_json: &[u8], plan: &Plan) -> Result<Bytes, Unsupported> {
         let tailored = tailor::tailor(self, plan)?;
         let is_as_it_came = tailored.edits.is_empty() && tailored.added.is_empty();
-        if is_as_it_came && self.removed.is_empty() && self.model.is_some() {
+        // One that only the path names, the body says `null` to, or nothing.
+        let names_its_model = self.model_in_path.is_none() && self.model().is_some();
+        if is_as_it_came && self.removed.is_empty() && names_its_model {
             return Ok(self.body.as_ref().clone());
         }
         Ok(self.tailored(model_json, plan, tailored).to_bytes())
