@@ -52,6 +52,13 @@ pub fn refusal(
             );
             ApiError::new(403, by.error_type(), text, Some("model".to_owned()))
         }
+        Failure::Paused(model) => {
+            let text = format!(
+                "Model '{model}' is currently paused: an administrator has blocked all its deployments. \
+                 Call another model, or try again when it has been resumed."
+            );
+            ApiError::new(503, "service_unavailable", text, Some("model".to_owned()))
+        }
         Failure::Unpriced(model) => {
             let text = format!(
                 "No price is known for the model '{model}', and `block_requests_for_models_without_pricing` is on. \

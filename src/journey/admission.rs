@@ -112,6 +112,9 @@ async fn ask(
     if routes.group(group).is_some_and(unpriced) {
         return Err(Failure::Unpriced(model.to_owned()));
     }
+    if routes.group(group).is_some_and(|group| group.is_paused) {
+        return Err(Failure::Paused(model.to_owned()));
+    }
     if let Some(access) = &asked.access {
         permit(routes, group, access).map_err(Failure::Request)?;
     }

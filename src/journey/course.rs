@@ -135,7 +135,7 @@ fn group_of(by: Traveller<'_>, target: &Target) -> Option<u32> {
     let own_name = || table.resolve(access::target(by.principal, &target.model));
     let index = table.resolve(&target.model).or_else(own_name)?;
     let group = table.group(index)?;
-    if group.is_blocked_for_want_of_a_price {
+    if group.is_paused || group.is_blocked_for_want_of_a_price {
         return None;
     }
     if table.failover.enforces_access && !by.may_call(&target.model) {

@@ -202,7 +202,8 @@ async fn in_group(
         (charge.max_retries, _) = policy.of(&failed.failure);
         let class = failed.failure.class;
         let pin = charge.asked.pin();
-        let members = group.members.iter().map(|member| member.deployment);
+        let members = group.members.iter().filter(|member| !member.blocked);
+        let members = members.map(|member| member.deployment);
         let members = members.filter(|member| Pin::allows(pin, *member));
         let mut step = Attempt {
             retries: u32::from(charge.retries),

@@ -26,6 +26,8 @@ pub enum Failure {
     UnknownModel(Option<String>),
     /// The caller's lists do not allow this model.
     ModelDenied { by: DeniedBy, model: String },
+    /// All deployments of the model are paused.
+    Paused(String),
     /// Nobody knows the model's price, and the configuration wants to know it.
     Unpriced(String),
     /// A limit or a budget.

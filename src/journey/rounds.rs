@@ -135,6 +135,7 @@ fn asked(routes: &Routes, checks: &HealthChecks) -> Vec<(u32, Rc<Prepared>)> {
         |group: &str| checks.groups.is_empty() || checks.groups.iter().any(|own| own == group);
     let deployments = routes.table().deployments().filter(|(_, deployment)| {
         deployment.mock.is_none()
+            && !deployment.is_paused()
             && deployment.health_check.in_background
             && is_asked(&deployment.group)
     });

@@ -306,7 +306,8 @@ impl Control {
     /// Why no deployment of a group takes a call that some of them may take.
     fn why_none(&self, group: &Group, may_take: &dyn Fn(u32) -> bool, now: u64) -> Denied {
         let untried = || {
-            let members = group.members.iter().map(|member| member.deployment);
+            let members = group.members.iter().filter(|member| !member.blocked);
+            let members = members.map(|member| member.deployment);
             members.filter(|index| may_take(*index))
         };
         let cooling_for = |index: &u32| {

@@ -143,6 +143,11 @@ impl Deployment {
             || (is_known && self.provider == other.provider && self.api_base == other.api_base)
     }
 
+    /// The configuration wants no calls to it for now.
+    pub fn is_paused(&self) -> bool {
+        self.entry.model_info.blocked
+    }
+
     /// The catalogue's row, when it has one.
     pub fn listed(&self) -> Option<CatalogEntry> {
         catalogue_row(&self.entry)
@@ -161,6 +166,8 @@ pub struct Group {
     pub max_output_tokens: u64,
     /// Names under which keys may be allowed this group with others, of any member.
     pub access_groups: Vec<Arc<str>>,
+    /// Every member is paused: calls are refused.
+    pub is_paused: bool,
     /// Calls are refused: the configuration wants priced models only, and a member has no price.
     pub is_blocked_for_want_of_a_price: bool,
     /// The members' `rpm` and `tpm` together; `None` where no member has one.
@@ -250,7 +257,7 @@ impl Deployment {
 }
 
 impl RoutingTable {
-    /// Compiles a configuration. Paused entries (`model_info.blocked`) take no calls and are left out.
+    /// Compiles a configuration. Paused entries (`model_info.blocked`) are known and take no calls.
     pub fn compile(config: &Config) -> Self {
         Self::compile_after(config, &Earlier::default())
     }
@@ -258,11 +265,7 @@ impl RoutingTable {
     /// The same for a configuration that takes the place of another while requests are under way.
     pub fn compile_after(config: &Config, earlier: &Earlier) -> Self {
         let mut builder = Builder::after(earlier);
-        for entry in config
-            .model_list
-            .iter()
-            .filter(|entry| !entry.model_info.blocked)
-        {
+        for entry in &config.model_list {
             builder.add(config, entry);
         }
         builder.finish(config)
@@ -428,12 +431,14 @@ impl Builder {
         let tariff = deployment.tariff.clone();
         numbers::place(&mut self.deployments, number, deployment);
         let params = &entry.litellm_params;
-        let whole = |number: Option<u64>| number.unwrap_or_default();
+        let blocked = entry.model_info.blocked;
+        let whole = |number: Option<u64>| number.filter(|_| !blocked).unwrap_or_default();
         let member = Member {
             deployment: number,
-            weight: params.weight.unwrap_or_default(),
+            weight: params.weight.filter(|_| !blocked).unwrap_or_default(),
             rpm: whole(params.rpm),
             tpm: whole(params.tpm),
+            blocked,
         };
         let own = row.as_ref();
         let max_output = entry
@@ -445,16 +450,20 @@ impl Builder {
         let Some(group) = self.group(&entry.model_name) else {
             return;
         };
-        group.is_free = tariff.is_free() && (group.members.is_empty() || group.is_free);
-        group.is_blocked_for_want_of_a_price |=
-            config.litellm_settings.block_unpriced && tariff.is_unpriced();
-        group.max_output_tokens = group.max_output_tokens.max(max_output);
         for name in &entry.model_info.access_groups {
             if !group.access_groups.iter().any(|own| **own == **name) {
                 group.access_groups.push(name.as_str().into());
             }
         }
         group.members.push(member);
+        if blocked {
+            return;
+        }
+        group.is_free = tariff.is_free() && (group.is_paused || group.is_free);
+        group.is_paused = false;
+        group.is_blocked_for_want_of_a_price |=
+            config.litellm_settings.block_unpriced && tariff.is_unpriced();
+        group.max_output_tokens = group.max_output_tokens.max(max_output);
         add(&mut group.rpm, params.rpm);
         add(&mut group.tpm, params.tpm);
         if !group
@@ -596,6 +605,7 @@ fn new_group(name: &str) -> Group {
         name_json: json::quoted(name),
         members: Vec::new(),
         is_free: false,
+        is_paused: true,
         is_blocked_for_want_of_a_price: false,
         max_output_tokens: 0,
         access_groups: Vec::new(),

@@ -191,8 +191,15 @@ fn a_blocked_deployment_gets_no_calls() {
         gateway.master().chat(&chat("m")).with_status(200);
     }
     assert_eq!(simulator.received("paused"), 0);
-    let refused = gateway.master().chat(&chat("alone"));
-    assert!((400..500).contains(&refused.status), "{}", refused.status);
+    let refused = gateway.master().chat(&chat("alone")).with_status(503);
+    let text = "Model 'alone' is currently paused";
+    assert!(refused.message().starts_with(text), "{}", refused.text());
+    // It is known all the same.
+    let known = gateway.master().get("/model/info").with_status(200).json();
+    let blocked: Vec<bool> = (0..3)
+        .map(|at| known["data"][at]["model_info"]["blocked"] == true)
+        .collect();
+    assert_eq!(blocked, [true, false, true]);
 }
 
 /// A key may be allowed a name that several models share.

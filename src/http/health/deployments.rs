@@ -65,10 +65,13 @@ pub async fn health(call: Call) -> Result<HttpResponse, ApiError> {
         .into_inner();
     let routes = call.worker.routes();
     let table = routes.table();
+    let is_targeted = query.model.is_some() || query.model_id.is_some();
     let is_asked = |deployment: &Deployment| {
         let named =
             |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|w| w == name);
         deployment.mock.is_none()
+            // One that is paused is asked by its name alone: whether it may be resumed.
+            && (is_targeted || !deployment.is_paused())
             && named(&query.model, &deployment.group)
             && named(&query.model_id, &deployment.id)
             && access::check_with_groups(caller.principal(), &deployment.group, |model| {
@@ -82,7 +85,6 @@ pub async fn health(call: Call) -> Result<HttpResponse, ApiError> {
         .filter_map(|(number, _)| Some((number, routes.deployment(number)?.clone())))
         .take(MOST)
         .collect();
-    let is_targeted = query.model.is_some() || query.model_id.is_some();
     if is_targeted && asked.is_empty() {
         let text = "there is no deployment of this name that the caller may call";
         return Err(ApiError::detail(404, json!({"error": text})));

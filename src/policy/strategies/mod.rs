@@ -18,6 +18,8 @@ pub struct Member {
     pub weight: f64,
     pub rpm: u64,
     pub tpm: u64,
+    /// Paused (`model_info.blocked`): it takes no calls, and weighs nothing.
+    pub blocked: bool,
 }
 
 /// What a choice is made from.
@@ -32,7 +34,7 @@ pub struct Candidates<'a> {
 
 impl Candidates<'_> {
     fn is_eligible(&self, member: &Member) -> bool {
-        (self.eligible)(member.deployment)
+        !member.blocked && (self.eligible)(member.deployment)
     }
 }
 

@@ -134,6 +134,7 @@ mod tests {
             weight,
             rpm,
             tpm,
+            blocked: false,
         }
     }
 

@@ -46,7 +46,8 @@ impl Control {
         self.generations.resize(places, 0);
         let mut is_alone = vec![false; places];
         for (_, group) in table.groups() {
-            if let [member] = group.members.as_slice() {
+            let mut members = group.members.iter().filter(|member| !member.blocked);
+            if let (Some(member), None) = (members.next(), members.next()) {
                 is_alone[member.deployment as usize] = true;
             }
         }

@@ -131,6 +131,7 @@ pub fn model_info(deployment: &Deployment) -> Map<String, Value> {
     }
     shown.insert("id".to_owned(), deployment.id.as_ref().into());
     shown.insert("db_model".to_owned(), false.into());
+    shown.insert("blocked".to_owned(), info.blocked.into());
     shown.insert(
         "base_model".to_owned(),
         deployment.entry.base_model().into(),
