@@ -13,6 +13,7 @@ pub mod fallback;
 pub mod output_estimate;
 pub mod proxies;
 pub mod retry;
+pub mod shortlist;
 pub mod strategies;
 pub mod token_count;
 pub mod upstream_error;
