@@ -109,21 +109,23 @@ impl Payloads {
                 ..Self::default()
             };
         }
-        match ask.kind {
+        let mut payloads = match ask.kind {
             Kind::Messages => anthropic::payloads(ask, behaviour, stamp),
             Kind::Responses => responses::payloads(ask, behaviour, stamp),
             Kind::Completion => Self::of_texts(ask, behaviour, stamp),
             _ => Self::of_chat(ask, behaviour, stamp),
+        };
+        if behaviour.garbage == Some(Garbage::NotJson) {
+            let oops = "{\"id\": \"chatcmpl-oops\", \"choices\": [{";
+            payloads.opening.push(Frame::unnamed(oops.to_owned()));
         }
+        payloads
     }
 
     fn of_chat(ask: &Ask, behaviour: &Behaviour, stamp: &Stamp) -> Self {
         let said = Said::new(ask, behaviour);
         let chunks = |part, finish_reason| each_choice(ask, stamp, part, finish_reason);
-        let mut opening = chunks(said.opening(), None);
-        if behaviour.garbage == Some(Garbage::NotJson) {
-            opening.push("{\"id\": \"chatcmpl-oops\", \"choices\": [{".to_owned());
-        }
+        let opening = chunks(said.opening(), None);
         let parts = said.parts().into_iter();
         let mut closing = Vec::new();
         if !behaviour.no_finish {

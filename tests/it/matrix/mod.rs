@@ -6,6 +6,7 @@
 
 mod asks;
 mod bad_input;
+mod failover;
 mod failures;
 mod sessions;
 mod streams;
