@@ -2,7 +2,7 @@
 //! deployment, and LiteLLM's thresholds, which only the environment can change.
 
 use crate::policy::by_class::ByClass;
-use crate::policy::cooldown::{AllowedFails, Limits, Shares};
+use crate::policy::cooldown::{AllowedFails, Limits, Return, Shares};
 
 use super::class_map;
 use super::diagnostic::Sink;
@@ -31,6 +31,21 @@ pub fn read(section: &Section<'_>) -> Limits {
 pub fn time(section: &Section<'_>) -> Option<u64> {
     let time = section.seconds("cooldown_time")?;
     Some(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// `cooldown_recovery`.
+pub fn recovery(section: &Section<'_>) -> Return {
+    const KEY: &str = "cooldown_recovery";
+    match section.text(KEY).as_deref() {
+        None | Some("half-open") => Return::OnTrial,
+        Some("at-once") => Return::AtOnce,
+        Some(_) => {
+            if let Some(node) = section.value(KEY) {
+                section.expected(KEY, node, "half-open or at-once");
+            }
+            Return::default()
+        }
+    }
 }
 
 fn by_class(section: &Section<'_>) -> ByClass {

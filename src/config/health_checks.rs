@@ -1,10 +1,11 @@
-//! Health checks: what one deployment says of its own, and what `general_settings` say of all.
+//! Health checks: what one deployment says of its own, and what `general_settings` and the environment say of all.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::diagnostic::Severity;
+use super::diagnostic::{Severity, Sink};
 use super::read::Section;
-use super::yaml::Value;
+use super::yaml::{Pos, Value};
 
 /// What `model_info` says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct HealthCheckInfo {
     pub timeout: Option<Duration>,
     /// `health_check_max_tokens`, from 1.
     pub max_tokens: Option<u64>,
+    /// `health_check_voice`: who speaks.
+    pub voice: Option<String>,
     /// `disable_background_health_check`.
     pub not_in_background: bool,
 }
@@ -29,6 +32,9 @@ impl HealthCheckInfo {
             max_tokens: section
                 .count("health_check_max_tokens")
                 .map(|most| most.max(1)),
+            voice: section
+                .text("health_check_voice")
+                .filter(|voice| !voice.is_empty()),
             not_in_background: section
                 .flag("disable_background_health_check")
                 .unwrap_or(false),
@@ -36,10 +42,24 @@ impl HealthCheckInfo {
     }
 }
 
+/// Nobody is asked more often.
+const SHORTEST: Duration = Duration::from_secs(1);
+/// A year.
+const MOST_SECONDS: f64 = 31_536_000.0;
+const MOST_TOKENS: f64 = 1_000_000.0;
 /// LiteLLM's default of `health_check_interval`.
 const INTERVAL: Duration = Duration::from_secs(300);
 /// Checks at the same time where nothing is said.
 const CONCURRENCY: usize = 8;
+/// LiteLLM's `HEALTH_CHECK_TIMEOUT_SECONDS`.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// LiteLLM's `DEFAULT_HEALTH_CHECK_PROMPT`.
+const PROMPT: &str = "test from litellm";
+/// Longer ones would cost.
+const MOST_PROMPT_BYTES: usize = 10_000;
+/// LiteLLM's `DEFAULT_SHARED_HEALTH_CHECK_TTL` and `DEFAULT_SHARED_HEALTH_CHECK_LOCK_TTL`.
+const SHARED: Duration = Duration::from_secs(300);
+const LEASE: Duration = Duration::from_secs(60);
 
 /// What `general_settings` say; `router_settings` may say those about routing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,12 +74,30 @@ pub struct HealthChecks {
     pub details: bool,
     /// `background_health_check_model_groups`; empty: all of them.
     pub groups: Vec<String>,
-    /// `enable_health_check_routing`.
+    /// `health_check_skip_disabled_background_models`: `/health` too passes over deployments with
+    /// `disable_background_health_check`.
+    pub skips_disabled: bool,
+    /// `enable_health_check_routing`: failing checks count towards cooldowns.
     pub decide_routing: bool,
+    /// And who fails them is called only when nobody else is left. Not so where an `allowed_fails_policy` says how many
+    /// failures matter, unless groups are named whose checks decide (LiteLLM 1.106.2).
+    pub spare_failing: bool,
     /// `health_check_staleness_threshold`: how long a finding counts; twice the interval unless set.
     pub staleness: Duration,
     /// `health_check_ignore_transient_errors`.
     pub ignore_transient: bool,
+    /// What is asked (`DEFAULT_HEALTH_CHECK_PROMPT`).
+    pub prompt: Arc<str>,
+    /// Of an answer, where a deployment says nothing (`BACKGROUND_HEALTH_CHECK_MAX_TOKENS`).
+    pub max_tokens: Option<u64>,
+    /// The most that a check takes unless its deployment says otherwise (`HEALTH_CHECK_TIMEOUT_SECONDS`).
+    pub timeout: Duration,
+    /// `use_shared_health_check`: of all instances with one database one asks.
+    pub shared: bool,
+    /// How long what another instance has found counts (`DEFAULT_SHARED_HEALTH_CHECK_TTL`).
+    pub shared_for: Duration,
+    /// How long who asks keeps others from it without a sign of life (`DEFAULT_SHARED_HEALTH_CHECK_LOCK_TTL`).
+    pub lease: Duration,
 }
 
 impl Default for HealthChecks {
@@ -70,17 +108,25 @@ impl Default for HealthChecks {
             concurrency: CONCURRENCY,
             details: true,
             groups: Vec::new(),
+            skips_disabled: false,
             decide_routing: false,
+            spare_failing: false,
             staleness: INTERVAL * 2,
             ignore_transient: false,
+            prompt: PROMPT.into(),
+            max_tokens: None,
+            timeout: TIMEOUT,
+            shared: false,
+            shared_for: SHARED,
+            lease: LEASE,
         }
     }
 }
 
 impl HealthChecks {
     /// What concerns routing `router_settings` may say where `general_settings` do not.
-    pub(super) fn read(top: &Section<'_>) -> Self {
-        let default = Self::default();
+    pub(super) fn read(top: &Section<'_>, env: &dyn Fn(&str) -> Option<String>) -> Self {
+        let default = Self::of_environment(env, top.sink);
         // What is no map was told by those who read the rest of it.
         let open = |name: &str| {
             let node = top.value(name);
@@ -97,26 +143,77 @@ impl HealthChecks {
         };
         let interval = general
             .and_then(|section| section.timeout("health_check_interval"))
-            .map_or(INTERVAL, |interval| interval.max(Duration::from_secs(1)));
+            .map_or(default.interval, |interval| interval.max(SHORTEST));
         let concurrency =
             general.and_then(|section| section.small("health_check_concurrency", 1_000));
         let staleness =
             both().find_map(|section| section.timeout("health_check_staleness_threshold"));
         let mut groups =
             both().map(|section| section.texts("background_health_check_model_groups"));
+        let groups = groups.find(|groups| !groups.is_empty()).unwrap_or_default();
+        let policy = router.and_then(|section| section.value("allowed_fails_policy"));
+        let has_policy = policy
+            .is_some_and(|node| matches!(&node.value, Value::Map(entries) if !entries.is_empty()));
+        let decide_routing = flag("enable_health_check_routing");
+        let own = |key: &str| {
+            general
+                .and_then(|section| section.flag(key))
+                .unwrap_or(false)
+        };
         Self {
-            in_background: general
-                .and_then(|section| section.flag("background_health_checks"))
-                .unwrap_or(false),
+            in_background: own("background_health_checks"),
             interval,
             concurrency: concurrency.map_or(CONCURRENCY, |most| most.max(1) as usize),
             details: general
                 .and_then(|section| section.flag("health_check_details"))
                 .unwrap_or(default.details),
-            groups: groups.find(|groups| !groups.is_empty()).unwrap_or_default(),
-            decide_routing: flag("enable_health_check_routing"),
+            spare_failing: decide_routing && (!has_policy || !groups.is_empty()),
+            groups,
+            skips_disabled: own("health_check_skip_disabled_background_models"),
+            decide_routing,
             staleness: staleness.unwrap_or(interval * 2),
             ignore_transient: flag("health_check_ignore_transient_errors"),
+            shared: own("use_shared_health_check"),
+            ..default
+        }
+    }
+
+    /// What the environment says where no file does.
+    fn of_environment(env: &dyn Fn(&str) -> Option<String>, sink: &Sink) -> Self {
+        let value = |name: &str| env(name).filter(|text| !text.trim().is_empty());
+        let number = |name: &str, range: std::ops::RangeInclusive<f64>, what: &str| {
+            let number = value(name)?.trim().parse::<f64>().ok();
+            let fits = number.filter(|number| range.contains(number));
+            if fits.is_none() {
+                let message =
+                    format!("this variable of the environment should hold {what}; it is ignored");
+                sink.warning(Pos::START, name, message);
+            }
+            fits
+        };
+        let seconds = |name: &str, default: Duration| {
+            let seconds = number(name, 1.0..=MOST_SECONDS, "seconds, 1 at least");
+            seconds.map_or(default, Duration::from_secs_f64)
+        };
+        let default = Self::default();
+        let interval = seconds("DEFAULT_HEALTH_CHECK_INTERVAL", INTERVAL);
+        let prompt = value("DEFAULT_HEALTH_CHECK_PROMPT");
+        Self {
+            interval,
+            staleness: interval * 2,
+            prompt: prompt
+                .filter(|prompt| prompt.len() <= MOST_PROMPT_BYTES)
+                .map_or(default.prompt, Into::into),
+            max_tokens: number(
+                "BACKGROUND_HEALTH_CHECK_MAX_TOKENS",
+                1.0..=MOST_TOKENS,
+                "a number of tokens",
+            )
+            .map(|tokens| tokens as u64),
+            timeout: seconds("HEALTH_CHECK_TIMEOUT_SECONDS", TIMEOUT),
+            shared_for: seconds("DEFAULT_SHARED_HEALTH_CHECK_TTL", SHARED),
+            lease: seconds("DEFAULT_SHARED_HEALTH_CHECK_LOCK_TTL", LEASE),
+            ..Self::default()
         }
     }
 }
@@ -138,6 +235,7 @@ mod tests {
                       health_check_ignore_transient_errors: true, background_health_check_model_groups: [a, b]}";
         let said = HealthChecks {
             decide_routing: true,
+            spare_failing: true,
             staleness: Duration::from_secs(9),
             ignore_transient: true,
             groups: vec!["a".into(), "b".into()],

@@ -163,7 +163,7 @@ fn read(root: &Node, env: &dyn Fn(&str) -> Option<String>, sink: &Sink) -> Confi
             .completed(litellm_settings.allowed_fails, env, sink),
         litellm_settings,
         general_settings: general_settings::read(top.value("general_settings"), &exported, sink),
-        health_checks: HealthChecks::read(&top),
+        health_checks: HealthChecks::read(&top, env),
         network: network::read(top.value("litellm_settings"), &exported, sink),
         environment_variables,
     };

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::policy::cooldown::{Limits, Shares};
+use crate::policy::cooldown::{Limits, Return, Shares};
 
 use super::cooldown;
 use crate::policy::fallback::{Fallbacks, Targets};
@@ -76,6 +76,8 @@ pub struct RouterSettings {
     /// The thresholds where `allowed_fails` says nothing.
     pub cooldown_shares: Shares,
     pub disable_cooldowns: bool,
+    /// How deployments come back; Pointsman's own.
+    pub cooldown_recovery: Return,
     /// In the order written.
     pub model_group_alias: Vec<GroupAlias>,
     pub default_max_parallel_requests: Option<u64>,
@@ -131,6 +133,7 @@ pub fn read(node: &Node, sink: &Sink) -> RouterSettings {
         cooldown: cooldown::read(&section),
         cooldown_shares: Shares::default(),
         disable_cooldowns: section.flag("disable_cooldowns").unwrap_or(false),
+        cooldown_recovery: cooldown::recovery(&section),
         model_group_alias: aliases(&section),
         default_max_parallel_requests: section.count("default_max_parallel_requests"),
         retry_after: section.seconds("retry_after"),

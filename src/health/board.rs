@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::policy::cooldown::Fault;
 use crate::types::DeploymentId;
 
 /// Findings that are kept beside the last one of each deployment.
@@ -36,6 +37,8 @@ pub struct Problem {
     /// The HTTP status that a client would get.
     pub status: u16,
     pub message: String,
+    /// What it tells about the deployment; `None`: nothing was sent.
+    pub fault: Option<Fault>,
 }
 
 impl Problem {
@@ -133,6 +136,7 @@ mod tests {
             problem: status.map(|status| Problem {
                 status,
                 message: "no".into(),
+                fault: None,
             }),
             rate_limits: Vec::new(),
             took: Duration::ZERO,

@@ -12,7 +12,8 @@ use super::attempt::{Failed, call_failure, no_token, read_failure, waits};
 use super::question::Question;
 use super::routes::Prepared;
 use crate::health::{Finding, Problem};
-use crate::policy::upstream_error::{ConnectProblem, Upstream};
+use crate::policy::cooldown::Fault;
+use crate::policy::upstream_error::{ConnectProblem, Failure, Upstream};
 use crate::protocol;
 use crate::protocol::openai::answer::AnswerSpans;
 use crate::protocol::openai::request::Request;
@@ -69,13 +70,7 @@ async fn probe(client: &Client, prepared: &Prepared, by_schedule: bool) -> Optio
     let took = began.elapsed();
     let (problem, headers) = match outcome {
         Ok(headers) => (None, headers),
-        Err(failed) => {
-            let problem = Problem {
-                status: failed.failure.status,
-                message: failed.failure.message,
-            };
-            (Some(problem), failed.headers)
-        }
+        Err(failed) => (Some(problem(failed.failure)), failed.headers),
     };
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
     let deployment = &prepared.deployment;
@@ -151,6 +146,23 @@ async fn ask(
             Err(fail(&Upstream::InStream { frame }, headers))
         }
         None => Err(fail(&Upstream::Malformed, headers)),
+    }
+}
+
+fn problem(failure: Failure) -> Problem {
+    let fault = Fault {
+        class: failure.class,
+        status: failure.status,
+        retry_after_ms: failure
+            .retry_after
+            .map(|wait| u32::try_from(wait.as_millis()).unwrap_or(u32::MAX)),
+        is_callers_limit: false,
+        is_repeat: false,
+    };
+    Problem {
+        status: failure.status,
+        message: failure.message,
+        fault: (!failure.is_local).then_some(fault),
     }
 }
 

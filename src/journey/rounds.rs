@@ -116,11 +116,7 @@ async fn round(
         let numbers = asked.iter().map(|(number, _)| *number);
         let findings = numbers
             .zip(&findings)
-            .map(|(number, finding)| HealthFinding {
-                number,
-                id: finding.deployment.clone(),
-                is_healthy: is_healthy(finding, &checks),
-            });
+            .map(|(number, finding)| told(number, finding, &checks));
         let message = HealthFindings {
             findings: findings.collect(),
             fresh_for: checks.staleness,
@@ -144,7 +140,14 @@ fn asked(routes: &Routes, checks: &HealthChecks) -> Vec<(u32, Rc<Prepared>)> {
         .collect()
 }
 
-fn is_healthy(finding: &Finding, checks: &HealthChecks) -> bool {
+/// What of a finding decides who is called.
+fn told(number: u32, finding: &Finding, checks: &HealthChecks) -> HealthFinding {
     let problem = finding.problem.as_ref();
-    problem.is_none_or(|problem| checks.ignore_transient && problem.is_transient())
+    let problem = problem.filter(|problem| !checks.ignore_transient || !problem.is_transient());
+    HealthFinding {
+        number,
+        id: finding.deployment.clone(),
+        decides: checks.spare_failing.then_some(problem.is_none()),
+        fault: problem.and_then(|problem| problem.fault),
+    }
 }

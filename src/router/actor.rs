@@ -12,7 +12,7 @@ use super::control::Control;
 use super::deployment::{DeploymentState, LastError};
 use super::table::RoutingTable;
 use super::turn::Turn;
-use crate::policy::cooldown::State;
+use crate::policy::cooldown::{Fault, State};
 use crate::steps;
 use crate::types::DeploymentId;
 
@@ -92,7 +92,10 @@ impl Handler<Ping> for RouterActor {
 pub struct HealthFinding {
     pub number: u32,
     pub id: DeploymentId,
-    pub is_healthy: bool,
+    /// Whether it is called only when nobody else of its group can be; `None`: what was found before stays.
+    pub decides: Option<bool>,
+    /// What went wrong, as far as it counts towards a cooldown; `None`: it works.
+    pub fault: Option<Fault>,
 }
 
 /// Tells what health checks found, where that is to decide who is called.
@@ -107,10 +110,14 @@ pub struct HealthFindings {
 impl Handler<HealthFindings> for RouterActor {
     type Result = ();
 
-    fn handle(&mut self, message: HealthFindings, _: &mut Self::Context) {
+    fn handle(&mut self, message: HealthFindings, context: &mut Self::Context) {
         let fresh_for = message.fresh_for.as_millis() as u64;
         let mut state = self.state.borrow_mut();
         state.found(&message.findings, fresh_for, clock::now());
+        drop(state);
+        if !self.watches && self.state.borrow().is_any_cooling() {
+            self.watch(context);
+        }
     }
 }
 

@@ -56,8 +56,8 @@ pub struct Control {
     /// Deployments whose return is to be told.
     cooling: Vec<u32>,
     cooldowns: Option<Cooldowns>,
-    /// A health check of somebody has failed, the last time findings came.
-    is_anybody_ill: bool,
+    /// Somebody has failed a health check or is on trial after a cooldown, the last time it was looked.
+    is_anybody_spared: bool,
     random: fastrand::Rng,
 }
 
@@ -72,7 +72,7 @@ impl Control {
             table: table.clone(),
             cooling: Vec::new(),
             cooldowns: None,
-            is_anybody_ill: false,
+            is_anybody_spared: false,
             random: fastrand::Rng::new(),
         };
         control.take_up(&table);
@@ -255,18 +255,18 @@ impl Control {
             return Err(Denied::Exhausted);
         };
         let fleet = &self.fleet;
-        let takes_calls = |index: u32| {
+        let has_room = |index: u32| {
             let deployment = fleet.get(index as usize).and_then(Option::as_ref);
-            deployment.is_some_and(|deployment| {
-                let deployment = deployment.borrow();
-                !deployment.is_full() && deployment.cooling(now).is_none()
-            })
+            deployment.filter(|deployment| !deployment.borrow().is_full())
+        };
+        let takes_calls = |index: u32| {
+            has_room(index).is_some_and(|deployment| deployment.borrow().cooling(now).is_none())
         };
         let may_take = |index: u32| !tried.contains(&index) && Pin::allows(pin, index);
         let eligible = |index: u32| may_take(index) && takes_calls(index);
         let is_well = |index: u32| {
             let deployment = fleet.get(index as usize).and_then(Option::as_ref);
-            deployment.is_some_and(|deployment| !deployment.borrow().is_ill(now))
+            deployment.is_some_and(|deployment| !deployment.borrow().is_spared(now))
         };
         let random = self.random.f64();
         let pick = |eligible: &dyn Fn(u32) -> bool| {
@@ -279,13 +279,19 @@ impl Control {
         };
         let is_pinned = |index: u32| pin.is_some_and(|pin| pin.deployment == index);
         let pinned = pin.and_then(|_| pick(&|index| is_pinned(index) && eligible(index)));
-        // Who failed a health check is asked only when there is nobody else.
+        // Who failed a health check, and who is tried by another call, is asked only when there is nobody else.
         let picked = if pinned.is_some() {
             pinned
-        } else if self.is_anybody_ill {
+        } else if self.is_anybody_spared {
             pick(&|index| eligible(index) && is_well(index)).or_else(|| pick(&eligible))
         } else {
             pick(&eligible)
+        };
+        let picked = match picked {
+            None if self.table.failover.tries_cooling => {
+                pick(&|index| may_take(index) && has_room(index).is_some())
+            }
+            picked => picked,
         };
         let Some(member) = picked.and_then(|position| group.members.get(position)) else {
             return Err(self.why_none(group, &may_take, now));
@@ -293,7 +299,7 @@ impl Control {
         let index = member.deployment;
         let lease = self
             .deployment(index)
-            .and_then(|deployment| deployment.borrow_mut().acquire(index));
+            .and_then(|deployment| deployment.borrow_mut().acquire(index, now));
         let Some(lease) = lease else {
             return Err(self.busy(index));
         };
@@ -406,9 +412,18 @@ impl Control {
         if let Some(cooling) = reported.cooldown {
             self.cools(lease.deployment, &cooling, now);
         }
+        if reported.has_returned {
+            self.look_who_is_spared(now);
+        }
+    }
+
+    fn look_who_is_spared(&mut self, now: u64) {
+        let mut states = self.fleet.iter().flatten();
+        self.is_anybody_spared = states.any(|state| state.borrow().may_be_spared(now));
     }
 
     fn cools(&mut self, index: u32, cooling: &Cooling, now: u64) {
+        self.is_anybody_spared = true;
         if !self.cooling.contains(&index) {
             self.cooling.push(index);
         }
@@ -436,13 +451,21 @@ impl Control {
             if known.is_none_or(|known| known.id != finding.id) {
                 continue;
             }
-            if let Some(state) = self.deployment(finding.number) {
-                let until = now.saturating_add(fresh_for);
-                state.borrow_mut().found(finding.is_healthy, until);
+            let Some(state) = self.deployment(finding.number) else {
+                continue;
+            };
+            let begun = {
+                let mut state = state.borrow_mut();
+                if let Some(is_healthy) = finding.decides {
+                    state.is_found(is_healthy, now.saturating_add(fresh_for));
+                }
+                state.is_probed(finding.fault.as_ref(), now)
+            };
+            if let Some(cooling) = begun {
+                self.cools(finding.number, &cooling, now);
             }
         }
-        let mut states = self.fleet.iter().flatten();
-        self.is_anybody_ill = states.any(|state| state.borrow().is_ill(now));
+        self.look_who_is_spared(now);
     }
 
     /// Whether a return is to be told.

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::table::Gauges;
 use super::turn::{Lease, Outcome};
-use crate::policy::cooldown::{Cooling, Health, Rules, State};
+use crate::policy::cooldown::{Cooling, Fault, Health, Rules, State};
 
 /// Weight of the newest latency in the running mean.
 const NEWEST: f32 = 0.1;
@@ -24,6 +24,8 @@ pub struct LastError {
 pub struct Reported {
     /// The cooldown that began with it.
     pub cooldown: Option<Cooling>,
+    /// It has shown that it works again.
+    pub has_returned: bool,
 }
 
 /// See the module. Lives on the control thread; its mailbox is the Deployment actor.
@@ -87,14 +89,34 @@ impl DeploymentState {
         self.health.cooling(now)
     }
 
-    /// A health check that still counts has failed.
-    pub fn is_ill(&self, now: u64) -> bool {
-        now < self.ill_until
+    /// Others of its group should take calls, if they can: a health check that still counts has failed, or one call is
+    /// finding out whether it has recovered.
+    pub fn is_spared(&self, now: u64) -> bool {
+        now < self.ill_until || self.health.is_being_tried(now)
     }
 
-    /// What a health check found; it counts until then.
-    pub fn found(&mut self, is_healthy: bool, until: u64) {
+    /// It is spared, or may be with the next call.
+    pub fn may_be_spared(&self, now: u64) -> bool {
+        now < self.ill_until || self.health.is_on_trial(now) || self.cooling(now).is_some()
+    }
+
+    /// What a health check found, which counts until then: who failed it is spared.
+    pub fn is_found(&mut self, is_healthy: bool, until: u64) {
         self.ill_until = if is_healthy { 0 } else { until };
+    }
+
+    /// A health check counts like a call. The cooldown that begins with its failure, if any.
+    pub fn is_probed(&mut self, fault: Option<&Fault>, now: u64) -> Option<Cooling> {
+        let was_cooling = self.health.cooling(now).is_some();
+        let cooling = match fault {
+            None => {
+                self.health.works(now);
+                None
+            }
+            Some(fault) => self.health.failed(fault, &self.rules, now),
+        };
+        self.publish();
+        cooling.filter(|_| !was_cooling)
     }
 
     pub fn state(&self, now: u64) -> State {
@@ -110,11 +132,12 @@ impl DeploymentState {
     }
 
     /// Takes a slot; `None` when there is none.
-    pub fn acquire(&mut self, deployment: u32) -> Option<Lease> {
+    pub fn acquire(&mut self, deployment: u32, now: u64) -> Option<Lease> {
         if self.is_full() {
             return None;
         }
         self.in_flight += 1;
+        self.health.began(now);
         self.publish();
         Some(Lease {
             deployment,
@@ -135,6 +158,7 @@ impl DeploymentState {
                 first_token_ms,
             } => {
                 self.successes += 1;
+                reported.has_returned = self.health.is_on_trial(now);
                 self.health.succeeded(now);
                 mean(&mut self.latency_ms, latency_ms);
                 if let Some(first) = first_token_ms {
@@ -151,7 +175,7 @@ impl DeploymentState {
                     at: now,
                 });
             }
-            Outcome::Neutral => {}
+            Outcome::Neutral => self.health.left(),
         }
         self.publish();
         Some(reported)
@@ -173,13 +197,12 @@ fn mean(kept: &mut Option<f32>, newest: f32) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::cooldown::Fault;
 
     #[test]
     fn slots_are_given_and_taken_back_once() {
         let mut state = DeploymentState::new(Some(1), Rules::default(), Arc::default());
-        let lease = state.acquire(3).unwrap();
-        assert_eq!(state.acquire(3), None);
+        let lease = state.acquire(3, 0).unwrap();
+        assert_eq!(state.acquire(3, 0), None);
         let stale = Lease {
             generation: 9,
             ..lease
@@ -196,7 +219,7 @@ mod tests {
     fn a_cooldown_begins_once_and_is_published() {
         let gauges: Arc<Gauges> = Arc::default();
         let mut state = DeploymentState::new(None, Rules::default(), gauges.clone());
-        let leases = [0; 3].map(|_| state.acquire(0).unwrap());
+        let leases = [0; 3].map(|_| state.acquire(0, 0).unwrap());
         let failed = Outcome::Failure(Fault::of_status(429));
         let begun = state.report(leases[0], failed, 10).unwrap();
         assert_eq!(begun.cooldown.map(|cooling| cooling.until), Some(5_010));
@@ -223,7 +246,7 @@ mod tests {
         };
         state.report(leases[2], answered, 5_020);
         assert_eq!(gauges.state(5_020), State::Healthy);
-        let lease = state.acquire(0).unwrap();
+        let lease = state.acquire(0, 5_020).unwrap();
         let begun = state.report(lease, failed, 5_021).unwrap();
         assert_eq!(begun.cooldown.map(|cooling| cooling.until), Some(10_021));
     }

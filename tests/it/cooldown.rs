@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use crate::harness::{
-    Config, Deployment, Gateway, Reply, SOON, Setup, Value, chat_with, eventually, json, until,
+    Config, Connection, Deployment, Gateway, Reply, SOON, Setup, Value, chat_with, eventually,
+    json, until,
 };
 use crate::simulator::{Behaviour, Simulator};
 
@@ -414,4 +415,79 @@ fn clients_do_not_notice() {
     assert_eq!(statuses(&gateway, 24), [200; 24]);
     assert_eq!(simulator.received("bad"), 1);
     gateway.books_agree();
+}
+
+/// Sends calls, none of which is waited for, until one has reached the bad deployment, which answers none of them.
+fn hold_one(gateway: &Gateway, simulator: &Simulator) -> Vec<Connection> {
+    simulator.behave("bad", Behaviour::of(json!({"hold": true})));
+    let (before, mut sent) = (simulator.received("bad"), Vec::new());
+    until("a call tries it", SOON, || {
+        sent.push(gateway.master().send(&chat_with("m", json!({}))));
+        std::thread::sleep(Duration::from_millis(10));
+        simulator.received("bad") > before
+    });
+    sent
+}
+
+#[test]
+fn one_call_finds_out_whether_a_deployment_is_back() {
+    for (recovery, is_alone) in [("half-open", true), ("at-once", false)] {
+        let simulator = Simulator::start();
+        let config = pair(&simulator, Behaviour::failing(429))
+            .router("cooldown_time", 1)
+            .router("cooldown_recovery", recovery);
+        let gateway = Gateway::of(&config);
+        fail(&gateway, &simulator, 1);
+        let arrived = || simulator.received("bad") + simulator.received("good");
+        let before = arrived();
+        let held = hold_one(&gateway, &simulator);
+        let tried = simulator.received("bad");
+        let others: Vec<_> = (0..24)
+            .map(|_| gateway.master().send(&chat_with("m", json!({}))))
+            .collect();
+        until("all have arrived", SOON, || {
+            arrived() >= before + (held.len() + others.len()) as u64
+        });
+        assert_eq!(simulator.received("bad") == tried, is_alone, "{recovery}");
+        simulator.release();
+        drop((held, others));
+        simulator.behave("bad", Behaviour::default());
+        let before = simulator.received("bad");
+        until("it takes its share again", SOON, || {
+            ask(&gateway).with_status(200);
+            simulator.received("bad") >= before + 2
+        });
+    }
+}
+
+/// The first call back fails, which alone would begin no cooldown.
+#[test]
+fn a_failed_trial_is_followed_by_a_longer_cooldown() {
+    let simulator = Simulator::start();
+    let config = pair(&simulator, Behaviour::failing(429)).router("cooldown_time", 1);
+    let gateway = Setup::new(&config).log("info").start();
+    fail(&gateway, &simulator, 1);
+    simulator.behave("bad", Behaviour::failing(500));
+    fail(&gateway, &simulator, 2);
+    is_left_out(&gateway, &simulator);
+    until("the log tells", SOON, || {
+        gateway.log().contains("takes no calls for 2.0 s")
+    });
+}
+
+/// Others that could take the call are in cooldown themselves: nobody is refused for a trial.
+#[test]
+fn a_trial_turns_nobody_away() {
+    let simulator = Simulator::start();
+    let config = pair(&simulator, Behaviour::failing(429)).router("cooldown_time", 1);
+    let gateway = Gateway::of(&config);
+    fail(&gateway, &simulator, 1);
+    let held = hold_one(&gateway, &simulator);
+    let asked = json!({"retry-after": "60"});
+    simulator.behave("good", failing_with(429, asked));
+    ask(&gateway).with_status(429);
+    simulator.behave("bad", Behaviour::saying("well"));
+    assert_eq!(statuses(&gateway, 3), [200; 3]);
+    simulator.release();
+    drop(held);
 }

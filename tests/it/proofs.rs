@@ -648,6 +648,11 @@ const PROOFS: &[(&str, &[&str], &str)] = &[
     ),
     (
         "router_settings",
+        &["cooldown_recovery"],
+        "cooldown::one_call_finds_out_whether_a_deployment_is_back",
+    ),
+    (
+        "router_settings",
         &["disable_cooldowns"],
         "cooldown::cooldowns_can_be_switched_off",
     ),

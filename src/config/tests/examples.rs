@@ -20,6 +20,7 @@ fn all_set(name: &str) -> Option<String> {
         }
         "REQUESTS_CA_BUNDLE" | "AIOHTTP_TTL_DNS_CACHE" => return None,
         name if name.starts_with("DEFAULT_") || name.ends_with("_THRESHOLD") => "1".into(),
+        name if name.contains("HEALTH_CHECK_") => "1".into(),
         // The addresses of providers are their own unless an example says otherwise.
         name if name.ends_with("_URL") || name.ends_with("_BASE") => return None,
         _ => "sk-example".into(),

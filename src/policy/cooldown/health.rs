@@ -2,6 +2,7 @@
 
 use super::fault::Fault;
 use super::rules::{Measure, Rules};
+use super::trial::Trial;
 use crate::policy::by_class;
 
 /// Shares are counted over this time, from the first call in it (LiteLLM 1.106.2), in milliseconds.
@@ -59,15 +60,48 @@ pub struct Health {
     /// Made at the first failure that is counted by number.
     counters: Option<Box<[Counter; COUNTERS]>>,
     cooling: Option<Cooling>,
+    trial: Trial,
     last_failed: bool,
 }
 
 impl Health {
     /// A call was answered.
     pub fn succeeded(&mut self, now: u64) {
+        self.works(now);
         self.roll(now);
         self.succeeded = self.succeeded.saturating_add(1);
         self.last_failed = false;
+    }
+
+    /// Somebody has found out that it works: where that was in question, what was before counts no more.
+    pub fn works(&mut self, now: u64) {
+        if self.trial.is_due() && self.cooling(now).is_none() {
+            self.trial.pass();
+            (self.since, self.succeeded, self.failed) = (now, 0, 0);
+            self.counters = None;
+        }
+    }
+
+    /// A call was let through.
+    pub fn began(&mut self, now: u64) {
+        if self.cooling(now).is_none() {
+            self.trial.begin(now);
+        }
+    }
+
+    /// A call ended, and tells nothing of the deployment.
+    pub fn left(&mut self) {
+        self.trial.leave_open();
+    }
+
+    /// It takes calls again, but whether it works is to be found out by one.
+    pub fn is_on_trial(&self, now: u64) -> bool {
+        self.trial.is_due() && self.cooling(now).is_none()
+    }
+
+    /// Such a call is under way: others of its group should take the rest.
+    pub fn is_being_tried(&self, now: u64) -> bool {
+        self.is_on_trial(now) && self.trial.is_under_way(now)
     }
 
     /// A call failed; the cooldown that it begins or prolongs, if any. A cooldown never becomes shorter.
@@ -75,11 +109,14 @@ impl Health {
         self.roll(now);
         self.failed = self.failed.saturating_add(1);
         self.last_failed = true;
+        self.trial.leave_open();
         if rules.never || fault.is_callers_limit {
             return None;
         }
         let time = rules.time(fault)?;
+        let is_trial = rules.tries_first() && self.is_on_trial(now);
         let is_too_much = match rules.measure(fault)? {
+            _ if is_trial => true,
             Measure::Share => self.is_too_much(fault, rules),
             // A request counts once, however often it is tried here.
             Measure::Count { .. } if fault.is_repeat => false,
@@ -91,6 +128,13 @@ impl Health {
         };
         if !is_too_much {
             return None;
+        }
+        let time = match is_trial {
+            true if !rules.is_told_how_long(fault) => self.trial.fail(time),
+            _ => time,
+        };
+        if rules.tries_first() {
+            self.trial.arrange();
         }
         let until = now.saturating_add(time);
         let longest = self.cooling.map_or(0, |cooling| cooling.until);

@@ -1,6 +1,7 @@
 //! What the configuration says about cooldowns, compiled for one deployment.
 
 use super::fault::Fault;
+use super::trial::Return;
 use crate::policy::by_class::ByClass;
 
 /// LiteLLM's `DEFAULT_COOLDOWN_TIME_SECONDS`.
@@ -60,6 +61,8 @@ pub struct Rules {
     pub own: Limits,
     pub router: Limits,
     pub shares: Shares,
+    /// How it comes back where its group has others; a deployment that is alone takes all calls again at once.
+    pub returns: Return,
 }
 
 /// By what a failure is judged.
@@ -114,6 +117,15 @@ impl Rules {
             .or_else(asked)
             .unwrap_or(self.router_time());
         (time >= SHORTEST_MS).then_some(time)
+    }
+
+    /// The upstream said itself how long to stay away, and that counts.
+    pub(super) fn is_told_how_long(&self, fault: &Fault) -> bool {
+        self.own.time_ms.is_none() && fault.retry_after_ms.is_some()
+    }
+
+    pub(super) fn tries_first(&self) -> bool {
+        self.returns == Return::OnTrial && !self.is_alone
     }
 
     /// How long failures are remembered where they are counted, in milliseconds.

@@ -346,6 +346,86 @@ fn a_cooldown_ends_by_itself_and_never_early() {
     assert_eq!(health.state(10_501), State::Healthy);
 }
 
+/// A deployment in company that has just come back, at 5 s.
+fn come_back(rules: &Rules) -> Health {
+    let mut health = Health::default();
+    let fault = Fault::of_status(429);
+    assert_eq!(
+        health.failed(&fault, rules, 0).map(|c| c.until),
+        Some(5_000)
+    );
+    assert!(!health.is_on_trial(4_999));
+    health
+}
+
+#[test]
+fn one_call_finds_out_whether_it_works_again() {
+    let rules = Rules::default();
+    let mut health = come_back(&rules);
+    assert!(health.is_on_trial(5_000) && !health.is_being_tried(5_000));
+    health.began(5_000);
+    assert!(health.is_being_tried(5_001));
+    // A call that tells nothing lets another one try, and so does one that takes long.
+    health.left();
+    assert!(!health.is_being_tried(5_002) && health.is_on_trial(5_002));
+    health.began(5_003);
+    health.began(15_000);
+    assert!(health.is_being_tried(15_002) && !health.is_being_tried(15_003));
+    health.succeeded(15_004);
+    assert!(!health.is_on_trial(15_004));
+    // What was before counts no more: it takes more than half of five calls again.
+    let failed = |health: &mut Health| health.failed(&Fault::of_status(500), &rules, 15_005);
+    for _ in 0..3 {
+        assert_eq!(failed(&mut health), None);
+    }
+    assert!(failed(&mut health).is_some());
+}
+
+#[test]
+fn failed_trials_keep_it_away_for_longer() {
+    let rules = Rules::default();
+    let mut health = come_back(&rules);
+    let mut now = 5_000;
+    for seconds in [10, 20, 40, 80, 160, 300, 300] {
+        health.began(now);
+        // A failure that never begins a cooldown decides nothing.
+        assert_eq!(health.failed(&Fault::of_status(400), &rules, now), None);
+        assert!(health.is_on_trial(now) && !health.is_being_tried(now));
+        // Any other ends the trial, though one alone would not begin a cooldown.
+        let cooling = health.failed(&Fault::of_status(500), &rules, now).unwrap();
+        assert_eq!(cooling.until, now + seconds * SECOND);
+        now = cooling.until;
+    }
+    // Who is told how long keeps to it.
+    let told = Fault {
+        retry_after_ms: Some(7_000),
+        ..Fault::of_status(429)
+    };
+    let cooling = health.failed(&told, &rules, now).unwrap();
+    assert_eq!(cooling.until, now + 7 * SECOND);
+    // It begins anew after a success, also one that a health check has found.
+    now = cooling.until;
+    health.works(now);
+    let cooling = health.failed(&Fault::of_status(429), &rules, now).unwrap();
+    assert_eq!(cooling.until, now + 5 * SECOND);
+}
+
+#[test]
+fn who_is_alone_or_shall_come_back_at_once_is_not_tried() {
+    let at_once = Rules {
+        returns: Return::AtOnce,
+        ..Rules::default()
+    };
+    for rules in [alone(), at_once] {
+        let mut health = Health::default();
+        let cooling = health.failed(&Fault::of_status(401), &rules, 0).unwrap();
+        let now = cooling.until;
+        health.began(now);
+        assert!(!health.is_on_trial(now) && !health.is_being_tried(now));
+        assert_eq!(health.failed(&Fault::of_status(500), &rules, now), None);
+    }
+}
+
 proptest! {
     /// Whatever happens, cooldowns are never shortened, end in bounded time, and happen by failures only.
     #[test]

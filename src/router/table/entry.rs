@@ -113,6 +113,7 @@ fn cooldown(config: &Config, entry: &ModelEntry) -> CooldownRules {
         own,
         router: router.cooldown,
         shares: router.cooldown_shares,
+        returns: router.cooldown_recovery,
     }
 }
 

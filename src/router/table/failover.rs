@@ -31,6 +31,9 @@ pub struct Failover {
     pub first_content_hold: Duration,
     /// Time between comments in a stream that says nothing; none unless its head went out before its content.
     pub heartbeat: Option<Duration>,
+    /// Where nobody else is left, deployments that cool down are called: health checks leave out who fails them, and failures
+    /// of calls are allowed by number (LiteLLM 1.106.2: `enable_health_check_routing` with an `allowed_fails_policy`).
+    pub tries_cooling: bool,
     /// Errors tell which groups were tried.
     pub tells_trail: bool,
     /// Fallbacks of the configuration too must be on the lists of who calls.
@@ -55,6 +58,8 @@ impl Failover {
             min_wait: router.retry_after.unwrap_or_default(),
             first_content_hold: router.first_content_hold.unwrap_or(FIRST_CONTENT_HOLD),
             heartbeat: litellm.sse_keepalive_ping_interval,
+            tries_cooling: config.health_checks.decide_routing
+                && !router.cooldown.allowed.by_class.is_empty(),
             tells_trail: litellm.expose_router_debug_in_errors,
             enforces_access: config.general_settings.enforce_fallback_model_access,
         }
