@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use crate::policy::fallback::circle;
 
 use super::ModelEntry;
+use super::auto_mode::{AUTO, AUTO_LARGE, AutoMode};
 use super::diagnostic::{Severity, Sink};
 use super::fallbacks::{self, entries};
 use super::read::scalar_text;
@@ -13,15 +14,22 @@ use super::suggest::nearest;
 use super::yaml::{Node, Value};
 
 /// Warns about aliases of groups that nobody serves. `aliases` is the node of `model_group_alias`.
-pub fn aliases(aliases: Option<&Node>, read: &[GroupAlias], models: &[ModelEntry], sink: &Sink) {
+pub fn aliases(
+    aliases: Option<&Node>,
+    read: &[GroupAlias],
+    models: &[ModelEntry],
+    auto: AutoMode,
+    sink: &Sink,
+) {
     let Some(node) = aliases else {
         return;
     };
     // What a wildcard serves is not known here.
     let is_served = |name: &str| {
-        models
-            .iter()
-            .any(|model| model.model_name == name || model.model_name.contains('*'))
+        derived(auto).contains(&name)
+            || models
+                .iter()
+                .any(|model| model.model_name == name || model.model_name.contains('*'))
     };
     for GroupAlias { alias, model, .. } in read {
         if is_served(model) {
@@ -44,6 +52,14 @@ pub fn aliases(aliases: Option<&Node>, read: &[GroupAlias], models: &[ModelEntry
     }
 }
 
+/// Groups that no entry names.
+const fn derived(auto: AutoMode) -> &'static [&'static str] {
+    match auto {
+        AutoMode::Off => &[],
+        AutoMode::Listed | AutoMode::All => &[AUTO, AUTO_LARGE],
+    }
+}
+
 /// The names by which a request can ask for a model.
 pub struct Served<'a> {
     groups: HashSet<&'a str>,
@@ -54,8 +70,9 @@ pub struct Served<'a> {
 }
 
 impl<'a> Served<'a> {
-    pub fn new(models: &'a [ModelEntry], aliases: &'a [GroupAlias]) -> Self {
+    pub fn new(models: &'a [ModelEntry], aliases: &'a [GroupAlias], auto: AutoMode) -> Self {
         let names = models.iter().map(|model| model.model_name.as_str());
+        let names = names.chain(derived(auto).iter().copied());
         let ids = models.iter().map(|model| &*model.id);
         let own = models
             .iter()

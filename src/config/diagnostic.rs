@@ -83,6 +83,32 @@ impl Sink {
         }
     }
 
+    /// A sink for something that may be left out as a whole, to be given to [`Self::take_milder`].
+    pub fn aside(&self) -> Self {
+        Self {
+            files: self.files.clone(),
+            list: RefCell::default(),
+        }
+    }
+
+    /// Takes the remarks of another sink over; its errors are warnings here, and begin with `why`.
+    pub fn take_milder(&self, aside: Self, why: &str) {
+        for (pos, remark) in aside.list.into_inner() {
+            let (severity, message) = match remark.severity {
+                Severity::Error => (Severity::Warning, format!("{why}{}", remark.message)),
+                milder => (milder, remark.message),
+            };
+            self.add(
+                severity,
+                pos,
+                remark.path,
+                message,
+                remark.suggestion,
+                remark.not_yet,
+            );
+        }
+    }
+
     /// Another file; its number.
     pub fn add_file(&self, name: &str) -> u16 {
         let mut files = self.files.borrow_mut();

@@ -11,9 +11,10 @@ use super::outline::Outline;
 
 /// Fields of `general_settings` that a running gateway takes up. The others belong to what is made once: the listening
 /// socket, the database, the threads.
-const TAKEN_UP: [&str; 23] = [
+const TAKEN_UP: [&str; 24] = [
     "allow_client_side_credentials",
     "always_include_stream_usage",
+    "auto_mode",
     "background_health_check_model_groups",
     "background_health_checks",
     "client_body_timeout",

@@ -27,6 +27,7 @@ pub fn read(section: &Section<'_>) -> Fallbacks {
         general,
         context_window,
         content_policy,
+        ..Fallbacks::default()
     }
 }
 
@@ -47,6 +48,7 @@ impl Config {
             general: list(Kind::General),
             context_window: list(Kind::ContextWindow),
             content_policy: list(Kind::ContentPolicy),
+            ..Fallbacks::default()
         };
         let own = router.default_fallbacks.as_ref();
         if let Some(default) = own.or(litellm.default_fallbacks.as_ref()) {

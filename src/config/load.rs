@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::catalog::OwnModels;
 use crate::types::Secret;
 
+use super::auto_mode::{self, AutoMode};
 use super::credentials::Credentials;
 use super::crosscheck;
 use super::diagnostic::{Diagnostic, Severity, Sink};
@@ -28,8 +29,10 @@ use super::yaml::Node;
 /// A configuration; the default one is that of an empty file.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
-    /// In the order written; entries that cannot be used are missing.
+    /// In the order written, those of `global_llm_configs` last; entries that cannot be used are missing.
     pub model_list: Vec<ModelEntry>,
+    /// Who else is in the group `auto`.
+    pub auto_mode: AutoMode,
     pub router_settings: RouterSettings,
     pub litellm_settings: LitellmSettings,
     pub general_settings: GeneralSettings,
@@ -151,16 +154,24 @@ fn read(root: &Node, env: &dyn Fn(&str) -> Option<String>, sink: &Sink) -> Confi
         .value("litellm_settings")
         .map(|n| litellm_settings::read(n, sink))
         .unwrap_or_default();
+    let auto_mode = AutoMode::read(&top);
+    let mut model_list = top
+        .value("model_list")
+        .map(|node| model::read(node, &credentials, &exported, sink))
+        .unwrap_or_default();
+    model_list.extend(auto_mode::read_list(&top, &credentials, &exported));
+    let mut router_settings = top
+        .value("router_settings")
+        .map(|n| router_settings::read(n, sink))
+        .unwrap_or_default()
+        .completed(litellm_settings.allowed_fails, env, sink);
+    if auto_mode.is_on() {
+        router_settings = router_settings.for_auto_mode(litellm_settings.num_retries);
+    }
     let config = Config {
-        model_list: top
-            .value("model_list")
-            .map(|node| model::read(node, &credentials, &exported, sink))
-            .unwrap_or_default(),
-        router_settings: top
-            .value("router_settings")
-            .map(|n| router_settings::read(n, sink))
-            .unwrap_or_default()
-            .completed(litellm_settings.allowed_fails, env, sink),
+        model_list,
+        auto_mode,
+        router_settings,
         litellm_settings,
         general_settings: general_settings::read(top.value("general_settings"), &exported, sink),
         health_checks: HealthChecks::read(&top, env),
@@ -175,10 +186,11 @@ fn read(root: &Node, env: &dyn Fn(&str) -> Option<String>, sink: &Sink) -> Confi
         alias_node,
         &config.router_settings.model_group_alias,
         &config.model_list,
+        config.auto_mode,
         sink,
     );
     let aliases = &config.router_settings.model_group_alias;
-    let served = crosscheck::Served::new(&config.model_list, aliases);
+    let served = crosscheck::Served::new(&config.model_list, aliases, config.auto_mode);
     for section in ["router_settings", "litellm_settings"] {
         crosscheck::fallbacks(top.value(section), section, &served, sink);
     }

@@ -7,6 +7,7 @@
 //! This room reads the file and those it includes, and asks the environment only through the function it is given. It opens
 //! no connection, logs nothing, and no message of it ever contains a secret.
 
+mod auto_mode;
 mod class_map;
 mod client_limits;
 mod cooldown;
@@ -42,6 +43,7 @@ mod tests;
 mod variables;
 mod yaml;
 
+pub use auto_mode::{AUTO, AUTO_LARGE, AutoMode};
 pub use client_limits::ClientLimits;
 pub use diagnostic::{Diagnostic, Severity};
 pub use difference::{ChangedDeployment, Difference, NamedDeployment};

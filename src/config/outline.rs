@@ -25,7 +25,7 @@ impl Outline {
     /// Of a whole file but for its deployments, after look-ups.
     pub fn of_settings(root: &Node) -> Self {
         let mut outline = Self::of(root, &OPENED);
-        for name in ["model_list", "include"] {
+        for name in ["model_list", "global_llm_configs", "include"] {
             outline.0.remove(name);
         }
         outline

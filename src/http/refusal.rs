@@ -252,7 +252,8 @@ fn upstream(failure: &upstream_error::Failure) -> ApiError {
         failure.param.clone(),
     );
     if failure.class == ErrorClass::ContextWindowExceededError {
-        error = error.overflowing();
+        // LiteLLM tells its status here; clients of OpenAI know a prompt that is too long by this code alone.
+        error = error.overflowing().code(Some("context_length_exceeded"));
     }
     if failure.is_overloaded {
         error = error.overloaded();

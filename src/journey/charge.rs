@@ -160,6 +160,12 @@ impl Charge {
         &self.prepared
     }
 
+    /// The group that the request is served by.
+    pub fn group_name(&self) -> Arc<str> {
+        let group = self.routes.group(self.group);
+        group.map_or_else(|| self.deployment.group.clone(), |group| group.name.clone())
+    }
+
     fn metrics(&self) -> Option<&DeploymentMetrics> {
         self.prepared
             .metrics(&self.worker.shared.metrics, self.operation)
@@ -240,7 +246,7 @@ impl Charge {
             self.failed_calls.remove(0);
         }
         self.failed_calls.push(FailedCall {
-            model_group: self.deployment.group.clone(),
+            model_group: self.group_name(),
             model_id: self.deployment.id.clone(),
             exception_type: failure.class.as_str().into(),
             status: failure.status,
@@ -261,7 +267,7 @@ impl Charge {
             team_id: principal.team.as_ref().map(|team| team.id.clone()),
             started_at: self.started_at,
             model: self.deployment.model.clone(),
-            model_group: self.deployment.group.clone(),
+            model_group: self.group_name(),
             model_id: self.deployment.id.clone(),
             provider: self.deployment.provider.clone(),
             api_base: self.deployment.api_base.clone(),

@@ -64,8 +64,7 @@ impl Course {
     pub fn after(&mut self, by: Traveller<'_>, group: u32, class: ErrorClass) -> Option<u32> {
         let configured = &by.routes.table().failover.fallbacks;
         let lists = lists(by.asked, configured)?;
-        let list = lists.list_for(class);
-        if let Some(targets) = list.and_then(|list| list.targets(&self.names(by, group))) {
+        if let Some(targets) = lists.targets(class, &self.names(by, group)) {
             self.walk.enter(targets);
         }
         self.next(by)
@@ -113,6 +112,7 @@ pub fn lists<'a>(asked: &'a Asked, configured: &'a Fallbacks) -> Option<Layered<
         general: None,
         context_window: None,
         content_policy: None,
+        larger_windows: Vec::new(),
     };
     let wishes = asked.failover.as_deref();
     if wishes.is_some_and(|wishes| wishes.disabled) {

@@ -37,7 +37,7 @@ pub async fn serve(
         refused,
     } = prospect;
     let worker = charge.worker.clone();
-    let asked_for = charge.deployment().group.clone();
+    let asked_for = charge.group_name();
     let mut trail = Trail::default();
     let mut first: Option<Box<Failed>> = None;
     loop {

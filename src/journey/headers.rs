@@ -202,6 +202,13 @@ pub fn describe(headers: &mut HeaderMap, charge: &Charge, bill: Option<Bill>) {
         const { HeaderName::from_static("x-litellm-call-id") },
         &charge.call_id,
     );
+    let group = charge.group_name();
+    if group != charge.deployment().group {
+        tell.set(
+            const { HeaderName::from_static("x-litellm-model-group") },
+            &group,
+        );
+    }
     if charge.asked.access.is_some() {
         tell.set(
             const { HeaderName::from_static("x-litellm-model-api-base") },

@@ -46,7 +46,7 @@ pub fn tell_fallbacks(failure: &mut Failure, by: Traveller<'_>, group: &str, tra
     let mut detail = String::new();
     if trail.failed.is_empty() {
         let list = lists.list_for(failure.class);
-        let has_some = list.is_some_and(|list| list.targets(&[group]).is_some());
+        let has_some = lists.targets(failure.class, &[group]).is_some();
         let groups = list.into_iter().flat_map(|list| list.groups());
         let groups: Vec<&str> = groups
             .filter(|group| by.may_call(group))

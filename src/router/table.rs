@@ -5,6 +5,7 @@
 //!
 //! [`numbers`]: super::numbers
 
+mod auto;
 mod entry;
 mod failover;
 mod gauges;
@@ -44,8 +45,6 @@ use super::numbers::{self, Numbers};
 
 /// LiteLLM's time limit for a chat call that sets none.
 const TIMEOUT: Duration = Duration::from_secs(600);
-/// Held for an answer when neither request nor catalogue bound it, in tokens.
-const UNKNOWN_MAX_OUTPUT: u64 = 16_384;
 
 /// One deployment, as every thread may read it.
 #[derive(Clone, Debug)]
@@ -74,6 +73,10 @@ pub struct Deployment {
     pub urls: [Option<String>; Operation::ALL.len()],
     /// Text completions are asked as chats.
     pub texts_by_chat: bool,
+    /// Tokens of a prompt at most: what the entry says, else the catalogue's row; `None` where nobody knows.
+    pub window: Option<u64>,
+    /// Tokens of an answer at most.
+    pub max_output_tokens: u64,
     /// What its provider makes of parameters and messages.
     pub plan: Plan,
     /// What every call carries: the key as the provider wants it, then what the configuration adds or replaces.
@@ -264,10 +267,11 @@ impl RoutingTable {
 
     /// The same for a configuration that takes the place of another while requests are under way.
     pub fn compile_after(config: &Config, earlier: &Earlier) -> Self {
-        let mut builder = Builder::after(earlier);
+        let mut builder = Builder::after(config, earlier);
         for entry in &config.model_list {
             builder.add(config, entry);
         }
+        builder.derive_auto(config);
         builder.finish(config)
     }
 
@@ -357,6 +361,8 @@ struct Builder {
     /// The table in force.
     present: Option<Arc<RoutingTable>>,
     settings_are_kept: bool,
+    /// `litellm_settings.block_requests_for_models_without_pricing`.
+    blocks_unpriced: bool,
 }
 
 impl RoutingTable {
@@ -373,7 +379,7 @@ impl RoutingTable {
 }
 
 impl Builder {
-    fn after(earlier: &Earlier) -> Self {
+    fn after(config: &Config, earlier: &Earlier) -> Self {
         let tables = || earlier.tables.iter();
         let groups = tables().flat_map(|table| {
             let groups = table.groups();
@@ -384,6 +390,7 @@ impl Builder {
             group_numbers: Numbers::after(groups),
             present: earlier.tables.last().cloned(),
             settings_are_kept: earlier.settings_are_kept,
+            blocks_unpriced: config.litellm_settings.block_unpriced,
             deployments: Vec::new(),
             order: Vec::new(),
             groups: Vec::new(),
@@ -425,11 +432,17 @@ impl Builder {
     }
 
     fn add(&mut self, config: &Config, entry: &ModelEntry) {
-        let row = catalogue_row(entry);
         let number = self.number(&entry.id);
         let deployment = self.deployment(config, entry, number);
-        let tariff = deployment.tariff.clone();
-        numbers::place(&mut self.deployments, number, deployment);
+        numbers::place(&mut self.deployments, number, deployment.clone());
+        self.join(&entry.model_name, number, &deployment);
+    }
+
+    /// Makes a deployment a member of a group, beside those it is in already.
+    fn join(&mut self, name: &str, number: u32, deployment: &Deployment) {
+        let blocks_unpriced = self.blocks_unpriced;
+        let tariff = &deployment.tariff;
+        let entry = &deployment.entry;
         let params = &entry.litellm_params;
         let blocked = entry.model_info.blocked;
         let whole = |number: Option<u64>| number.filter(|_| !blocked).unwrap_or_default();
@@ -440,14 +453,7 @@ impl Builder {
             tpm: whole(params.tpm),
             blocked,
         };
-        let own = row.as_ref();
-        let max_output = entry
-            .model_info
-            .max_output_tokens
-            .or(entry.model_info.max_tokens)
-            .or(own.and_then(|row| row.max_output_tokens.or(row.max_tokens)))
-            .unwrap_or(UNKNOWN_MAX_OUTPUT);
-        let Some(group) = self.group(&entry.model_name) else {
+        let Some(group) = self.group(name) else {
             return;
         };
         for name in &entry.model_info.access_groups {
@@ -461,17 +467,12 @@ impl Builder {
         }
         group.is_free = tariff.is_free() && (group.is_paused || group.is_free);
         group.is_paused = false;
-        group.is_blocked_for_want_of_a_price |=
-            config.litellm_settings.block_unpriced && tariff.is_unpriced();
-        group.max_output_tokens = group.max_output_tokens.max(max_output);
+        group.is_blocked_for_want_of_a_price |= blocks_unpriced && tariff.is_unpriced();
+        group.max_output_tokens = group.max_output_tokens.max(deployment.max_output_tokens);
         add(&mut group.rpm, params.rpm);
         add(&mut group.tpm, params.tpm);
-        if !group
-            .tariffs
-            .iter()
-            .any(|known| Arc::ptr_eq(known, &tariff))
-        {
-            group.tariffs.push(tariff);
+        if !group.tariffs.iter().any(|known| Arc::ptr_eq(known, tariff)) {
+            group.tariffs.push(tariff.clone());
         }
     }
 
@@ -557,6 +558,7 @@ impl Builder {
             }
         }
         let by_pattern = self.patterns(config);
+        let larger_windows = self.larger_windows(config);
         for group in self.groups.iter_mut().flatten() {
             group.retries_by_class = failover::retries_by_class(config, &group.name);
         }
@@ -568,7 +570,7 @@ impl Builder {
             global_parallel: config.general_settings.global_max_parallel_requests,
             listed,
             cost_adjustments: config.litellm_settings.cost_adjustments.clone(),
-            failover: Failover::of(config),
+            failover: Failover::of(config, larger_windows),
             by_name: self.by_name,
             by_pattern,
         }

@@ -11,6 +11,7 @@ mod anthropic_doors;
 mod anthropic_upstream;
 mod architecture;
 mod asks;
+mod auto_mode;
 mod azure_login;
 mod bad_input;
 mod balancing;

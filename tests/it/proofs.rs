@@ -72,6 +72,21 @@ const PROOFS: &[(&str, &[&str], &str)] = &[
     ),
     (
         "the top level",
+        &["auto_mode"],
+        "auto_mode::every_deployment_is_in_the_group",
+    ),
+    (
+        "the top level",
+        &["global_llm_configs"],
+        "auto_mode::a_list_of_its_own",
+    ),
+    (
+        "general_settings",
+        &["auto_mode"],
+        "auto_mode::every_deployment_is_in_the_group",
+    ),
+    (
+        "the top level",
         &["include"],
         "src/config/include.rs::lists_are_joined_and_maps_replaced_level_by_level",
     ),

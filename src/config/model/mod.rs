@@ -15,7 +15,7 @@ mod price;
 mod python;
 
 pub use clientside::{ClientsideParam, read as clientside_params};
-pub use entry::ModelEntry;
+pub use entry::{ModelEntry, read as read_one};
 pub use info::ModelInfo;
 pub use list::read;
 pub use params::{LitellmParams, MAX_RETRIES};

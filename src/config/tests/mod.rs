@@ -135,6 +135,7 @@ environment_variables: {FOO: 1, BAR: os.environ/SHOUT}
     assert_eq!(shown(&loaded), [""; 0]);
     let Config {
         model_list,
+        auto_mode: _,
         router_settings,
         litellm_settings,
         general_settings,

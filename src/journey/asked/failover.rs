@@ -102,6 +102,7 @@ pub fn read(body: &Body<'_>, rules: &Rules) -> Result<Option<Box<FailoverWishes>
         general: general?,
         context_window: context_window?,
         content_policy: content_policy?,
+        larger_windows: Vec::new(),
     };
     Ok((wishes != FailoverWishes::default()).then(|| Box::new(wishes)))
 }

@@ -409,6 +409,7 @@ fn fallbacks_in_every_form() {
                 general,
                 context_window,
                 content_policy,
+                larger_windows: _,
             } = &wishes.lists;
             let own = match field {
                 "fallbacks" => general,

@@ -261,7 +261,7 @@ impl Charge {
             call_type: call_type(self.operation),
             status: ending.status,
             model: self.deployment.model.clone(),
-            model_group: self.deployment.group.clone(),
+            model_group: self.group_name(),
             model_id: self.deployment.id.clone(),
             provider: self.deployment.provider.clone(),
             api_base: self.deployment.api_base.clone(),

@@ -106,6 +106,8 @@ pub struct Fallbacks {
     pub general: Option<List>,
     pub context_window: Option<List>,
     pub content_policy: Option<List>,
+    /// Where prompts go that are too long for a group, unless `context_window` has something for it: derived, nobody wrote it.
+    pub larger_windows: Vec<(Arc<str>, Targets)>,
 }
 
 impl Fallbacks {
@@ -148,6 +150,23 @@ impl<'a> Layered<'a> {
             _ => None,
         };
         own.or_else(|| self.list(Kind::General))
+    }
+
+    /// The targets for an error of this class at a group that is known by `names`.
+    pub fn targets(&self, class: ErrorClass, names: &[&str]) -> Option<&'a Targets> {
+        let of = |list: &'a List| list.targets(names);
+        if class == ErrorClass::ContextWindowExceededError {
+            let written = self.list(Kind::ContextWindow).and_then(of);
+            let derived = || {
+                let mut lists = self.under.larger_windows.iter();
+                let found = lists.find(|(group, _)| names.contains(&&**group))?;
+                Some(&found.1)
+            };
+            if let Some(targets) = written.or_else(derived) {
+                return Some(targets);
+            }
+        }
+        self.list_for(class).and_then(of)
     }
 }
 
@@ -205,6 +224,7 @@ mod tests {
             general: general.then(|| list(&[("m", &["general"])])),
             context_window: window.then(|| list(&[("m", &["window"])])),
             content_policy: policy.then(|| list(&[("other", &["policy"])])),
+            ..Fallbacks::default()
         };
         let none = Fallbacks::default();
         use ErrorClass::*;
@@ -245,6 +265,7 @@ mod tests {
             general: Some(list(&[("m", &["config"]), ("n", &["config"])])),
             context_window: Some(list(&[("m", &["window"])])),
             content_policy: None,
+            ..Fallbacks::default()
         };
         let request = Fallbacks {
             general: Some(list(&[("m", &["request"])])),

@@ -44,11 +44,14 @@ impl Control {
         self.fleet.resize_with(places, || None);
         self.assigned.resize(places, 0);
         self.generations.resize(places, 0);
-        let mut is_alone = vec![false; places];
+        // With another one in any of its groups it is not.
+        let mut is_alone = vec![true; places];
         for (_, group) in table.groups() {
-            let mut members = group.members.iter().filter(|member| !member.blocked);
-            if let (Some(member), None) = (members.next(), members.next()) {
-                is_alone[member.deployment as usize] = true;
+            let members = || group.members.iter().filter(|member| !member.blocked);
+            if members().nth(1).is_some() {
+                for member in members() {
+                    is_alone[member.deployment as usize] = false;
+                }
             }
         }
         for (number, deployment) in table.deployments() {

@@ -15,6 +15,9 @@ use crate::providers::parameters::Plan;
 use crate::providers::{self, Betas, Entra, Provider};
 use crate::types::{Operation, Secret};
 
+/// Held for an answer when neither request nor catalogue bound it, in tokens.
+const UNKNOWN_MAX_OUTPUT: u64 = 16_384;
+
 /// The catalogue's row of an entry: its `base_model`, else the provider's model.
 pub(super) fn catalogue_row(entry: &ModelEntry) -> Option<CatalogEntry> {
     match entry.base_model() {
@@ -70,7 +73,7 @@ pub(super) fn tariff(
 }
 
 /// What the entry says it is for, else the catalogue (`chat`, `completion`, `embedding` …).
-fn mode(entry: &ModelEntry) -> Option<&str> {
+pub(super) fn mode(entry: &ModelEntry) -> Option<&str> {
     let listed = || catalogue_row(entry).and_then(|row| row.mode);
     entry.model_info.mode.as_deref().or_else(listed)
 }
@@ -159,6 +162,18 @@ pub(super) fn deployment(
         litellm_model: params.model.as_str().into(),
         health_check: HealthCheck::of(entry, mode(entry), serves, timeout),
         texts_by_chat: texts_by_chat(entry, provider),
+        window: entry
+            .model_info
+            .max_input_tokens
+            .or(row.as_ref().and_then(|row| row.max_input_tokens)),
+        max_output_tokens: entry
+            .model_info
+            .max_output_tokens
+            .or(entry.model_info.max_tokens)
+            .or(row
+                .as_ref()
+                .and_then(|row| row.max_output_tokens.or(row.max_tokens)))
+            .unwrap_or(UNKNOWN_MAX_OUTPUT),
         api_base: entry.api_base.as_str().into(),
         api_key: entry.api_key.clone(),
         entra: entry.entra.clone(),

@@ -1,9 +1,10 @@
 //! What happens when a deployment or a whole group fails: the settings that hold for all requests.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::Config;
-use crate::policy::fallback::Fallbacks;
+use crate::policy::fallback::{Fallbacks, Targets};
 use crate::policy::retry::RetriesByClass;
 
 /// LiteLLM's `ROUTER_MAX_FALLBACKS`.
@@ -41,14 +42,18 @@ pub struct Failover {
 }
 
 impl Failover {
-    pub(super) fn of(config: &Config) -> Self {
+    /// `larger_windows` are the derived fallbacks of prompts that are too long.
+    pub(super) fn of(config: &Config, larger_windows: Vec<(Arc<str>, Targets)>) -> Self {
         let (router, litellm) = (&config.router_settings, &config.litellm_settings);
         let by_request = litellm
             .num_retries_per_request
             .map(|retries| retries.saturating_add(1));
         let max_attempts = router.max_attempts.unwrap_or(MAX_ATTEMPTS);
         Self {
-            fallbacks: config.fallbacks(),
+            fallbacks: Fallbacks {
+                larger_windows,
+                ..config.fallbacks()
+            },
             max_fallbacks: router
                 .max_fallbacks
                 .or(litellm.max_fallbacks)

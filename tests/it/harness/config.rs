@@ -93,6 +93,12 @@ impl Config {
         self.set("litellm_settings", name, value.into())
     }
 
+    /// A field of the top level.
+    pub fn top(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.0[name] = value.into();
+        self
+    }
+
     fn set(mut self, section: &str, name: &str, value: Value) -> Self {
         self.0[section][name] = value;
         self

@@ -78,17 +78,22 @@ impl Reply {
         self
     }
 
-    /// The `error` object of OpenAI's shape, which must be exactly that: a client reads these four and no guesses.
+    /// The `error` object of OpenAI's shape, which must be exactly that: a client reads these four and no guesses. Its code is
+    /// the status, but for the one that clients look for.
     #[track_caller]
     pub fn error(&self) -> Value {
         let body = self.json();
         let error = body["error"].clone();
         assert_error_shape(&error, &body);
-        assert_eq!(
-            error["code"],
-            self.status.to_string(),
-            "code is the status as text: {body}"
-        );
+        let code = if body
+            .to_string()
+            .contains("litellm.ContextWindowExceededError: ")
+        {
+            "context_length_exceeded".to_owned()
+        } else {
+            self.status.to_string()
+        };
+        assert_eq!(error["code"], code, "code is the status as text: {body}");
         assert!(self.must("content-type").starts_with("application/json"));
         error
     }

@@ -88,8 +88,9 @@ def test_a_context_window(client):
     body = {"error": {
         "message": "This model's maximum context length is 128000 tokens. However, your messages resulted in 200000 tokens.",
         "type": "invalid_request_error", "param": "messages", "code": "context_length_exceeded"}}
-    with pytest.raises(openai.BadRequestError, match="ContextWindowExceededError"):
+    with pytest.raises(openai.BadRequestError, match="ContextWindowExceededError") as raised:
         ask(client, simulate={"status": 400, "body": body})
+    assert raised.value.code == "context_length_exceeded"
 
 
 @pytest.mark.parametrize("garbage", ["not_json", "html", "not_http"])
