@@ -19,7 +19,7 @@ use pointsman::protocol::openai::request::Request;
 use pointsman::protocol::openai::stream::{StreamEditor, StreamForm};
 use pointsman::protocol::openai_chat::REQUEST;
 use pointsman::protocol::{anthropic, openai_chat};
-use pointsman::router::{Begin, Control, End, Estimate, Outcome, RoutingTable, Turn};
+use pointsman::router::{Begin, Control, End, Estimate, Outcome, RoutingTable, Turn, Used};
 use pointsman::spend::journal::{JournalWriter, Opened, Syncer};
 use pointsman::store::{AnyConnection, FlushBatch, FlushItem, NameCache, queries};
 use pointsman::types::{
@@ -77,7 +77,9 @@ fn begin_to_ticket_and_end<const LEAST_BUSY: usize>(bencher: Bencher, deployment
             tier: None,
         },
         user_budget_binds: false,
+        is_stream: false,
         pin: None,
+        wish: None,
     };
     let begins = Turn {
         begins: vec![begin],
@@ -97,6 +99,10 @@ fn begin_to_ticket_and_end<const LEAST_BUSY: usize>(bencher: Bencher, deployment
             settlement: Settlement {
                 tokens: 40,
                 cost: NanoUsd(100),
+            },
+            used: Used {
+                input: 30,
+                output: 10,
             },
             output_tokens: Some(10),
         };

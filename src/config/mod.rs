@@ -36,6 +36,7 @@ mod response_keeping;
 mod retry_policy;
 mod review;
 mod router_settings;
+mod routing;
 mod source;
 mod suggest;
 #[cfg(test)]
@@ -57,6 +58,7 @@ pub use network::{Curve, NetworkSettings, OwnTls, TlsChoice, Trust};
 pub use outline::Outline;
 pub use redact::may_be_shown;
 pub use response_keeping::ResponseKeeping;
-pub use router_settings::{GroupAlias, RouterSettings, RoutingStrategy};
+pub use router_settings::{GroupAlias, RouterSettings};
+pub use routing::RoutingGroup;
 pub use source::{LoadError, MAX_FILE_BYTES};
 pub use suggest::nearest;

@@ -137,6 +137,14 @@ impl<'a> Section<'a> {
         Some(value)
     }
 
+    /// A whole number, which may be negative.
+    pub fn integer(&self, key: &str) -> Option<i64> {
+        self.checked(key, "a whole number", |node| {
+            let number = whole_number(node)?;
+            i64::try_from(number).ok()
+        })
+    }
+
     pub fn count(&self, key: &str) -> Option<u64> {
         self.whole(key, MAX_COUNT)
     }

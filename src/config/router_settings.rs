@@ -1,6 +1,5 @@
 //! `router_settings`.
 
-use std::fmt;
 use std::time::Duration;
 
 use crate::policy::cooldown::{Limits, Return, Shares};
@@ -8,6 +7,7 @@ use crate::policy::cooldown::{Limits, Return, Shares};
 use super::cooldown;
 use crate::policy::fallback::{Fallbacks, Targets};
 use crate::policy::retry::RetriesByClass;
+use crate::policy::strategies::{StrategyArgs, StrategyName};
 
 use super::diagnostic::{Severity, Sink};
 use super::fallbacks;
@@ -16,43 +16,9 @@ use super::model::MAX_RETRIES;
 use super::read::{Section, scalar_text};
 use super::retry_policy;
 use super::review::review;
+use super::routing::{self, RoutingGroup};
 use super::suggest::nearest;
 use super::yaml::{Entry, Node, Value};
-
-/// How a deployment of a group is chosen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum RoutingStrategy {
-    /// At random, weighted by `weight`, else `rpm`, else `tpm`.
-    #[default]
-    SimpleShuffle,
-    /// The one with the fewest calls in flight.
-    LeastBusy,
-}
-
-impl RoutingStrategy {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::SimpleShuffle => "simple-shuffle",
-            Self::LeastBusy => "least-busy",
-        }
-    }
-}
-
-impl fmt::Display for RoutingStrategy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// LiteLLM's other strategies.
-const LATER: [&str; 6] = [
-    "usage-based-routing",
-    "usage-based-routing-v2",
-    "latency-based-routing",
-    "cost-based-routing",
-    "provider-budget-routing",
-    "lar1",
-];
 
 /// Another name of a model group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +32,14 @@ pub struct GroupAlias {
 
 #[derive(Clone, Debug, Default)]
 pub struct RouterSettings {
-    pub routing_strategy: RoutingStrategy,
+    pub routing_strategy: StrategyName,
+    pub routing_strategy_args: StrategyArgs,
+    /// In the order written.
+    pub routing_groups: Vec<RoutingGroup>,
+    /// `rpm` of deployments is a limit for every strategy, and prompts that a window cannot hold are not sent there.
+    pub enable_pre_call_checks: bool,
+    /// Limits of deployments are kept by every strategy: `enforce_model_rate_limits` of `optional_pre_call_checks`.
+    pub enforce_model_rate_limits: bool,
     /// Retries of a call beyond its first try.
     pub num_retries: Option<u32>,
     pub timeout: Option<Duration>,
@@ -99,6 +72,18 @@ pub struct RouterSettings {
     pub first_content_hold: Option<Duration>,
 }
 
+const ENFORCE_LIMITS: &str = "enforce_model_rate_limits";
+/// `optional_pre_call_checks`.
+const CHECKS: [&str; 8] = [
+    "prompt_caching",
+    "responses_api_deployment_check",
+    "session_affinity",
+    "deployment_affinity",
+    "encrypted_content_affinity",
+    "router_budget_limiting",
+    ENFORCE_LIMITS,
+    "forward_client_headers_by_model_group",
+];
 /// Upstream calls of one request that anybody may want.
 const MOST_ATTEMPTS: u32 = 1_000;
 /// More groups than this nobody waits for.
@@ -126,7 +111,11 @@ pub fn read(node: &Node, sink: &Sink) -> RouterSettings {
         }
     }
     RouterSettings {
-        routing_strategy: strategy(&section),
+        routing_strategy: routing::strategy(&section).unwrap_or_default(),
+        routing_strategy_args: routing::args(&section),
+        routing_groups: routing::groups(&section),
+        enable_pre_call_checks: section.flag("enable_pre_call_checks").unwrap_or(false),
+        enforce_model_rate_limits: checks(&section).contains(&ENFORCE_LIMITS.to_owned()),
         num_retries: section.small("num_retries", MAX_RETRIES),
         timeout: section.timeout("timeout"),
         stream_timeout: section.timeout("stream_timeout"),
@@ -167,38 +156,29 @@ impl RouterSettings {
     }
 }
 
-fn strategy(section: &Section<'_>) -> RoutingStrategy {
-    const KEY: &str = "routing_strategy";
-    let Some(text) = section.text(KEY) else {
-        return RoutingStrategy::default();
-    };
-    let Some(node) = section.value(KEY) else {
-        return RoutingStrategy::default();
-    };
-    let supported = [RoutingStrategy::SimpleShuffle, RoutingStrategy::LeastBusy];
-    if let Some(strategy) = supported
-        .into_iter()
-        .find(|strategy| strategy.as_str() == text)
+/// `optional_pre_call_checks`; those that nobody knows are told.
+fn checks(section: &Section<'_>) -> Vec<String> {
+    const KEY: &str = "optional_pre_call_checks";
+    let checks = section.texts(KEY);
+    for unknown in checks
+        .iter()
+        .filter(|check| !CHECKS.contains(&check.as_str()))
     {
-        return strategy;
-    }
-    let path = section.path_of(KEY);
-    if LATER.contains(&text.as_str()) {
-        let message = format!("`{text}` is not supported yet; simple-shuffle is used");
-        section.sink.warning(node.pos, path, message);
-    } else {
-        let found = super::redact::found(node, &path);
-        let message = format!("expected simple-shuffle or least-busy, found {found}");
-        let names = supported
-            .into_iter()
-            .map(RoutingStrategy::as_str)
-            .chain(LATER);
-        let suggestion = nearest(&text, names).map(|name| format!("did you mean `{name}`?"));
+        let Some(node) = section.value(KEY) else {
+            break;
+        };
+        let message = format!(
+            "no check is called `{unknown}`; known are {}",
+            CHECKS.join(", ")
+        );
+        let suggestion =
+            nearest(unknown, CHECKS.into_iter()).map(|name| format!("did you mean `{name}`?"));
+        let path = section.path_of(KEY);
         section
             .sink
-            .push(Severity::Error, node.pos, path, message, suggestion);
+            .push(Severity::Warning, node.pos, path, message, suggestion);
     }
-    RoutingStrategy::default()
+    checks
 }
 
 /// `alias: group` or `alias: {model: group, hidden: true}`.

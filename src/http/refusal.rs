@@ -1,5 +1,6 @@
 //! A journey's failure as an error: statuses, types, texts and headers are LiteLLM's, because clients match on them.
 
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
@@ -7,14 +8,13 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::error::ApiError;
-use crate::journey::{Failure, ReferenceError, Refused, Seconds};
+use crate::journey::{Failure, NoDeployment, ReferenceError, Refused, Seconds};
 use crate::limits::{Limited, Refusal, ScopeKind};
+use crate::policy::selection::Passed;
 use crate::policy::upstream_error::{self, ErrorClass, type_of_status};
 use crate::protocol::openai::request::RequestError;
+use crate::router::Nobody;
 use crate::types::{DeploymentId, Operation, Principal};
-
-/// Deployments that a message names at most.
-const MOST_LISTED: usize = 50;
 
 /// The error for a refused request.
 pub fn refusal(
@@ -80,27 +80,7 @@ pub fn refusal(
                 .header("retry-after", "1")
                 .header("rate_limit_type", "max_parallel_requests")
         }
-        Failure::Busy {
-            group,
-            deployment,
-            slots,
-        } => {
-            let text = format!(
-                "Deployment has all max_parallel_requests slots in use. Deployment model_group={group}, id={deployment} \
-                 already has max_parallel_requests={slots} requests in flight."
-            );
-            ApiError::new(429, "throttling_error", text, None).header("retry-after", "1")
-        }
-        Failure::Cooling {
-            group,
-            returns_in,
-            deployments,
-        } => cooling(&group, returns_in, &deployments),
-        Failure::NoDeployment { group } => {
-            let text =
-                format!("No deployments available for selected model. Passed model={group}.");
-            ApiError::new(429, "rate_limit_error", text, None).header("retry-after", "1")
-        }
+        Failure::NoDeployment(why) => no_deployment(&why),
         Failure::LedgerClosed => ApiError::unavailable(
             "spend cannot be recorded at the moment (journal not writable, or full), so no call may begin; try again later",
         ),
@@ -138,21 +118,69 @@ fn route(operation: Operation) -> &'static str {
     }
 }
 
-/// LiteLLM's words, but the time is the one that is left, and the list has this group's deployments alone.
-fn cooling(group: &str, returns_in: Duration, deployments: &[DeploymentId]) -> ApiError {
-    let seconds = returns_in.as_millis().div_ceil(1000).max(1);
-    let listed: Vec<String> = deployments
-        .iter()
-        .take(MOST_LISTED)
-        .map(|id| format!("'{id}'"))
-        .collect();
-    let text = format!(
-        "No deployments available for selected model, Try again in {seconds} seconds. All deployments for selected model \
-         are in cooldown. Passed model={group}. pre-call-checks=False, cooldown_list=[{}]",
-        listed.join(", ")
-    );
-    ApiError::new(429, "all_deployments_in_cooldown", text, None)
-        .header("retry-after", seconds.to_string())
+/// LiteLLM's words, but the time is the one that is left, and what is listed are this group's deployments alone, each with
+/// what keeps it from the call.
+fn no_deployment(no: &NoDeployment) -> ApiError {
+    let group = &no.group;
+    let seconds = |ms: u64| ms.div_ceil(1000).max(1);
+    let checks = if no.checks_windows { "True" } else { "False" };
+    let told = PassedOver(if no.tells { &no.passed } else { &[] });
+    let (kind, text, wait) = match no.why {
+        Nobody::Busy { slots, .. } => {
+            let deployment = no.deployment.as_deref().unwrap_or_default();
+            let text = format!(
+                "Deployment has all max_parallel_requests slots in use. Deployment model_group={group}, id={deployment} \
+                 already has max_parallel_requests={slots} requests in flight.{told}"
+            );
+            ("throttling_error", text, 1)
+        }
+        Nobody::Cooling { returns_in_ms } => {
+            let seconds = seconds(returns_in_ms);
+            let cooling = no
+                .passed
+                .iter()
+                .filter(|(_, why)| matches!(why, Passed::Cooling { .. }));
+            let listed: Vec<String> = cooling.map(|(id, _)| format!("'{id}'")).collect();
+            let text = format!(
+                "No deployments available for selected model, Try again in {seconds} seconds. All deployments for selected \
+                 model are in cooldown. Passed model={group}. pre-call-checks={checks}, cooldown_list=[{}]{told}",
+                listed.join(", ")
+            );
+            ("all_deployments_in_cooldown", text, seconds)
+        }
+        Nobody::Limited { resets_in_ms } => {
+            let seconds = seconds(resets_in_ms);
+            let text = format!(
+                "No deployments available for selected model, Try again in {seconds} seconds. Passed model={group}. \
+                 pre-call-checks={checks}, cooldown_list=[]{told}"
+            );
+            ("rate_limit_error", text, seconds)
+        }
+        Nobody::OverBudget { .. } => {
+            let text =
+                format!("No deployments available - crossed budget: Passed model={group}.{told}");
+            ("rate_limit_error", text, 1)
+        }
+        Nobody::Exhausted => {
+            let text =
+                format!("No deployments available for selected model. Passed model={group}.{told}");
+            ("rate_limit_error", text, 1)
+        }
+    };
+    ApiError::new(429, kind, text, None).header("retry-after", wait.to_string())
+}
+
+/// Deployments and what keeps each from the call, behind a message.
+struct PassedOver<'a>(&'a [(DeploymentId, Passed)]);
+
+impl fmt::Display for PassedOver<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (id, passed)) in self.0.iter().enumerate() {
+            let before = if at == 0 { " Passed over: " } else { "; " };
+            write!(f, "{before}{id} ({passed})")?;
+        }
+        Ok(())
+    }
 }
 
 fn request(error: &RequestError, route: &str) -> ApiError {

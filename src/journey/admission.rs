@@ -3,13 +3,12 @@
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::asked::Asked;
 use super::course::{Course, Traveller, own_lists};
-use super::failure::Failure;
+use super::failure::{Failure, NoDeployment};
 use super::routes::{Prepared, Routes};
 use super::worker::Worker;
 use crate::auth::Caller;
@@ -20,13 +19,14 @@ use crate::policy::upstream_error::ErrorClass;
 use crate::policy::{access, token_count};
 use crate::protocol;
 use crate::protocol::openai::request::{Request, RequestError};
-use crate::router::{Begin, Denied, Estimate, Group, Ticket, clock};
+use crate::router::{Begin, Denied, Estimate, Group, Nobody, Ticket, Trace, Wish};
 use crate::steps;
-use crate::types::DeploymentId;
 
 /// A ticket may name a deployment that two reloads, one right after the other, have brought and taken away again while it was
 /// under way; then it goes back and admission is asked for anew, so often at most.
 const ADMISSIONS: usize = 8;
+/// Deployments that an error tells of.
+const MOST_TOLD: usize = 20;
 
 /// An admitted call.
 pub struct Admitted {
@@ -40,6 +40,8 @@ pub struct Admitted {
     pub estimate: Estimate,
     /// Guessed from bytes, or counted where the guess would have refused.
     pub input_tokens: u64,
+    /// What the request wants of decisions.
+    pub wish: Option<Arc<Wish>>,
 }
 
 /// What an admitted call may come to beyond the group that takes it.
@@ -71,6 +73,7 @@ pub async fn admit(
             ticket,
             estimate: granted.estimate,
             input_tokens: granted.input_tokens,
+            wish: granted.wish,
             routes,
         };
         return Ok((admitted, granted.prospect));
@@ -84,6 +87,7 @@ struct Granted {
     ticket: Ticket,
     estimate: Estimate,
     input_tokens: u64,
+    wish: Option<Arc<Wish>>,
     prospect: Prospect,
 }
 
@@ -138,10 +142,12 @@ async fn ask(
         group,
         estimate: expected,
         user_budget_binds: principal.team.is_none(),
+        is_stream: request.stream,
         pin: asked.pin(),
+        wish: None,
     };
     steps::point("journey.admit");
-    let mut answer = worker.port.begin(begin).await;
+    let mut answer = worker.port.begin(begin.clone()).await;
     if let Err(Denied::Refused(refusal)) = &answer
         && refusal.depends_on_the_estimate(routes.settings().strict_budgets)
         && may_still_fit(refusal, request)
@@ -152,7 +158,7 @@ async fn ask(
         {
             begin.estimate.input_tokens = counted;
             input_tokens = counted;
-            answer = worker.port.begin(begin).await;
+            answer = worker.port.begin(begin.clone()).await;
         }
     }
     let mut course = Course::new(model, group);
@@ -185,13 +191,14 @@ async fn ask(
                 (begin.estimate, input_tokens) = estimate(routes, &other);
             }
         }
-        answer = worker.port.begin(begin).await;
+        answer = worker.port.begin(begin.clone()).await;
     };
     Ok(Granted {
         group: begin.group,
         ticket,
         estimate: begin.estimate,
         input_tokens,
+        wish: begin.wish,
         prospect: Prospect { course, refused },
     })
 }
@@ -220,19 +227,20 @@ pub struct Denial<'a>(pub &'a Denied);
 impl Denial<'_> {
     /// The group cannot take the call, so that another one may; what the caller's limits refuse they refuse everywhere.
     pub fn is_of_group(&self) -> bool {
-        match self.0 {
-            Denied::Busy { .. } | Denied::Cooling { .. } | Denied::Exhausted => true,
-            Denied::Refused(_) | Denied::Crowded { .. } | Denied::Failed => false,
-        }
+        matches!(self.0, Denied::NoDeployment(_))
     }
 }
 
 impl fmt::Display for Denial<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
-            Denied::Busy { .. } => "all slots of its deployments are in use",
-            Denied::Cooling { .. } => "all its deployments are in cooldown",
-            Denied::Exhausted => "it has no deployment to call",
+            Denied::NoDeployment(trace) => match trace.nobody() {
+                Nobody::Busy { .. } => "all slots of its deployments are in use",
+                Nobody::Limited { .. } => "the limits of its deployments are reached",
+                Nobody::Cooling { .. } => "all its deployments are in cooldown",
+                Nobody::OverBudget { .. } => "the budgets of its deployments are spent",
+                Nobody::Exhausted => "it has no deployment to call",
+            },
             Denied::Refused(_) | Denied::Crowded { .. } => "a limit or a budget does not allow it",
             Denied::Failed => "it could not be asked",
         })
@@ -286,39 +294,36 @@ async fn count(
 
 /// The control thread's refusal in this room's words.
 pub fn failure(routes: &Routes, group: u32, denied: Denied) -> Failure {
-    let found = routes.group(group);
-    let group = found.map_or_else(|| "".into(), |group| group.name.clone());
     match denied {
         Denied::Refused(refusal) => Failure::Limited(refusal),
         Denied::Crowded { limit } => Failure::Crowded { limit },
-        Denied::Busy { deployment, slots } => {
-            let deployment = routes
-                .table()
-                .deployment(deployment)
-                .map_or_else(|| "".into(), |deployment| deployment.id.clone());
-            Failure::Busy {
-                group,
-                deployment,
-                slots,
-            }
+        Denied::NoDeployment(trace) => {
+            Failure::NoDeployment(Box::new(no_deployment(routes, group, &trace)))
         }
-        Denied::Cooling { returns_in_ms } => Failure::Cooling {
-            group,
-            returns_in: Duration::from_millis(returns_in_ms),
-            deployments: found.map_or_else(Vec::new, |group| cooling(routes, group)),
-        },
-        Denied::Exhausted => Failure::NoDeployment { group },
         Denied::Failed => Failure::ControlFailed,
     }
 }
 
-/// Those of a group that take no calls after failures.
-fn cooling(routes: &Routes, group: &Group) -> Vec<DeploymentId> {
-    let now = clock::now();
-    let members = group.members.iter();
-    let deployments = members.filter_map(|member| routes.table().deployment(member.deployment));
-    deployments
-        .filter(|deployment| deployment.gauges.cooling_for(now).is_some())
-        .map(|deployment| deployment.id.clone())
-        .collect()
+/// A trace with the names of what it tells by number.
+fn no_deployment(routes: &Routes, group: u32, trace: &Trace) -> NoDeployment {
+    let table = routes.table();
+    let id = |number: u32| Some(table.deployment(number)?.id.clone());
+    let why = trace.nobody();
+    let named = match why {
+        Nobody::Busy { deployment, .. } | Nobody::OverBudget { deployment } => Some(deployment),
+        _ => None,
+    };
+    let considered = trace.considered.iter().take(MOST_TOLD);
+    NoDeployment {
+        group: routes
+            .group(group)
+            .map_or_else(|| "".into(), |group| group.name.clone()),
+        why,
+        passed: considered
+            .filter_map(|member| Some((id(member.deployment)?, member.passed?)))
+            .collect(),
+        deployment: named.and_then(id),
+        tells: table.failover.tells_trail,
+        checks_windows: table.checks_windows,
+    }
 }

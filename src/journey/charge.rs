@@ -17,7 +17,7 @@ use crate::limits::{HoldId, Settlement, Standing};
 use crate::metrics::DeploymentMetrics;
 use crate::policy::cooldown::Fault;
 use crate::policy::upstream_error::Failure;
-use crate::router::{Denied, Deployment, End, Estimate, Lease, Next, Outcome, Ticket};
+use crate::router::{Denied, Deployment, End, Estimate, Lease, Next, Outcome, Ticket, Used, Wish};
 use crate::spend::journal::{Appended, Opened};
 use crate::steps;
 use crate::types::{FailedCall, LedgerId, MOST_FAILED_CALLS, NanoUsd, Operation};
@@ -54,6 +54,8 @@ pub struct Charge {
     pub input_tokens: u64,
     /// What admission was asked for with.
     pub estimate: Estimate,
+    /// What the request wants of decisions.
+    pub wish: Option<Arc<Wish>>,
     deployment: Arc<Deployment>,
     deployment_index: u32,
     prepared: Rc<Prepared>,
@@ -100,6 +102,7 @@ impl Charge {
             ticket,
             estimate,
             input_tokens,
+            wish,
         } = admitted;
         let deployment = as_asked(&prepared.deployment, &asked);
         let failover = &routes.table().failover;
@@ -123,6 +126,7 @@ impl Charge {
             group_used: ticket.group_used,
             input_tokens,
             estimate,
+            wish,
             deployment_index: ticket.lease.deployment,
             prepared,
             lease: Some(ticket.lease),
@@ -212,8 +216,9 @@ impl Charge {
 
     /// Asks for a deployment of another group, or of the same one with other fields.
     pub async fn fall_back(&mut self, failure: &Failure, next: Next) -> Result<(), Denied> {
+        let group = next.group;
         let ticket = self.take(failure, next).await?;
-        self.group = next.group;
+        self.group = group;
         self.group_used = ticket.group_used;
         self.held = self.held.max(ticket.held);
         self.retries = 0;
@@ -223,7 +228,7 @@ impl Charge {
 
     async fn take(&mut self, failure: &Failure, next: Next) -> Result<Ticket, Denied> {
         for _ in 0..LEASES {
-            let ticket = self.worker.port.next(next).await?;
+            let ticket = self.worker.port.next(next.clone()).await?;
             let lease = ticket.lease;
             if let Some(prepared) = self.worker.leased(&self.routes, lease) {
                 self.remember(failure);
@@ -288,6 +293,7 @@ impl Charge {
             lease: Some((lease, self.outcome(failure))),
             group: self.group,
             settlement: Settlement::default(),
+            used: Used::default(),
             output_tokens: None,
         };
         self.worker.port.end(end);

@@ -111,7 +111,10 @@ async fn go_on(
             },
             estimate: charge.estimate,
             tried: Tried::default().deployments(),
+            above: None,
+            is_stream: request.stream,
             pin: charge.asked.pin(),
+            wish: charge.wish.clone(),
         };
         let Err(denied) = charge.fall_back(failure, next_call).await else {
             return true;
@@ -237,7 +240,10 @@ async fn in_group(
                 } else {
                     tried.hopeless()
                 },
+                above: None,
+                is_stream: request.stream,
                 pin,
+                wish: charge.wish.clone(),
             };
             match charge.go_on(&failed.failure, next).await {
                 Ok(()) => break,

@@ -9,8 +9,10 @@ use super::continuity::ReferenceError;
 use super::stored::ErrandError;
 use crate::limits::Refusal;
 use crate::policy::access::DeniedBy;
+use crate::policy::selection::Passed;
 use crate::policy::upstream_error;
 use crate::protocol::openai::request::RequestError;
+use crate::router::Nobody;
 use crate::types::{DeploymentId, NanoUsd};
 
 /// Why.
@@ -34,21 +36,8 @@ pub enum Failure {
     Limited(Refusal),
     /// All callers together have too many calls under way.
     Crowded { limit: u64 },
-    /// All slots of the group's deployments are in use.
-    Busy {
-        group: Arc<str>,
-        deployment: Arc<str>,
-        slots: u32,
-    },
-    /// The group's deployments are all cooling down; the first of them returns so soon.
-    Cooling {
-        group: Arc<str>,
-        returns_in: Duration,
-        /// Their ids.
-        deployments: Vec<DeploymentId>,
-    },
-    /// The group has no deployment to call.
-    NoDeployment { group: Arc<str> },
+    /// No deployment of the group takes the call.
+    NoDeployment(Box<NoDeployment>),
     /// Spend could not be journalled, so no call may begin.
     LedgerClosed,
     /// The control thread failed at this request.
@@ -62,6 +51,21 @@ pub enum Failure {
         failure: upstream_error::Failure,
         headers: HeaderMap,
     },
+}
+
+/// Why no deployment takes a call.
+#[derive(Debug)]
+pub struct NoDeployment {
+    pub group: Arc<str>,
+    pub why: Nobody,
+    /// Deployments, the first of many, with what keeps each from the call.
+    pub passed: Vec<(DeploymentId, Passed)>,
+    /// Errors may say all of it.
+    pub tells: bool,
+    /// The deployment that `why` names.
+    pub deployment: Option<DeploymentId>,
+    /// Prompts are checked against windows before a call.
+    pub checks_windows: bool,
 }
 
 /// A failure with what the error's headers tell.

@@ -43,7 +43,7 @@ pub use buffers::Buffers;
 pub use continuity::ReferenceError;
 pub use counting::{Uncounted, count_tokens, counted};
 pub use cut::{Ending, Phase};
-pub use failure::{Failure, Refused};
+pub use failure::{Failure, NoDeployment, Refused};
 pub use headers::Seconds;
 pub use inference::infer;
 pub use probe::probe_all;

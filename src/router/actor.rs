@@ -11,7 +11,8 @@ use super::clock;
 use super::control::Control;
 use super::deployment::{DeploymentState, LastError};
 use super::table::RoutingTable;
-use super::turn::Turn;
+use super::trace::Trace;
+use super::turn::{Begin, Turn};
 use crate::policy::cooldown::{Fault, State};
 use crate::steps;
 use crate::types::DeploymentId;
@@ -118,6 +119,21 @@ impl Handler<HealthFindings> for RouterActor {
         if !self.watches && self.state.borrow().is_any_cooling() {
             self.watch(context);
         }
+    }
+}
+
+/// Asks how a decision about such a request would come about now, without making it.
+#[derive(Message)]
+#[rtype(result = "Option<Trace>")]
+pub struct Explain(pub Begin);
+
+impl Handler<Explain> for RouterActor {
+    type Result = MessageResult<Explain>;
+
+    fn handle(&mut self, message: Explain, _: &mut Self::Context) -> Self::Result {
+        let mut state = self.state.borrow_mut();
+        let trace = steps::contained("router.explain", || state.explain(&message.0));
+        MessageResult(trace.flatten())
     }
 }
 

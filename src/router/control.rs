@@ -4,6 +4,7 @@
 //! changes nothing else.
 
 mod replace;
+mod select;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
@@ -14,19 +15,22 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use self::select::Call;
 use super::actor::HealthFinding;
 use super::clock;
 use super::deployment::DeploymentState;
 use super::table::{Group, RoutingTable};
+use super::trace::Trace;
 use super::turn::{
-    Answer, Begin, Denied, End, Estimate, Lease, Next, Outcome, Pin, Ticket, Turn, TurnAnswer,
+    Answer, Begin, Denied, End, Estimate, Lease, Next, Outcome, Ticket, Turn, TurnAnswer, Used,
 };
 use crate::limits::{Ask, Gatekeeper, HoldId};
 use crate::metrics::Cooldowns;
 use crate::policy::cooldown::Cooling;
 use crate::policy::cost::Expected;
 use crate::policy::output_estimate::OutputEstimate;
-use crate::policy::strategies::{Candidates, Strategy};
+use crate::policy::selection::{Gauge, Need};
+use crate::policy::strategies::{Strategy, StrategyName};
 use crate::policy::window::Window;
 use crate::steps;
 use crate::types::NanoUsd;
@@ -37,8 +41,19 @@ const MINUTE: u64 = 60_000;
 struct GroupState {
     /// What was asked of a group with `rpm` or `tpm`, for the headers that tell what is left.
     used: Option<Window>,
+    /// The group's own.
     strategy: Box<dyn Strategy>,
+    /// Those that requests have wanted in its place.
+    others: Vec<(StrategyName, Box<dyn Strategy>)>,
     output: OutputEstimate,
+}
+
+impl GroupState {
+    /// The strategy of this name, if it was prepared; else the group's own.
+    fn strategy(&self, name: Option<StrategyName>) -> &dyn Strategy {
+        let other = self.others.iter().find(|(known, _)| Some(*known) == name);
+        other.map_or(&*self.strategy, |(_, strategy)| &**strategy)
+    }
 }
 
 /// See the module. Shared on its thread as `Rc<RefCell<Control>>`: the actors are its mailboxes.
@@ -47,8 +62,8 @@ pub struct Control {
     gatekeeper: Rc<RefCell<Gatekeeper>>,
     /// By number; `None`: the table has no such deployment.
     fleet: Vec<Option<Rc<RefCell<DeploymentState>>>>,
-    /// Calls under way by deployment, as the router itself has assigned them in this turn and before.
-    assigned: Vec<u32>,
+    /// What decisions see of each, by number: read in one pass, where asking the states would take a thousand steps aside.
+    gauges: Vec<Gauge>,
     /// How many deployments have had each number before: the generation of leases.
     generations: Vec<u32>,
     /// By number.
@@ -65,7 +80,7 @@ impl Control {
     pub fn new(table: Arc<RoutingTable>, gatekeeper: Rc<RefCell<Gatekeeper>>) -> Self {
         let mut control = Self {
             fleet: Vec::new(),
-            assigned: Vec::new(),
+            gauges: Vec::new(),
             generations: Vec::new(),
             groups: Vec::new(),
             gatekeeper,
@@ -97,6 +112,34 @@ impl Control {
 
     fn group_state(&self, number: u32) -> Option<&GroupState> {
         self.groups.get(number as usize)?.as_ref()
+    }
+
+    /// Looks at the state of a deployment that has changed.
+    fn look_at(&mut self, number: u32) {
+        if let Some(gauge) = self.deployment(number).map(|state| state.borrow().gauge()) {
+            self.see(number, gauge);
+        }
+    }
+
+    /// What the state of a deployment shows from now on.
+    fn see(&mut self, number: u32, gauge: Gauge) {
+        if let Some(seen) = self.gauges.get_mut(number as usize) {
+            *seen = gauge;
+        }
+    }
+
+    /// Prepares the strategy that a request wants in the place of its group's own.
+    fn prepare_strategy(&mut self, group: u32, name: Option<StrategyName>) {
+        let table = self.table.clone();
+        let (Some(name), Some(group), Some(state)) =
+            (name, table.group(group), self.group_state_mut(group))
+        else {
+            return;
+        };
+        if name != group.strategy && state.others.iter().all(|(known, _)| *known != name) {
+            let strategy = name.prepare(&group.members, &group.strategy_args);
+            state.others.push((name, strategy));
+        }
     }
 
     fn group_state_mut(&mut self, number: u32) -> Option<&mut GroupState> {
@@ -151,7 +194,7 @@ impl Control {
 
     fn begin(&mut self, begin: &Begin, now: u64) -> Answer {
         let Some(group) = self.table.group(begin.group) else {
-            return Err(Denied::Exhausted);
+            return Err(self.unknown(begin.group));
         };
         if let Some(limit) = self.table.global_parallel
             && self.gatekeeper.borrow().open_holds() as u64 >= limit
@@ -175,9 +218,8 @@ impl Control {
             .borrow_mut()
             .admit(&ask, now)
             .map_err(Denied::Refused)?;
-        let dispatched = self.contained("router.dispatch", |control| {
-            control.dispatch(begin.group, &[], begin.pin, now)
-        });
+        let call = self.call(begin, now);
+        let dispatched = self.contained("router.dispatch", |control| control.dispatch(call));
         match dispatched.unwrap_or(Err(Denied::Failed)) {
             Ok(lease) => {
                 let used = self.use_group(begin.group, now);
@@ -239,104 +281,18 @@ impl Control {
         (group.hold(&expected, is_strict), group.is_free)
     }
 
-    fn dispatch(
-        &mut self,
-        group_index: u32,
-        tried: &[u32],
-        pin: Option<Pin>,
-        now: u64,
-    ) -> Result<Lease, Denied> {
-        let (Some(group), Some(state)) = (
-            self.table.group(group_index),
-            self.groups
-                .get(group_index as usize)
-                .and_then(Option::as_ref),
-        ) else {
-            return Err(Denied::Exhausted);
-        };
-        let fleet = &self.fleet;
-        let has_room = |index: u32| {
-            let deployment = fleet.get(index as usize).and_then(Option::as_ref);
-            deployment.filter(|deployment| !deployment.borrow().is_full())
-        };
-        let takes_calls = |index: u32| {
-            has_room(index).is_some_and(|deployment| deployment.borrow().cooling(now).is_none())
-        };
-        let may_take = |index: u32| !tried.contains(&index) && Pin::allows(pin, index);
-        let eligible = |index: u32| may_take(index) && takes_calls(index);
-        let is_well = |index: u32| {
-            let deployment = fleet.get(index as usize).and_then(Option::as_ref);
-            deployment.is_some_and(|deployment| !deployment.borrow().is_spared(now))
-        };
-        let random = self.random.f64();
-        let pick = |eligible: &dyn Fn(u32) -> bool| {
-            let candidates = Candidates {
-                members: &group.members,
-                in_flight: &self.assigned,
-                eligible,
-            };
-            state.strategy.pick(&candidates, random)
-        };
-        let is_pinned = |index: u32| pin.is_some_and(|pin| pin.deployment == index);
-        let pinned = pin.and_then(|_| pick(&|index| is_pinned(index) && eligible(index)));
-        // Who failed a health check, and who is tried by another call, is asked only when there is nobody else.
-        let picked = if pinned.is_some() {
-            pinned
-        } else if self.is_anybody_spared {
-            pick(&|index| eligible(index) && is_well(index)).or_else(|| pick(&eligible))
-        } else {
-            pick(&eligible)
-        };
-        let picked = match picked {
-            None if self.table.failover.tries_cooling => {
-                pick(&|index| may_take(index) && has_room(index).is_some())
-            }
-            picked => picked,
-        };
-        let Some(member) = picked.and_then(|position| group.members.get(position)) else {
-            return Err(self.why_none(group, &may_take, now));
-        };
-        let index = member.deployment;
-        let lease = self
-            .deployment(index)
-            .and_then(|deployment| deployment.borrow_mut().acquire(index, now));
-        let Some(lease) = lease else {
-            return Err(self.busy(index));
-        };
-        if let Some(count) = self.assigned.get_mut(index as usize) {
-            *count += 1;
-        }
-        Ok(lease)
+    /// A group that the table does not have.
+    fn unknown(&self, group: u32) -> Denied {
+        Denied::NoDeployment(Box::new(Trace::new(group, StrategyName::default())))
     }
 
-    /// Why no deployment of a group takes a call that some of them may take.
-    fn why_none(&self, group: &Group, may_take: &dyn Fn(u32) -> bool, now: u64) -> Denied {
-        let untried = || {
-            let members = group.members.iter().filter(|member| !member.blocked);
-            let members = members.map(|member| member.deployment);
-            members.filter(|index| may_take(*index))
-        };
-        let cooling_for = |index: &u32| {
-            let state = self.deployment(*index)?.borrow();
-            Some(state.cooling(now)?.until - now)
-        };
-        // What is only full may have room any moment.
-        if let Some(full) = untried().find(|index| cooling_for(index).is_none()) {
-            return self.busy(full);
-        }
-        let soonest = untried().filter_map(|index| cooling_for(&index)).min();
-        soonest.map_or(Denied::Exhausted, |returns_in_ms| Denied::Cooling {
-            returns_in_ms,
-        })
-    }
-
-    fn busy(&self, index: u32) -> Denied {
-        let slots = self
-            .deployment(index)
-            .and_then(|deployment| deployment.borrow().slots());
-        Denied::Busy {
-            deployment: index,
-            slots: slots.unwrap_or_default(),
+    /// What a call will take of a deployment's minute.
+    fn need(&self, group: u32, estimate: &Estimate) -> Need {
+        let state = self.group_state(group);
+        let each = state.map_or(0, |state| state.output.expected(estimate.max_tokens));
+        Need {
+            input_tokens: estimate.input_tokens,
+            output_tokens: each.saturating_mul(estimate.choices),
         }
     }
 
@@ -348,12 +304,22 @@ impl Control {
             group_used,
             standings: [None; 3],
         };
+        let call = Call {
+            group: next.group,
+            tried: &next.tried,
+            above: next.above,
+            pin: next.pin,
+            is_stream: next.is_stream,
+            wish: next.wish.as_deref(),
+            need: self.need(next.group, &next.estimate),
+            now,
+        };
         if next.group == next.from {
-            let lease = self.dispatch(next.group, &next.tried, next.pin, now)?;
+            let lease = self.dispatch(call)?;
             return Ok(ticket(lease, NanoUsd(0), None));
         }
         let Some(group) = self.table.group(next.group) else {
-            return Err(Denied::Exhausted);
+            return Err(self.unknown(next.group));
         };
         let (hold, free) = self.hold_for(next.group, group, &next.estimate);
         // What was added stays when no deployment is free: the request may fall back further, and settles all at once.
@@ -363,7 +329,7 @@ impl Control {
                 .raise(next.hold, hold, now)
                 .map_err(Denied::Refused)?;
         }
-        let lease = self.dispatch(next.group, &next.tried, next.pin, now)?;
+        let lease = self.dispatch(call)?;
         let used = self.use_group(next.group, now);
         Ok(ticket(lease, hold, used))
     }
@@ -371,7 +337,9 @@ impl Control {
     /// Each part by itself: a panic in one must not keep another from giving back what is reserved.
     fn end(&mut self, end: &End, now: u64) {
         if let Some((lease, outcome)) = end.lease {
-            steps::insisted("deployment.report", || self.report(lease, outcome, now));
+            steps::insisted("deployment.report", || {
+                self.report(lease, outcome, end.used, now)
+            });
         }
         self.contained("router.learn", |control| control.learn(end, now));
         if let Some(hold) = end.hold {
@@ -399,16 +367,18 @@ impl Control {
         }
     }
 
-    fn report(&mut self, lease: Lease, outcome: Outcome, now: u64) {
+    fn report(&mut self, lease: Lease, outcome: Outcome, used: Used, now: u64) {
         let Some(deployment) = self.deployment(lease.deployment) else {
             return;
         };
-        let Some(reported) = deployment.borrow_mut().report(lease, outcome, now) else {
+        let mut state = deployment.borrow_mut();
+        let reported = state.report(lease, outcome, used, now);
+        let gauge = state.gauge();
+        drop(state);
+        self.see(lease.deployment, gauge);
+        let Some(reported) = reported else {
             return;
         };
-        if let Some(count) = self.assigned.get_mut(lease.deployment as usize) {
-            *count = count.saturating_sub(1);
-        }
         if let Some(cooling) = reported.cooldown {
             self.cools(lease.deployment, &cooling, now);
         }
@@ -461,6 +431,7 @@ impl Control {
                 }
                 state.is_probed(finding.fault.as_ref(), now)
             };
+            self.look_at(finding.number);
             if let Some(cooling) = begun {
                 self.cools(finding.number, &cooling, now);
             }

@@ -4,8 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::table::Gauges;
-use super::turn::{Lease, Outcome};
+use super::turn::{Lease, Outcome, Used};
 use crate::policy::cooldown::{Cooling, Fault, Health, Rules, State};
+use crate::policy::latency::{LatencyRules, Samples, TIMED_OUT};
+use crate::policy::selection::{Gauge, NO_SLOTS, Need, RateLimits};
+use crate::policy::upstream_error::ErrorClass;
+use crate::types::NanoUsd;
 
 /// Weight of the newest latency in the running mean.
 const NEWEST: f32 = 0.1;
@@ -28,41 +32,54 @@ pub struct Reported {
     pub has_returned: bool,
 }
 
+/// What the configuration says of a deployment's state.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StateRules {
+    /// `max_parallel_requests`, if bounded.
+    pub slots: Option<u32>,
+    pub cooldown: Rules,
+    pub latency: LatencyRules,
+}
+
 /// See the module. Lives on the control thread; its mailbox is the Deployment actor.
 #[derive(Debug)]
 pub struct DeploymentState {
     generation: u32,
-    /// `max_parallel_requests`, if bounded.
-    slots: Option<u32>,
-    in_flight: u32,
-    rules: Rules,
+    rules: StateRules,
+    /// What decisions see of it.
+    gauge: Gauge,
     health: Health,
-    /// Until then a health check that failed counts, in milliseconds of the control thread's clock.
-    ill_until: u64,
+    /// Seconds a token of output, or an answer.
+    answers: Samples,
+    /// Seconds until the first token.
+    first_tokens: Samples,
     pub successes: u64,
     pub failures: u64,
     /// Running means, in milliseconds.
     pub latency_ms: Option<f32>,
     pub first_token_ms: Option<f32>,
     pub last_error: Option<LastError>,
-    gauges: Arc<Gauges>,
+    published: Arc<Gauges>,
 }
 
 impl DeploymentState {
-    pub fn new(slots: Option<u32>, rules: Rules, gauges: Arc<Gauges>) -> Self {
+    pub fn new(rules: StateRules, published: Arc<Gauges>) -> Self {
         Self {
             generation: 0,
-            slots,
-            in_flight: 0,
+            gauge: Gauge {
+                slots: rules.slots.unwrap_or(NO_SLOTS),
+                ..Gauge::default()
+            },
             rules,
             health: Health::default(),
-            ill_until: 0,
+            answers: Samples::default(),
+            first_tokens: Samples::default(),
             successes: 0,
             failures: 0,
             latency_ms: None,
             first_token_ms: None,
             last_error: None,
-            gauges,
+            published,
         }
     }
 
@@ -72,16 +89,16 @@ impl DeploymentState {
     }
 
     /// The configuration has changed what it says of this deployment. What is known of it stays.
-    pub fn reconfigure(&mut self, slots: Option<u32>, rules: Rules, gauges: Arc<Gauges>) {
-        self.slots = slots;
+    pub fn reconfigure(&mut self, rules: StateRules, published: Arc<Gauges>) {
         self.rules = rules;
-        self.gauges = gauges;
+        self.gauge.slots = rules.slots.unwrap_or(NO_SLOTS);
+        self.published = published;
         self.publish();
     }
 
-    /// All slots in use.
-    pub fn is_full(&self) -> bool {
-        self.slots.is_some_and(|slots| self.in_flight >= slots)
+    /// What decisions see of it.
+    pub fn gauge(&self) -> Gauge {
+        self.gauge
     }
 
     /// Why it takes no calls now; `None`: it takes them.
@@ -92,17 +109,17 @@ impl DeploymentState {
     /// Others of its group should take calls, if they can: a health check that still counts has failed, or one call is
     /// finding out whether it has recovered.
     pub fn is_spared(&self, now: u64) -> bool {
-        now < self.ill_until || self.health.is_being_tried(now)
+        self.gauge.spared(now).is_some()
     }
 
     /// It is spared, or may be with the next call.
     pub fn may_be_spared(&self, now: u64) -> bool {
-        now < self.ill_until || self.health.is_on_trial(now) || self.cooling(now).is_some()
+        self.is_spared(now) || self.health.is_on_trial(now) || self.cooling(now).is_some()
     }
 
     /// What a health check found, which counts until then: who failed it is spared.
     pub fn is_found(&mut self, is_healthy: bool, until: u64) {
-        self.ill_until = if is_healthy { 0 } else { until };
+        self.gauge.ill_until = if is_healthy { 0 } else { until };
     }
 
     /// A health check counts like a call. The cooldown that begins with its failure, if any.
@@ -113,7 +130,7 @@ impl DeploymentState {
                 self.health.works(now);
                 None
             }
-            Some(fault) => self.health.failed(fault, &self.rules, now),
+            Some(fault) => self.health.failed(fault, &self.rules.cooldown, now),
         };
         self.publish();
         cooling.filter(|_| !was_cooling)
@@ -124,34 +141,59 @@ impl DeploymentState {
     }
 
     pub fn slots(&self) -> Option<u32> {
-        self.slots
+        self.rules.slots
     }
 
     pub fn in_flight(&self) -> u32 {
-        self.in_flight
+        self.gauge.in_flight
     }
 
-    /// Takes a slot; `None` when there is none.
-    pub fn acquire(&mut self, deployment: u32, now: u64) -> Option<Lease> {
-        if self.is_full() {
-            return None;
-        }
-        self.in_flight += 1;
+    /// Requests and tokens of this minute.
+    pub fn used(&self, now: u64) -> (u64, u64) {
+        let rates = &self.gauge.rates;
+        (rates.requests(now), rates.tokens_at(now))
+    }
+
+    /// Takes a call, of which the caller knows that it may: a slot, and what it needs in this minute.
+    pub fn acquire(
+        &mut self,
+        deployment: u32,
+        need: Need,
+        limits: Option<&RateLimits>,
+        now: u64,
+    ) -> Lease {
+        self.gauge.in_flight += 1;
+        let Need {
+            input_tokens,
+            output_tokens,
+        } = need;
+        let rates = &mut self.gauge.rates;
+        let booking = rates.take(limits, input_tokens, output_tokens, now);
         self.health.began(now);
         self.publish();
-        Some(Lease {
+        Lease {
             deployment,
             generation: self.generation,
-        })
+            booking,
+            held: NanoUsd::ZERO,
+        }
     }
 
     /// Gives a slot back and learns from the outcome. A lease of an earlier generation changes nothing: `None`.
-    pub fn report(&mut self, lease: Lease, outcome: Outcome, now: u64) -> Option<Reported> {
+    pub fn report(
+        &mut self,
+        lease: Lease,
+        outcome: Outcome,
+        used: Used,
+        now: u64,
+    ) -> Option<Reported> {
         if lease.generation != self.generation {
             return None;
         }
         let mut reported = Reported::default();
-        self.in_flight = self.in_flight.saturating_sub(1);
+        let gauge = &mut self.gauge;
+        gauge.in_flight = gauge.in_flight.saturating_sub(1);
+        gauge.rates.settle(&lease.booking, used.input, used.output);
         match outcome {
             Outcome::Success {
                 latency_ms,
@@ -164,16 +206,18 @@ impl DeploymentState {
                 if let Some(first) = first_token_ms {
                     mean(&mut self.first_token_ms, first);
                 }
+                self.answered(latency_ms, first_token_ms, used, now);
             }
             Outcome::Failure(fault) => {
                 self.failures += 1;
                 let was_cooling = self.health.cooling(now).is_some();
-                let cooling = self.health.failed(&fault, &self.rules, now);
+                let cooling = self.health.failed(&fault, &self.rules.cooldown, now);
                 reported.cooldown = cooling.filter(|_| !was_cooling);
                 self.last_error = Some(LastError {
                     status: fault.status,
                     at: now,
                 });
+                self.failed(&fault, now);
             }
             Outcome::Neutral => self.health.left(),
         }
@@ -181,12 +225,41 @@ impl DeploymentState {
         Some(reported)
     }
 
-    fn publish(&self) {
-        let gauges = &self.gauges;
-        gauges.in_flight.store(self.in_flight, Ordering::Relaxed);
+    fn answered(&mut self, latency_ms: f32, first_token_ms: Option<f32>, used: Used, now: u64) {
+        let rules = &self.rules.latency;
+        // Long answers take longer: chats are compared by token.
+        let seconds = latency_ms / 1e3 / (used.output.max(1) as f32);
+        self.answers.add(seconds, rules, now);
+        self.gauge.latency = self.answers.mean();
+        if let Some(first) = first_token_ms {
+            self.first_tokens.add(first / 1e3, rules, now);
+            self.gauge.first_token = match rules.first_token_percentile {
+                Some(percent) => self.first_tokens.percentile(percent),
+                None => self.first_tokens.mean(),
+            };
+        }
+        // What a client waits for: the first token where there is one.
+        let wait = first_token_ms.unwrap_or(latency_ms);
+        self.gauge.ewma.observe(wait, now);
+    }
+
+    fn failed(&mut self, fault: &Fault, now: u64) {
+        if fault.class == ErrorClass::Timeout {
+            self.answers.add(TIMED_OUT, &self.rules.latency, now);
+            self.gauge.latency = self.answers.mean();
+            self.gauge.ewma.observe(TIMED_OUT * 1e3, now);
+        }
+    }
+
+    fn publish(&mut self) {
+        let published = &self.published;
+        let in_flight = self.gauge.in_flight;
+        published.in_flight.store(in_flight, Ordering::Relaxed);
         let (until, failing) = self.health.published();
-        gauges.cooling_until.store(until, Ordering::Relaxed);
-        gauges.failing.store(failing, Ordering::Relaxed);
+        self.gauge.cooling_until = until;
+        self.gauge.tried_until = self.health.tried_until();
+        published.cooling_until.store(until, Ordering::Relaxed);
+        published.failing.store(failing, Ordering::Relaxed);
     }
 }
 
@@ -200,32 +273,45 @@ mod tests {
 
     #[test]
     fn slots_are_given_and_taken_back_once() {
-        let mut state = DeploymentState::new(Some(1), Rules::default(), Arc::default());
-        let lease = state.acquire(3, 0).unwrap();
-        assert_eq!(state.acquire(3, 0), None);
+        let rules = StateRules {
+            slots: Some(1),
+            ..StateRules::default()
+        };
+        let mut state = DeploymentState::new(rules, Arc::default());
+        let is_full = |state: &DeploymentState| state.gauge().in_flight >= state.gauge().slots;
+        let lease = state.acquire(3, Need::default(), None, 0);
+        assert!(is_full(&state));
         let stale = Lease {
             generation: 9,
             ..lease
         };
-        assert_eq!(state.report(stale, Outcome::Neutral, 0), None);
-        assert!(state.is_full());
+        assert_eq!(
+            state.report(stale, Outcome::Neutral, Used::default(), 0),
+            None
+        );
+        assert!(is_full(&state));
         let failed = Outcome::Failure(Fault::of_status(500));
-        assert_eq!(state.report(lease, failed, 7), Some(Reported::default()));
+        assert_eq!(
+            state.report(lease, failed, Used::default(), 7),
+            Some(Reported::default())
+        );
         assert_eq!(state.last_error, Some(LastError { status: 500, at: 7 }));
-        assert!(!state.is_full());
+        assert!(!is_full(&state));
     }
 
     #[test]
     fn a_cooldown_begins_once_and_is_published() {
         let gauges: Arc<Gauges> = Arc::default();
-        let mut state = DeploymentState::new(None, Rules::default(), gauges.clone());
-        let leases = [0; 3].map(|_| state.acquire(0, 0).unwrap());
+        let mut state = DeploymentState::new(StateRules::default(), gauges.clone());
+        let leases = [0; 3].map(|_| state.acquire(0, Need::default(), None, 0));
         let failed = Outcome::Failure(Fault::of_status(429));
-        let begun = state.report(leases[0], failed, 10).unwrap();
+        let begun = state
+            .report(leases[0], failed, Used::default(), 10)
+            .unwrap();
         assert_eq!(begun.cooldown.map(|cooling| cooling.until), Some(5_010));
         // A call that was under way prolongs it, which is not another one.
         assert_eq!(
-            state.report(leases[1], failed, 20),
+            state.report(leases[1], failed, Used::default(), 20),
             Some(Reported::default())
         );
         assert_eq!(
@@ -244,10 +330,10 @@ mod tests {
             latency_ms: 1.0,
             first_token_ms: None,
         };
-        state.report(leases[2], answered, 5_020);
+        state.report(leases[2], answered, Used::default(), 5_020);
         assert_eq!(gauges.state(5_020), State::Healthy);
-        let lease = state.acquire(0, 5_020).unwrap();
-        let begun = state.report(lease, failed, 5_021).unwrap();
+        let lease = state.acquire(0, Need::default(), None, 0);
+        let begun = state.report(lease, failed, Used::default(), 5_021).unwrap();
         assert_eq!(begun.cooldown.map(|cooling| cooling.until), Some(10_021));
     }
 }

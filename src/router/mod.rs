@@ -15,19 +15,23 @@ mod price_list;
 mod reload;
 mod start;
 mod table;
+mod trace;
 mod turn;
+mod wish;
 
 pub use actor::{
-    DeploymentReport, DescribeDeployment, HealthFinding, HealthFindings, Ping, RouterActor,
+    DeploymentReport, DescribeDeployment, Explain, HealthFinding, HealthFindings, Ping, RouterActor,
 };
 pub use control::Control;
-pub use deployment::{DeploymentState, LastError, Reported};
+pub use deployment::{DeploymentState, LastError, Reported, StateRules};
 pub use port::Port;
 pub use price_list::Priced;
 pub use reload::{Reload, Tables};
 pub use start::{ControlHandle, start};
-pub use table::{Deployment, Earlier, Failover, Gauges, Group, HealthCheck, RoutingTable};
+pub use table::{Deployment, Earlier, Failover, Gauges, Group, HealthCheck, Kept, RoutingTable};
+pub use trace::{Choice, Considered, Nobody, Trace, Verdict};
 pub use turn::{
     Answer, Begin, Denied, End, Estimate, Lease, MAX_ATTEMPTS, Next, Outcome, Pin, Ticket, Turn,
-    TurnAnswer,
+    TurnAnswer, Used,
 };
+pub use wish::{Explained, Kin, Wish};

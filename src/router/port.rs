@@ -55,25 +55,27 @@ impl Port {
     /// Asks for admission. When the caller drops this future before the answer, the ticket is given back.
     pub async fn begin(&self, begin: Begin) -> Answer {
         let (tell, told) = oneshot::channel();
+        let group = begin.group;
         {
             let mut gathering = self.gathering.borrow_mut();
             gathering.turn.begins.push(begin);
             gathering.begin_waiters.push(tell);
         }
         self.wake.notify_one();
-        self.wait(told, begin.group, Opens::Hold).await
+        self.wait(told, group, Opens::Hold).await
     }
 
     /// Reports a failure and asks for another deployment.
     pub async fn next(&self, next: Next) -> Answer {
         let (tell, told) = oneshot::channel();
+        let group = next.group;
         {
             let mut gathering = self.gathering.borrow_mut();
             gathering.turn.nexts.push(next);
             gathering.next_waiters.push(tell);
         }
         self.wake.notify_one();
-        self.wait(told, next.group, Opens::LeaseOnly).await
+        self.wait(told, group, Opens::LeaseOnly).await
     }
 
     async fn wait(&self, told: oneshot::Receiver<Answer>, group: u32, opens: Opens) -> Answer {
@@ -153,6 +155,7 @@ impl Port {
             lease: Some((ticket.lease, Outcome::Neutral)),
             group,
             settlement: Default::default(),
+            used: Default::default(),
             output_tokens: None,
         });
     }

@@ -6,6 +6,7 @@
 //! [`numbers`]: super::numbers
 
 mod auto;
+mod choice;
 mod entry;
 mod failover;
 mod gauges;
@@ -29,7 +30,8 @@ use crate::policy::client_access::{AccessRule, ClientAccess};
 use crate::policy::cooldown::Rules as CooldownRules;
 use crate::policy::cost::{Adjustments, Expected, Residency, Tariff};
 use crate::policy::retry::RetriesByClass;
-use crate::policy::strategies::{Member, StrategyName};
+use crate::policy::selection::RateLimits;
+use crate::policy::strategies::{Member, StrategyArgs, StrategyName};
 use crate::protocol::json;
 use crate::protocol::mock::Mock;
 use crate::providers::parameters::Plan;
@@ -163,6 +165,15 @@ pub struct Group {
     /// The name as a JSON string, quotes included: what answers say as their model.
     pub name_json: Vec<u8>,
     pub members: Vec<Member>,
+    /// How one of them is chosen.
+    pub strategy: StrategyName,
+    pub strategy_args: StrategyArgs,
+    /// Some member has an `order`.
+    pub is_ordered: bool,
+    /// Limits by position; empty where no member has any.
+    pub limits: Vec<RateLimits>,
+    /// Which of them are kept.
+    pub kept: Kept,
     /// Every member is known to cost nothing.
     pub is_free: bool,
     /// The largest of the members' output bounds.
@@ -180,6 +191,15 @@ pub struct Group {
     pub retries_by_class: RetriesByClass,
     /// The members' different prices.
     tariffs: Vec<Arc<Tariff>>,
+}
+
+/// Which of its deployments' limits a group keeps; the others are weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    None,
+    /// `rpm` alone.
+    Requests,
+    All,
 }
 
 impl Group {
@@ -201,13 +221,14 @@ pub struct RoutingTable {
     order: Vec<u32>,
     /// By number.
     groups: Vec<Option<Group>>,
-    pub strategy: StrategyName,
     /// Calls at the same time of all callers together.
     pub global_parallel: Option<u64>,
     /// Groups and visible aliases, in configuration order.
     pub listed: Vec<Arc<str>>,
     /// Discounts and margins of all providers.
     pub cost_adjustments: Adjustments,
+    /// `enable_pre_call_checks`.
+    pub checks_windows: bool,
     /// What happens when a deployment or a group fails.
     pub failover: Failover,
     by_name: HashMap<String, u32>,
@@ -452,6 +473,9 @@ impl Builder {
             rpm: whole(params.rpm),
             tpm: whole(params.tpm),
             blocked,
+            cost: choice::cost(tariff),
+            name: choice::name(&entry.id),
+            order: params.order.or(entry.model_info.order),
         };
         let Some(group) = self.group(name) else {
             return;
@@ -561,15 +585,16 @@ impl Builder {
         let larger_windows = self.larger_windows(config);
         for group in self.groups.iter_mut().flatten() {
             group.retries_by_class = failover::retries_by_class(config, &group.name);
+            choice::complete(config, group, &self.deployments);
         }
         RoutingTable {
             deployments: self.deployments,
             order: self.order,
             groups: self.groups,
-            strategy: strategy(config),
             global_parallel: config.general_settings.global_max_parallel_requests,
             listed,
             cost_adjustments: config.litellm_settings.cost_adjustments.clone(),
+            checks_windows: config.router_settings.enable_pre_call_checks,
             failover: Failover::of(config, larger_windows),
             by_name: self.by_name,
             by_pattern,
@@ -606,6 +631,11 @@ fn new_group(name: &str) -> Group {
         name: name.into(),
         name_json: json::quoted(name),
         members: Vec::new(),
+        strategy: StrategyName::default(),
+        strategy_args: StrategyArgs::default(),
+        is_ordered: false,
+        limits: Vec::new(),
+        kept: Kept::None,
         is_free: false,
         is_paused: true,
         is_blocked_for_want_of_a_price: false,
@@ -621,12 +651,5 @@ fn new_group(name: &str) -> Group {
 fn add(sum: &mut Option<u64>, more: Option<u64>) {
     if let Some(more) = more {
         *sum = Some(sum.unwrap_or_default().saturating_add(more));
-    }
-}
-
-fn strategy(config: &Config) -> StrategyName {
-    match config.router_settings.routing_strategy {
-        crate::config::RoutingStrategy::SimpleShuffle => StrategyName::SimpleShuffle,
-        crate::config::RoutingStrategy::LeastBusy => StrategyName::LeastBusy,
     }
 }

@@ -1,10 +1,16 @@
-//! The messages between a worker and the control thread. Small and `Copy`: indexes, never texts.
+//! The messages between a worker and the control thread. Small: indexes and numbers, never texts.
+
+use std::sync::Arc;
 
 use actix::Message;
 
+use super::trace::{Nobody, Trace};
+use super::wish::Wish;
 use crate::catalog::ServiceTier;
 use crate::limits::{EntityIx, HoldId, Refusal, Settlement, Standing};
 use crate::policy::cooldown::Fault;
+use crate::policy::selection::Booking;
+use crate::types::NanoUsd;
 
 /// What a request is expected to use: tells what it may cost in any group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +41,7 @@ impl Pin {
 }
 
 /// Asks for admission and a deployment.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Begin {
     /// Key, user, team.
     pub scopes: [Option<EntityIx>; 3],
@@ -43,11 +49,13 @@ pub struct Begin {
     pub group: u32,
     pub estimate: Estimate,
     pub user_budget_binds: bool,
+    pub is_stream: bool,
     pub pin: Option<Pin>,
+    pub wish: Option<Arc<Wish>>,
 }
 
 /// Asks for another deployment under the same hold, after the failed attempt was reported by an [`End`] without a hold.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Next {
     pub hold: HoldId,
     /// The group whose deployments may take the call.
@@ -58,7 +66,11 @@ pub struct Next {
     pub estimate: Estimate,
     /// Deployments to leave out because they failed this request, of any group; unused places hold `u32::MAX`.
     pub tried: [u32; MAX_ATTEMPTS],
+    /// Only deployments that come later in `order` than this level, which has failed.
+    pub above: Option<i64>,
+    pub is_stream: bool,
     pub pin: Option<Pin>,
+    pub wish: Option<Arc<Wish>>,
 }
 
 /// Upstream calls for one request, the first included.
@@ -70,6 +82,10 @@ pub struct Lease {
     /// Index in the routing table.
     pub deployment: u32,
     pub generation: u32,
+    /// What was booked for the call in the deployment's minute.
+    pub booking: Booking,
+    /// Money held in the budgets that the deployment belongs to.
+    pub held: NanoUsd,
 }
 
 /// How an upstream call ended, as far as the deployment's health is concerned.
@@ -95,8 +111,17 @@ pub struct End {
     pub lease: Option<(Lease, Outcome)>,
     pub group: u32,
     pub settlement: Settlement,
+    /// What the last attempt used, in tokens.
+    pub used: Used,
     /// Output tokens of a whole answer, for the group's estimate.
     pub output_tokens: Option<u64>,
+}
+
+/// Tokens of one call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Used {
+    pub input: u64,
+    pub output: u64,
 }
 
 /// An admission.
@@ -105,7 +130,7 @@ pub struct Ticket {
     pub hold: HoldId,
     pub lease: Lease,
     /// Money held for this call.
-    pub held: crate::types::NanoUsd,
+    pub held: NanoUsd,
     /// Requests and tokens of the group in this minute, with this request counted; of groups that have limits.
     pub group_used: Option<(u64, u64)>,
     /// Where key, user and team stand with this call counted.
@@ -119,17 +144,20 @@ pub enum Denied {
     Refused(Refusal),
     /// All callers together have as many calls under way as `global_max_parallel_requests` allows.
     Crowded { limit: u64 },
-    /// Every deployment of the group has all its slots in use.
-    Busy { deployment: u32, slots: u32 },
-    /// Every deployment of the group that this request has not tried is cooling down.
-    Cooling {
-        /// Milliseconds until the first of them returns, at least 1.
-        returns_in_ms: u64,
-    },
-    /// No deployment is left that this request has not tried.
-    Exhausted,
+    /// No deployment of the group takes the call.
+    NoDeployment(Box<Trace>),
     /// The control thread failed at this step, or is gone.
     Failed,
+}
+
+impl Denied {
+    /// Why no deployment takes the call, if that is what it is about.
+    pub fn nobody(&self) -> Option<Nobody> {
+        match self {
+            Self::NoDeployment(trace) => Some(trace.nobody()),
+            _ => None,
+        }
+    }
 }
 
 /// The answer to a [`Begin`] or a [`Next`].

@@ -75,7 +75,7 @@ pub fn read(
     review(Place::ModelEntry, &entry);
     let model_name = entry.text("model_name").filter(|name| !name.is_empty());
     let model_info = model_info(&entry);
-    let (rpm, tpm) = (entry.count("rpm"), entry.count("tpm"));
+    let limits = ["rpm", "tpm", "itpm", "otpm"].map(|limit| entry.count(limit));
     if model_name.is_none() {
         skip(
             &entry,
@@ -122,8 +122,11 @@ pub fn read(
         }
     };
     let (mut litellm_params, organizations) = params::read(&section);
+    let [rpm, tpm, itpm, otpm] = limits;
     litellm_params.rpm = litellm_params.rpm.or(rpm);
     litellm_params.tpm = litellm_params.tpm.or(tpm);
+    litellm_params.itpm = litellm_params.itpm.or(itpm);
+    litellm_params.otpm = litellm_params.otpm.or(otpm);
     let (Some(target), Some(model_name)) = (target(&section, &mut litellm_params, env), model_name)
     else {
         return Vec::new();

@@ -32,6 +32,8 @@ pub struct ModelInfo {
     pub cooldown: Limits,
     /// How it is asked whether it works.
     pub health_check: HealthCheckInfo,
+    /// As `order` of `litellm_params`, which wins.
+    pub order: Option<i64>,
     /// Paused: no call is sent to it.
     pub blocked: bool,
     /// Everything else, in the order written; shown in model lists. Maps inside a value come in the order of `serde_json`.
@@ -52,6 +54,7 @@ pub fn read(section: &Section<'_>) -> ModelInfo {
         access_groups: section.texts("access_groups"),
         cooldown: beside(section, cooldown::read),
         health_check: beside(section, HealthCheckInfo::read),
+        order: beside(section, |own| own.integer("order")),
         blocked: section.flag("blocked").unwrap_or(false),
         other: Vec::new(),
     };

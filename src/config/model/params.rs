@@ -51,6 +51,11 @@ pub struct LitellmParams {
     pub rpm: Option<u64>,
     /// Tokens a minute; the entry's own `tpm` when this one is absent.
     pub tpm: Option<u64>,
+    /// Input tokens a minute, and output tokens; the entry's own where these are absent.
+    pub itpm: Option<u64>,
+    pub otpm: Option<u64>,
+    /// Lower ones are asked first; `model_info` may say it too.
+    pub order: Option<i64>,
     /// Share of simple-shuffle, any scale.
     pub weight: Option<f64>,
     pub max_parallel_requests: Option<u64>,
@@ -98,6 +103,9 @@ pub fn read(section: &Section<'_>) -> (LitellmParams, Vec<String>) {
         stream_timeout: section.timeout("stream_timeout"),
         rpm: section.count("rpm"),
         tpm: section.count("tpm"),
+        itpm: section.count("itpm"),
+        otpm: section.count("otpm"),
+        order: section.integer("order"),
         weight: section.amount("weight"),
         max_parallel_requests: section.count("max_parallel_requests"),
         num_retries: section.small("num_retries", MAX_RETRIES),

@@ -10,7 +10,7 @@ use crate::policy::cost::{CallFacts, Cost, Units};
 use crate::policy::upstream_error::Failure;
 use crate::protocol::openai::usage::ParsedUsage;
 use crate::protocol::pass::StreamFacts;
-use crate::router::{End, Outcome};
+use crate::router::{End, Outcome, Used};
 use crate::steps;
 use crate::types::{CallStatus, NanoUsd, Operation, RowCost, SpendRow, Usage};
 
@@ -236,6 +236,10 @@ impl Charge {
             settlement: Settlement {
                 tokens: usage.total_tokens(),
                 cost: spend,
+            },
+            used: Used {
+                input: usage.prompt_tokens(),
+                output: usage.completion_tokens(),
             },
             // Embeddings have no output, and must not make a group's other answers look short.
             output_tokens: (ending.status == CallStatus::Success

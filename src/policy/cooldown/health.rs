@@ -99,6 +99,11 @@ impl Health {
         self.trial.is_due() && self.cooling(now).is_none()
     }
 
+    /// Until when such a call keeps others away; 0: there is none.
+    pub fn tried_until(&self) -> u64 {
+        self.trial.until()
+    }
+
     /// Such a call is under way: others of its group should take the rest.
     pub fn is_being_tried(&self, now: u64) -> bool {
         self.is_on_trial(now) && self.trial.is_under_way(now)

@@ -39,6 +39,11 @@ impl Trial {
         self.is_due
     }
 
+    /// Until when a call that tries keeps others away; 0: there is none.
+    pub fn until(&self) -> u64 {
+        if self.is_due { self.until } else { 0 }
+    }
+
     /// A call that tries is under way.
     pub fn is_under_way(&self, now: u64) -> bool {
         self.is_due && now < self.until

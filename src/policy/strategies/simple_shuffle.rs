@@ -3,7 +3,7 @@
 //! Members without that attribute weigh nothing beside those that have it (LiteLLM 1.106.2), so one `rpm` in a group sends
 //! its whole traffic there. Without any attribute the pick is uniform.
 
-use super::{Candidates, Member, Strategy};
+use super::{Candidates, Member, Strategy, another};
 
 /// Weights prepared once; see the module.
 pub struct SimpleShuffle {
@@ -33,6 +33,17 @@ impl SimpleShuffle {
         Self { cumulative }
     }
 
+    /// By these weights of the positions, whatever the configuration says; 0 for those that are not named.
+    pub fn weighted(weights: impl Iterator<Item = f64>) -> Self {
+        let sums = weights.scan(0.0, |total, weight| {
+            *total += weight.max(0.0);
+            Some(*total)
+        });
+        Self {
+            cumulative: sums.collect(),
+        }
+    }
+
     fn weight(&self, position: usize) -> f64 {
         let upto = |position: usize| self.cumulative.get(position).copied().unwrap_or_default();
         if self.cumulative.is_empty() {
@@ -56,23 +67,15 @@ impl Strategy for SimpleShuffle {
     fn pick(&self, candidates: &Candidates<'_>, random: f64) -> Option<usize> {
         let members = candidates.members;
         let first = self.first_choice(members.len(), random);
-        if members
-            .get(first)
-            .is_some_and(|member| candidates.is_eligible(member))
-        {
+        if first < members.len() && (candidates.eligible)(first) {
             return Some(first);
         }
         // The first choice is out: choose again among those that remain, in proportion. Together with the first step this is
         // exactly the distribution over the eligible members.
-        let eligible = || {
-            members
-                .iter()
-                .enumerate()
-                .filter(|(_, member)| candidates.is_eligible(member))
-        };
+        let eligible = || candidates.eligible();
         let total: f64 = eligible().map(|(position, _)| self.weight(position)).sum();
         let weighted = total > 0.0;
-        let mut left = spread(random)
+        let mut left = another(random)
             * if weighted {
                 total
             } else {
@@ -94,38 +97,24 @@ impl Strategy for SimpleShuffle {
     }
 }
 
-/// A second uniform number from the first: the low bits of a product with a large odd factor.
-fn spread(random: f64) -> f64 {
-    let bits = (random * (1u64 << 53) as f64) as u64;
-    let mut mixed = bits.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    ((mixed ^ mixed >> 31) >> 11) as f64 / (1u64 << 53) as f64
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::{Candidates, Member, Strategy as _};
-    use super::SimpleShuffle;
     use proptest::prelude::*;
 
-    fn shares(members: &[Member], eligible: &dyn Fn(u32) -> bool) -> Vec<f64> {
-        let strategy = SimpleShuffle::new(members);
-        let in_flight = vec![0; members.len()];
-        let candidates = Candidates {
-            members,
-            in_flight: &in_flight,
-            eligible,
-        };
-        let mut random = fastrand::Rng::with_seed(7);
-        let rounds = 20_000;
-        let mut counts = vec![0.0; members.len()];
-        for _ in 0..rounds {
-            if let Some(position) = strategy.pick(&candidates, random.f64()) {
-                counts[position] += 1.0 / f64::from(rounds);
-            }
+    use super::super::Member;
+    use super::super::testing::{Fleet, close};
+    use super::SimpleShuffle;
+
+    fn fleet(members: &[Member], out: u16) -> Fleet {
+        Fleet {
+            members: members.to_vec(),
+            out,
+            ..Fleet::of(members.len())
         }
-        counts
+    }
+
+    fn shares(members: &[Member], out: u16) -> Vec<f64> {
+        fleet(members, out).shares(&SimpleShuffle::new(members))
     }
 
     fn member(deployment: u32, weight: f64, rpm: u64, tpm: u64) -> Member {
@@ -134,38 +123,28 @@ mod tests {
             weight,
             rpm,
             tpm,
-            blocked: false,
-        }
-    }
-
-    fn close(found: &[f64], wanted: &[f64]) {
-        for (found, wanted) in found.iter().zip(wanted) {
-            assert!((found - wanted).abs() < 0.015, "{found} is not {wanted}");
+            ..Member::default()
         }
     }
 
     #[test]
     fn shares_follow_the_first_attribute_present() {
-        let all = |_| true;
         let m = member;
+        close(&shares(&[m(0, 0.0, 0, 0), m(1, 0.0, 0, 0)], 0), &[0.5, 0.5]);
         close(
-            &shares(&[m(0, 0.0, 0, 0), m(1, 0.0, 0, 0)], &all),
-            &[0.5, 0.5],
-        );
-        close(
-            &shares(&[m(0, 9.0, 1, 0), m(1, 1.0, 99, 0)], &all),
+            &shares(&[m(0, 9.0, 1, 0), m(1, 1.0, 99, 0)], 0),
             &[0.9, 0.1],
         );
         close(
-            &shares(&[m(0, 0.0, 30, 1), m(1, 0.0, 10, 99)], &all),
+            &shares(&[m(0, 0.0, 30, 1), m(1, 0.0, 10, 99)], 0),
             &[0.75, 0.25],
         );
         close(
-            &shares(&[m(0, 0.0, 0, 100), m(1, 0.0, 0, 300)], &all),
+            &shares(&[m(0, 0.0, 0, 100), m(1, 0.0, 0, 300)], 0),
             &[0.25, 0.75],
         );
         close(
-            &shares(&[m(0, 0.0, 10, 0), m(1, 0.0, 0, 500)], &all),
+            &shares(&[m(0, 0.0, 10, 0), m(1, 0.0, 0, 500)], 0),
             &[1.0, 0.0],
         );
     }
@@ -177,17 +156,11 @@ mod tests {
             member(1, 3.0, 0, 0),
             member(2, 1.0, 0, 0),
         ];
-        close(
-            &shares(&members, &|deployment| deployment != 0),
-            &[0.0, 0.75, 0.25],
-        );
+        close(&shares(&members, 0b1), &[0.0, 0.75, 0.25]);
         // Only a member that weighs nothing is left: better it than nobody.
         let members = [member(0, 1.0, 0, 0), member(1, 0.0, 0, 0)];
-        close(
-            &shares(&members, &|deployment| deployment == 1),
-            &[0.0, 1.0],
-        );
-        close(&shares(&members, &|_| false), &[0.0, 0.0]);
+        close(&shares(&members, 0b1), &[0.0, 1.0]);
+        close(&shares(&members, 0b11), &[0.0, 0.0]);
     }
 
     proptest! {
@@ -202,14 +175,16 @@ mod tests {
                 .enumerate()
                 .map(|(at, weight)| member(at as u32, f64::from(*weight), 0, 0))
                 .collect();
-            let eligible = |deployment: u32| out >> deployment & 1 == 0;
-            let in_flight = vec![0; members.len()];
-            let candidates = Candidates { members: &members, in_flight: &in_flight, eligible: &eligible };
-            let picked = SimpleShuffle::new(&members).pick(&candidates, random);
-            prop_assert_eq!(picked.is_some(), members.iter().any(|member| eligible(member.deployment)));
-            if let Some(position) = picked {
-                prop_assert!(eligible(members[position].deployment));
-            }
+            let fleet = fleet(&members, out);
+            let picked = fleet.pick(&SimpleShuffle::new(&members), random);
+            prop_assert_eq!(picked.is_some(), (0..members.len()).any(|at| fleet.is_in(at)));
+            prop_assert!(picked.is_none_or(|position| fleet.is_in(position)));
         }
+    }
+
+    #[test]
+    fn a_requests_own_weights() {
+        let strategy = SimpleShuffle::weighted([0.0, 3.0, 1.0].into_iter());
+        close(&Fleet::of(3).shares(&strategy), &[0.0, 0.75, 0.25]);
     }
 }

@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use super::{Control, GroupState};
 use crate::policy::cooldown::Rules;
+use crate::policy::latency::LatencyRules;
 use crate::policy::output_estimate::OutputEstimate;
+use crate::policy::selection::Gauge;
 use crate::policy::window::Window;
-use crate::router::deployment::DeploymentState;
+use crate::router::deployment::{DeploymentState, StateRules};
 use crate::router::table::{Group, RoutingTable};
 
 impl Control {
@@ -22,7 +24,7 @@ impl Control {
                 _ => false,
             };
             if !kept && state.take().is_some() {
-                self.assigned[number as usize] = 0;
+                self.gauges[number as usize] = Gauge::default();
                 self.generations[number as usize] += 1;
             }
         }
@@ -42,45 +44,51 @@ impl Control {
     pub(super) fn take_up(&mut self, table: &Arc<RoutingTable>) {
         let places = self.fleet.len().max(table.deployment_places());
         self.fleet.resize_with(places, || None);
-        self.assigned.resize(places, 0);
+        self.gauges.resize(places, Gauge::default());
         self.generations.resize(places, 0);
         // With another one in any of its groups it is not.
         let mut is_alone = vec![true; places];
+        let mut latency = vec![LatencyRules::default(); places];
         for (_, group) in table.groups() {
             let members = || group.members.iter().filter(|member| !member.blocked);
-            if members().nth(1).is_some() {
-                for member in members() {
-                    is_alone[member.deployment as usize] = false;
-                }
+            let has_others = members().nth(1).is_some();
+            for member in members() {
+                let number = member.deployment as usize;
+                is_alone[number] &= !has_others;
+                latency[number] = group.strategy_args.latency;
             }
         }
         for (number, deployment) in table.deployments() {
             let number = number as usize;
-            let rules = Rules {
-                is_alone: is_alone[number],
-                ..deployment.cooldown
+            let rules = StateRules {
+                slots: deployment.slots,
+                cooldown: Rules {
+                    is_alone: is_alone[number],
+                    ..deployment.cooldown
+                },
+                latency: latency[number],
             };
-            let (slots, gauges) = (deployment.slots, deployment.gauges.clone());
-            match &self.fleet[number] {
-                Some(state) => state.borrow_mut().reconfigure(slots, rules, gauges),
-                None => {
-                    let state = DeploymentState::new(slots, rules, gauges);
-                    let state = state.of_generation(self.generations[number]);
-                    self.fleet[number] = Some(Rc::new(RefCell::new(state)));
-                }
-            }
+            let published = deployment.gauges.clone();
+            let state = self.fleet[number].get_or_insert_with(|| {
+                let state = DeploymentState::new(rules, published.clone());
+                let state = state.of_generation(self.generations[number]);
+                Rc::new(RefCell::new(state))
+            });
+            let mut state = state.borrow_mut();
+            state.reconfigure(rules, published);
+            self.gauges[number] = state.gauge();
         }
         let places = self.groups.len().max(table.group_places());
         self.groups.resize_with(places, || None);
         for (number, group) in table.groups() {
             let kept = self.groups[number as usize].take();
-            self.groups[number as usize] = Some(group_state(table, group, kept));
+            self.groups[number as usize] = Some(group_state(group, kept));
         }
     }
 }
 
 /// Strategies are prepared anew for the group's members; what was learnt stays.
-fn group_state(table: &RoutingTable, group: &Group, kept: Option<GroupState>) -> GroupState {
+fn group_state(group: &Group, kept: Option<GroupState>) -> GroupState {
     let (used, output) = match kept {
         Some(kept) => (kept.used, kept.output),
         None => (None, OutputEstimate::default()),
@@ -88,7 +96,8 @@ fn group_state(table: &RoutingTable, group: &Group, kept: Option<GroupState>) ->
     let is_limited = group.rpm.or(group.tpm).is_some();
     GroupState {
         used: is_limited.then(|| used.unwrap_or_else(Window::default)),
-        strategy: table.strategy.prepare(&group.members),
+        strategy: group.strategy.prepare(&group.members, &group.strategy_args),
+        others: Vec::new(),
         output,
     }
 }
@@ -128,7 +137,9 @@ mod tests {
                 tier: None,
             },
             user_budget_binds: true,
+            is_stream: false,
             pin: None,
+            wish: None,
         };
         let turn = Turn {
             begins: vec![begin],
@@ -144,6 +155,7 @@ mod tests {
             lease: Some((lease, Outcome::Failure(Fault::of_status(500)))),
             group: 0,
             settlement: Default::default(),
+            used: Default::default(),
             output_tokens: None,
         };
         Turn {

@@ -4,6 +4,8 @@ use super::*;
 use crate::config::Config;
 use crate::limits::ScopeKind;
 use crate::policy::cooldown::Fault;
+use crate::policy::selection::Passed;
+use crate::router::{Choice, Nobody, Pin, Verdict};
 use crate::types::{Limits, Scope};
 
 fn control(entry: &str, count: usize, strategy: &str) -> Control {
@@ -29,7 +31,9 @@ fn begin() -> Begin {
         group: 0,
         estimate: ESTIMATE,
         user_budget_binds: true,
+        is_stream: false,
         pin: None,
+        wish: None,
     }
 }
 
@@ -40,12 +44,18 @@ fn begins(count: usize) -> Turn {
     }
 }
 
+fn nobody(answer: &Answer) -> Nobody {
+    let denied = answer.as_ref().unwrap_err();
+    denied.nobody().expect("a refusal of the deployments")
+}
+
 fn end(ticket: Ticket) -> End {
     End {
         hold: Some(ticket.hold),
         lease: Some((ticket.lease, Outcome::Neutral)),
         group: 0,
         settlement: Default::default(),
+        used: Default::default(),
         output_tokens: None,
     }
 }
@@ -67,7 +77,7 @@ fn full_deployments_refuse_and_burn_nothing() {
     let mut answer = control.turn(&begins(3));
     let refused = answer.begins.pop().unwrap();
     assert!(
-        matches!(refused, Err(Denied::Busy { slots: 1, .. })),
+        matches!(nobody(&refused), Nobody::Busy { slots: 1, .. }),
         "{refused:?}"
     );
     assert_eq!(control.gatekeeper.borrow().open_holds(), 2);
@@ -109,7 +119,7 @@ fn a_call_goes_where_it_refers_to() {
     assert_ne!(elsewhere.lease.deployment, 1);
     let refused = control.turn(&pinned(true)).begins.remove(0);
     assert!(
-        matches!(refused, Err(Denied::Busy { deployment: 1, .. })),
+        matches!(nobody(&refused), Nobody::Busy { deployment: 1, .. }),
         "{refused:?}"
     );
     // So does another try.
@@ -121,17 +131,20 @@ fn a_call_goes_where_it_refers_to() {
         from: 0,
         estimate: ESTIMATE,
         tried,
+        above: None,
+        is_stream: false,
         pin: Some(Pin {
             deployment: 1,
             is_strict: true,
         }),
+        wish: None,
     };
     let turn = Turn {
         nexts: vec![next],
         ..Turn::default()
     };
     let answer = control.turn(&turn).nexts.remove(0);
-    assert!(matches!(answer, Err(Denied::Exhausted)), "{answer:?}");
+    assert_eq!(nobody(&answer), Nobody::Exhausted);
 }
 
 #[test]
@@ -154,24 +167,28 @@ fn another_try_leaves_out_what_failed() {
             from: 0,
             estimate: ESTIMATE,
             tried,
+            above: None,
+            is_stream: false,
             pin: None,
+            wish: None,
         };
         let turn = Turn {
             ends: vec![report],
-            nexts: vec![next],
+            nexts: vec![next.clone()],
             begins: Vec::new(),
         };
         let second = control.turn_at(&turn, now).nexts.remove(0).unwrap();
         assert_ne!(second.lease.deployment, ticket.lease.deployment);
         tried[1] = second.lease.deployment;
         let none = Turn {
-            nexts: vec![Next { tried, ..next }],
+            nexts: vec![Next {
+                tried,
+                ..next.clone()
+            }],
             ..Turn::default()
         };
-        assert_eq!(
-            control.turn_at(&none, now).nexts.remove(0).unwrap_err(),
-            Denied::Exhausted
-        );
+        let refused = control.turn_at(&none, now).nexts.remove(0);
+        assert_eq!(nobody(&refused), Nobody::Exhausted);
         let over = Turn {
             ends: vec![end(second)],
             ..Turn::default()
@@ -237,7 +254,10 @@ fn a_fallback_counts_where_it_goes() {
         from: 0,
         estimate,
         tried: [u32::MAX; super::super::MAX_ATTEMPTS],
+        above: None,
+        is_stream: false,
         pin: None,
+        wish: None,
     };
     let turn = Turn {
         ends: vec![End {
@@ -282,8 +302,8 @@ fn what_cools_down_gets_no_call_until_it_is_over() {
     let refused = |control: &mut Control, now| control.turn_at(&begins(1), now).begins.remove(0);
     for (now, returns_in_ms) in [(1_000, 4_000), (4_999, 1)] {
         assert_eq!(
-            refused(&mut control, now).unwrap_err(),
-            Denied::Cooling { returns_in_ms }
+            nobody(&refused(&mut control, now)),
+            Nobody::Cooling { returns_in_ms }
         );
     }
     assert_eq!(control.gatekeeper.borrow().open_holds(), 0);
@@ -302,4 +322,127 @@ fn a_panicking_step_harms_nothing_else() {
     let mut control = control("", 1, "simple-shuffle");
     assert!(control.contained("t", |_| panic!("planted")).is_none());
     assert!(control.turn(&begins(1)).begins.remove(0).is_ok());
+}
+
+#[test]
+fn limits_of_deployments_hold_exactly_where_the_strategy_keeps_them() {
+    let limits = ", rpm: 5, tpm: 100000";
+    for (strategy, granted) in [
+        ("usage-based-routing", 10),
+        ("usage-based-routing-v2", 10),
+        ("latency-based-routing", 10),
+        ("cost-based-routing", 10),
+        // Here they are weights; `rpm` bounds calls at the same time.
+        ("simple-shuffle", 10),
+    ] {
+        let mut control = control(limits, 2, strategy);
+        let answer = control.turn_at(&begins(64), 7);
+        let tickets: Vec<Ticket> = answer.begins.into_iter().flatten().collect();
+        assert_eq!(tickets.len(), granted, "{strategy}");
+        let ends = tickets.into_iter().map(end).collect();
+        let over = Turn {
+            ends,
+            ..Turn::default()
+        };
+        control.turn_at(&over, 7);
+        let refused = control.turn_at(&begins(1), 60_006).begins.remove(0);
+        if strategy == "simple-shuffle" {
+            assert!(refused.is_ok());
+            continue;
+        }
+        assert_eq!(nobody(&refused), Nobody::Limited { resets_in_ms: 1 });
+        let Err(Denied::NoDeployment(trace)) = refused else {
+            panic!("no trace");
+        };
+        let full = Passed::Requests {
+            used: 5,
+            limit: 5,
+            resets_in_ms: 1,
+        };
+        assert_eq!(trace.considered[1].passed, Some(full));
+        assert!(control.turn_at(&begins(1), 60_007).begins.remove(0).is_ok());
+    }
+}
+
+#[test]
+fn the_lowest_order_is_asked_first_and_a_failed_level_is_left_behind() {
+    let text = "model_list:\n".to_owned()
+        + &["2", "1", "1", "null"]
+            .map(|order| {
+                format!(
+                    "  - {{model_name: m, litellm_params: {{model: openai/x, api_base: 'http://h/v1', order: {order}, max_parallel_requests: 1}}}}\n"
+                )
+            })
+            .concat();
+    let loaded = Config::from_text("test.yaml", &text, &|_| None).unwrap();
+    let table = Arc::new(RoutingTable::compile(&loaded.config));
+    let keeper = Rc::new(RefCell::new(Gatekeeper::new(60_000, false)));
+    let mut control = Control::new(table, keeper);
+    let granted = control.turn_at(&begins(4), 0).begins;
+    let order: Vec<u32> = granted
+        .iter()
+        .flatten()
+        .map(|ticket| ticket.lease.deployment)
+        .collect();
+    assert!(order[..2] == [1, 2] || order[..2] == [2, 1], "{order:?}");
+    assert_eq!(order[2..], [0, 3], "who has no order comes last");
+    let tickets: Vec<Ticket> = granted.into_iter().flatten().collect();
+    let (hold, over) = (
+        tickets[0].hold,
+        Turn {
+            ends: tickets[1..]
+                .iter()
+                .map(|ticket| end(ticket.clone()))
+                .collect(),
+            ..Turn::default()
+        },
+    );
+    control.turn_at(&over, 0);
+    for (above, expected) in [(Some(1), Some(0)), (Some(2), Some(3)), (None, Some(2))] {
+        let next = Next {
+            hold,
+            group: 0,
+            from: 0,
+            estimate: ESTIMATE,
+            tried: [u32::MAX; super::super::MAX_ATTEMPTS],
+            above,
+            is_stream: false,
+            pin: None,
+            wish: None,
+        };
+        let turn = Turn {
+            nexts: vec![next],
+            ..Turn::default()
+        };
+        let ticket = control.turn_at(&turn, 0).nexts.remove(0).unwrap();
+        let taken = ticket.lease.deployment;
+        assert!(Some(taken) == expected || above.is_none() && [1, 2].contains(&taken));
+        let over = Turn {
+            ends: vec![End {
+                hold: None,
+                ..end(ticket)
+            }],
+            ..Turn::default()
+        };
+        control.turn_at(&over, 0);
+    }
+}
+
+#[test]
+fn a_decision_is_explained_without_being_made() {
+    let mut control = control(", max_parallel_requests: 1", 2, "least-busy");
+    let first = control.turn_at(&begins(1), 0).begins.remove(0).unwrap();
+    let trace = control.explain_at(&begin(), 0).unwrap();
+    assert_eq!(
+        trace.verdict,
+        Verdict::Chosen {
+            deployment: 1,
+            by: Choice::Strategy
+        }
+    );
+    assert_eq!(
+        trace.considered[first.lease.deployment as usize].passed,
+        Some(Passed::SlotsInUse { slots: 1 })
+    );
+    assert_eq!(control.gatekeeper.borrow().open_holds(), 1);
 }

@@ -9,7 +9,7 @@ use crate::limits::{EntityIx, HoldId, Settlement};
 use crate::policy::cooldown::Fault;
 use crate::policy::retry::{Attempt, Decision, RetryPolicy, decide};
 use crate::policy::upstream_error::Failure;
-use crate::router::turn::{Begin, End, Estimate, Lease, MAX_ATTEMPTS, Next, Outcome, Ticket};
+use crate::router::turn::{Begin, End, Estimate, Lease, MAX_ATTEMPTS, Next, Outcome, Ticket, Used};
 use crate::types::NanoUsd;
 
 /// Milliseconds that one upstream call may take.
@@ -103,7 +103,9 @@ impl Call {
             group: self.group,
             estimate: self.estimate,
             user_budget_binds: self.user_budget_binds,
+            is_stream: false,
             pin: None,
+            wish: None,
         }
     }
 
@@ -114,7 +116,10 @@ impl Call {
             from: self.from,
             estimate: self.estimate,
             tried: self.leave_out,
+            above: None,
+            is_stream: false,
             pin: None,
+            wish: None,
         })
     }
 
@@ -266,6 +271,7 @@ impl Call {
             lease: self.lease.take().map(|lease| (lease, outcome)),
             group: self.from,
             settlement: Settlement::default(),
+            used: Used::default(),
             output_tokens: None,
         }
     }

@@ -8,8 +8,9 @@ use fastrand::Rng;
 use super::call::{Call, LIMIT, Said, Step};
 use super::invariants::{check, check_budgets, check_denial, check_grant, check_rest, probe};
 use super::world::{CALM, World};
+use crate::router::Nobody;
 use crate::router::control::Control;
-use crate::router::turn::{Answer, Denied, End, Outcome, Turn};
+use crate::router::turn::{Answer, End, Outcome, Turn};
 
 /// Requests of one world.
 const CALLS: usize = 40;
@@ -238,9 +239,9 @@ impl Play {
                 }
                 Err(denied) => {
                     check_denial(&self.world, &self.control, call, &denied, now);
-                    match denied {
-                        Denied::Busy { .. } => self.told.busy += 1,
-                        Denied::Cooling { .. } => self.told.cooling += 1,
+                    match denied.nobody() {
+                        Some(Nobody::Busy { .. }) => self.told.busy += 1,
+                        Some(Nobody::Cooling { .. }) => self.told.cooling += 1,
                         _ => self.told.refused += 1,
                     }
                     let said = call.denied();
@@ -310,6 +311,7 @@ impl Play {
                         )),
                         group: number,
                         settlement: Default::default(),
+                        used: Default::default(),
                         output_tokens: None,
                     }
                 });

@@ -1,0 +1,57 @@
+//! What one request wants of a decision beyond its group.
+
+use std::sync::{Arc, OnceLock};
+
+use super::trace::Trace;
+use crate::policy::strategies::StrategyName;
+
+/// See the module. Most requests have none: each field costs nothing where it is not set. Made on the worker, where the
+/// request's texts are; read on the control thread, where only numbers are compared.
+#[derive(Debug, Default)]
+pub struct Wish {
+    /// The only deployment that may take the call: its id was asked for.
+    pub only: Option<u32>,
+    /// In the place of the group's own strategy.
+    pub strategy: Option<StrategyName>,
+    /// Weights of deployments by number, in the place of the configuration's.
+    pub weights: Option<Box<[(u32, f64)]>>,
+    /// What it shares with other calls that should go where they went.
+    pub kin: Kin,
+    /// Where the decision is told.
+    pub explain: Option<Arc<Explained>>,
+}
+
+/// What calls may share that belong together. Hashes: two that are equal by chance share a deployment, which harms nobody.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kin {
+    /// Their session.
+    pub session: Option<u64>,
+    /// Their key.
+    pub caller: Option<u64>,
+    /// The opening of its conversation: what all its turns begin with.
+    pub opening: Option<u64>,
+    /// The beginnings of the conversation, the longest first: each without the last message of the one before.
+    pub beginnings: Box<[u64]>,
+}
+
+/// The first decisions of a request, in order.
+#[derive(Debug, Default)]
+pub struct Explained {
+    slots: [OnceLock<Trace>; MOST_TRACES],
+}
+
+const MOST_TRACES: usize = 8;
+
+impl Explained {
+    /// Adds a decision; those beyond the first few are left out.
+    pub fn add(&self, trace: Trace) {
+        // Only the control thread writes.
+        if let Some(slot) = self.slots.iter().find(|slot| slot.get().is_none()) {
+            let _ = slot.set(trace);
+        }
+    }
+
+    pub fn traces(&self) -> impl Iterator<Item = &Trace> {
+        self.slots.iter().filter_map(OnceLock::get)
+    }
+}
