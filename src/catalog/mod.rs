@@ -28,6 +28,16 @@ pub use price_key::{Kind, PriceKey};
 pub use prices::{Prices, TierError};
 pub use service_tier::ServiceTier;
 
+/// The embedded models of one mode (`chat`, `embedding` …) at a provider, in the order of the file. Goes through all of them.
+pub fn of_mode(provider: &str, mode: &str) -> impl Iterator<Item = ModelEntry> {
+    let is_meant = move |line: &&str| {
+        let mut columns = line.split('\t').skip(1);
+        let provider_of = columns.next().unwrap_or_default();
+        columns.next() == Some(mode) && same_provider(provider_of, provider)
+    };
+    table::lines().filter(is_meant).map(ModelEntry::parse)
+}
+
 /// Every embedded model, in the order of the file.
 #[cfg(test)]
 pub fn all() -> impl Iterator<Item = ModelEntry> {

@@ -4,7 +4,6 @@
 const MODELS: &str = include_str!("models.tsv");
 
 /// The lines, one a model.
-#[cfg(test)]
 pub(super) fn lines() -> impl Iterator<Item = &'static str> {
     MODELS.lines()
 }

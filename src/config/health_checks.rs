@@ -249,6 +249,43 @@ mod tests {
     }
 
     #[test]
+    fn the_environment_speaks_where_no_file_does() {
+        let env = |name: &str| match name {
+            "DEFAULT_HEALTH_CHECK_INTERVAL" => Some("40".to_owned()),
+            "HEALTH_CHECK_TIMEOUT_SECONDS" => Some("soon".to_owned()),
+            "DEFAULT_HEALTH_CHECK_PROMPT" => Some(" ".to_owned()),
+            _ => None,
+        };
+        let loaded = Config::from_text("t.yaml", "general_settings: {}", &env).unwrap();
+        let checks = &loaded.config.health_checks;
+        assert_eq!(
+            (checks.interval, checks.staleness),
+            (Duration::from_secs(40), Duration::from_secs(80))
+        );
+        assert_eq!((checks.timeout, &*checks.prompt), (TIMEOUT, PROMPT));
+        assert_eq!(loaded.diagnostics.len(), 1, "{:?}", loaded.diagnostics);
+        let text = "general_settings: {health_check_interval: 3}";
+        let loaded = Config::from_text("t.yaml", text, &env).unwrap();
+        assert_eq!(loaded.config.health_checks.interval, Duration::from_secs(3));
+    }
+
+    /// With a policy for failures the checks count towards it, unless groups are named whose checks decide.
+    #[test]
+    fn a_policy_for_failures_comes_before_the_checks() {
+        let policy = "router_settings: {enable_health_check_routing: true, allowed_fails_policy: {TimeoutErrorAllowedFails: 1}";
+        for (rest, spares) in [
+            ("}", false),
+            (", background_health_check_model_groups: [g]}", true),
+        ] {
+            let checks = read(&format!("{policy}{rest}"));
+            assert_eq!(
+                (checks.decide_routing, checks.spare_failing),
+                (true, spares)
+            );
+        }
+    }
+
+    #[test]
     fn findings_count_for_two_rounds() {
         assert_eq!(read("{}"), HealthChecks::default());
         let checks =

@@ -144,10 +144,13 @@ fn asked(routes: &Routes, checks: &HealthChecks) -> Vec<(u32, Rc<Prepared>)> {
 fn told(number: u32, finding: &Finding, checks: &HealthChecks) -> HealthFinding {
     let problem = finding.problem.as_ref();
     let problem = problem.filter(|problem| !checks.ignore_transient || !problem.is_transient());
+    let fault = problem.and_then(|problem| problem.fault);
+    // One that could not be asked is neither well nor ill.
+    let says_something = problem.is_none() || fault.is_some();
     HealthFinding {
         number,
         id: finding.deployment.clone(),
-        decides: checks.spare_failing.then_some(problem.is_none()),
-        fault: problem.and_then(|problem| problem.fault),
+        decides: (checks.spare_failing && says_something).then_some(problem.is_none()),
+        fault,
     }
 }

@@ -16,29 +16,42 @@ impl Provider {
         api_version: Option<&str>,
     ) -> Option<String> {
         let path = self.paths[operation.index()]?;
-        let (address, query) = match base.split_once('?') {
-            Some((address, query)) => (address, Some(query)),
-            None => (base, None),
-        };
-        let address = address.trim_end_matches('/');
         let is_messages = operation == Operation::Messages;
         if self.is_azure_ai && is_messages != anthropic::is_claude(model) {
             // Claude speaks Anthropic's protocol there, and no other model does.
             return None;
         }
+        let by_deployment = !operation.is_of_responses();
+        Some(self.url_of_path(path, by_deployment, base, model, api_version))
+    }
+
+    /// Where `path` is served behind `base`. At Azure's addresses `by_deployment` says whether the address names `model`.
+    pub fn url_of_path(
+        &self,
+        path: &str,
+        by_deployment: bool,
+        base: &str,
+        model: &str,
+        api_version: Option<&str>,
+    ) -> String {
+        let (address, query) = match base.split_once('?') {
+            Some((address, query)) => (address, Some(query)),
+            None => (base, None),
+        };
+        let address = address.trim_end_matches('/');
         if let Some(path) = path.strip_prefix("..") {
-            return Some(asked(beside(address, path), query));
+            return asked(beside(address, path), query);
         }
         if self.protocol == Protocol::Azure {
             let form = azure::Form {
                 is_azure_ai: self.is_azure_ai,
-                by_deployment: !operation.is_of_responses(),
+                by_deployment,
                 address,
                 query,
                 deployment: model,
                 path,
             };
-            return Some(form.url(api_version));
+            return form.url(api_version);
         }
         let whole = self.whole_mark.is_some_and(|mark| address.contains(mark));
         let url = if whole {
@@ -46,7 +59,7 @@ impl Provider {
         } else {
             joined(self.without_operation(address), path)
         };
-        Some(asked(url, query))
+        asked(url, query)
     }
 
     /// A base address that was written with an operation's path, without it.

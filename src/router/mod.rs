@@ -28,7 +28,9 @@ pub use port::Port;
 pub use price_list::Priced;
 pub use reload::{Reload, Tables};
 pub use start::{ControlHandle, start};
-pub use table::{Deployment, Earlier, Failover, Gauges, Group, HealthCheck, Kept, RoutingTable};
+pub use table::{
+    Deployment, Earlier, Errand, Failover, Gauges, Group, HealthCheck, Kept, RoutingTable,
+};
 pub use trace::{Choice, Considered, Nobody, Trace, Verdict};
 pub use turn::{
     Answer, Begin, Denied, End, Estimate, Lease, MAX_ATTEMPTS, Next, Outcome, Pin, Ticket, Turn,

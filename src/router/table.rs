@@ -15,7 +15,7 @@ mod plan;
 mod targets;
 
 pub use gauges::Gauges;
-pub use health_check::HealthCheck;
+pub use health_check::{Errand, HealthCheck, Mode};
 pub use targets::Targets;
 
 use std::collections::HashMap;

@@ -1,5 +1,7 @@
 //! Probes of orchestrators, and `/health`, which asks the deployments themselves.
 
+mod modes;
+
 use crate::harness::{Config, Deployment, Gateway, PROMPT, PROVIDER_KEY, Request, Value, json};
 use crate::simulator::{Behaviour, Simulator};
 

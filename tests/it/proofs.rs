@@ -658,6 +658,11 @@ const PROOFS: &[(&str, &[&str], &str)] = &[
     ),
     (
         "model_info",
+        &["health_check_voice"],
+        "health::modes::the_environment_says_what_is_asked",
+    ),
+    (
+        "model_info",
         &["disable_background_health_check"],
         "health::the_background_asks_and_health_tells_what_it_found",
     ),

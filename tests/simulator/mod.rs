@@ -37,6 +37,7 @@ mod server;
 mod shared;
 mod sse;
 mod text;
+mod things;
 
 #[cfg(test)]
 #[allow(

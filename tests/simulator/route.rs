@@ -1,11 +1,13 @@
 //! What a path leads to, in OpenAI's API and in Anthropic's.
 
 use super::request::Kind;
+use super::things::Thing;
 
 /// Where a request goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route<'a> {
     Ask(Kind),
+    Thing(Thing),
     Models,
     /// Anthropic's.
     CountTokens,
@@ -29,6 +31,9 @@ impl<'a> Route<'a> {
         if let Some(kind) = Kind::of(path) {
             return Some(Self::Ask(kind));
         }
+        if let Some(thing) = Thing::of(path) {
+            return Some(Self::Thing(thing));
+        }
         let mut segments = path.rsplit('/');
         let last = segments.next().unwrap_or_default();
         let before = segments.next().unwrap_or_default();
@@ -51,6 +56,7 @@ impl<'a> Route<'a> {
                 method == "POST"
             }
             Self::Models => method == "GET",
+            Self::Thing(thing) => thing.allows(method),
             Self::Stored(_, Stored::Itself) => ["GET", "DELETE"].contains(&method),
             Self::Stored(_, Stored::InputItems) => method == "GET",
             Self::Stored(_, Stored::Cancel) => method == "POST",

@@ -15,6 +15,7 @@ use super::request::{self, Ask, Kind, RequestHead};
 use super::responses::{self, Caller, Shelf};
 use super::route::Route;
 use super::script::Script;
+use super::things::Thing;
 use super::{Behaviour, anthropic, chat_check, plan, providers};
 
 /// Answers kept for request bodies that come again and again, as those of a load test do.
@@ -191,12 +192,34 @@ impl Shared {
         if let Route::Ask(kind) = route {
             return self.plan(kind, head, body, stamp, version);
         }
+        if let Route::Thing(thing) = route {
+            return self.make(thing, body, stamp);
+        }
         let text = self.look_up(route, head, body, stamp)?;
         let is_anthropics = route.is_anthropics() || head.anthropic_version.is_some();
         Ok(Arc::new(Planned {
             script: plan::plain(200, text, stamp, is_anthropics),
             model: None,
             gauge: None,
+        }))
+    }
+
+    /// A thing is made, unless the model's behaviour is an error.
+    fn make(&self, thing: Thing, body: &[u8], stamp: &Stamp) -> Result<Arc<Planned>, Refusal> {
+        let model = thing.model(body);
+        let ask = Ask {
+            model: model.clone().unwrap_or_default(),
+            ..Ask::default()
+        };
+        let (behaviour, _) = self.behaviour(&ask);
+        let script = match behaviour.status {
+            Some(400..) => plan::answer(&ask, &behaviour, stamp),
+            _ => plan::plain(200, thing.answer(body)?, stamp, false),
+        };
+        Ok(Arc::new(Planned {
+            script,
+            gauge: model.as_deref().map(|model| self.gauge(model)),
+            model,
         }))
     }
 
@@ -211,7 +234,9 @@ impl Shared {
         let asked: Value = serde_json::from_slice(body).unwrap_or_default();
         let tokens = request::prompt_tokens(&asked).max(1);
         Ok(match route {
-            Route::Models | Route::Ask(_) => self.models(head.anthropic_version.is_some()),
+            Route::Models | Route::Ask(_) | Route::Thing(_) => {
+                self.models(head.anthropic_version.is_some())
+            }
             Route::CountTokens => {
                 anthropic::check(&asked, true)?;
                 json!({"input_tokens": tokens}).to_string()

@@ -160,7 +160,7 @@ pub(super) fn deployment(
         counted_as: entry.base_model().unwrap_or(&entry.upstream_model).into(),
         model_json: json::quoted(&entry.upstream_model),
         litellm_model: params.model.as_str().into(),
-        health_check: HealthCheck::of(entry, mode(entry), serves, timeout),
+        health_check: HealthCheck::of(entry, &config.health_checks, mode(entry), serves, timeout),
         texts_by_chat: texts_by_chat(entry, provider),
         window: entry
             .model_info

@@ -1,0 +1,132 @@
+//! Calls that ask nothing but whether a deployment answers.
+//!
+//! `served` asks by an operation of the gateway's own, `plain` by one that only the provider serves. They take no slot and charge
+//! no key.
+
+mod plain;
+mod served;
+
+use std::rc::Rc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use futures_util::stream::{self, StreamExt as _};
+use tokio::sync::Semaphore;
+
+use super::attempt::{Failed, no_token};
+use super::routes::Prepared;
+use crate::health::{Finding, Problem};
+use crate::policy::cooldown::Fault;
+use crate::policy::upstream_error::Failure;
+use crate::router::Mode;
+use crate::upstream::Client;
+
+/// Largest answer that is read.
+const MOST_BYTES: usize = 1024 * 1024;
+/// What the provider says is left of its limits.
+const RATE_LIMITS: &str = "x-ratelimit-";
+/// Probes at the same time, of the whole process: they cost money and strain providers.
+static PROBES: Semaphore = Semaphore::const_new(64);
+
+/// The headers of an answer, or what went wrong.
+type Outcome = Result<HeaderMap, Box<Failed>>;
+
+/// Asks deployments a question of a few tokens, `concurrency` of them at a time, and answers in their order.
+pub async fn probe_all(
+    client: &Client,
+    deployments: &[Rc<Prepared>],
+    concurrency: usize,
+    by_schedule: bool,
+) -> Vec<Finding> {
+    stream::iter(deployments)
+        .map(|prepared| probe(client, prepared, by_schedule))
+        .buffered(concurrency.max(1))
+        .filter_map(|finding| async { finding })
+        .collect()
+        .await
+}
+
+/// Asks one.
+pub async fn probe(client: &Client, prepared: &Prepared, by_schedule: bool) -> Option<Finding> {
+    // Never closed.
+    let _turn = PROBES.acquire().await.ok()?;
+    let began = Instant::now();
+    let outcome = ask(client, prepared).await;
+    let took = began.elapsed();
+    let (problem, headers) = match outcome {
+        Ok(headers) => (None, headers),
+        Err(failed) => (Some(problem(failed.failure)), failed.headers),
+    };
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+    let deployment = &prepared.deployment;
+    Some(Finding {
+        deployment: deployment.id.clone(),
+        group: deployment.group.clone(),
+        model: deployment.litellm_model.clone(),
+        problem,
+        rate_limits: rate_limits(&headers),
+        took,
+        at: since_epoch.unwrap_or_default().as_millis() as i64,
+        by_schedule,
+    })
+}
+
+/// One model after the other, until one answers; the first failure counts.
+async fn ask(client: &Client, prepared: &Prepared) -> Outcome {
+    let deployment = &*prepared.deployment;
+    if deployment.mock.is_some() {
+        // There is nobody to ask.
+        return Ok(HeaderMap::new());
+    }
+    let mut first = None;
+    for model in &deployment.health_check.models {
+        let outcome = match deployment.health_check.mode {
+            Mode::Served(operation) => served::ask(client, prepared, operation, model).await,
+            Mode::Plain(errand) => plain::ask(client, prepared, errand, model).await,
+        };
+        match outcome {
+            Ok(headers) => return Ok(headers),
+            Err(failed) => first = first.or(Some(failed)),
+        }
+    }
+    Err(first.unwrap_or_else(|| {
+        let why = "nobody knows a model that its star stands for; name one in `model_info.health_check_model`";
+        Failed::unusable(deployment, why)
+    }))
+}
+
+/// The token of a deployment that is called with one.
+async fn login(prepared: &Prepared) -> Result<Option<(HeaderName, HeaderValue)>, Box<Failed>> {
+    let Some(login) = &prepared.login else {
+        return Ok(None);
+    };
+    let deployment = &*prepared.deployment;
+    let token = login.authorization(deployment.health_check.timeout).await;
+    let token = token.map_err(|why| no_token(deployment, &why))?;
+    Ok(Some((header::AUTHORIZATION, token)))
+}
+
+fn problem(failure: Failure) -> Problem {
+    let fault = Fault {
+        class: failure.class,
+        status: failure.status,
+        retry_after_ms: failure
+            .retry_after
+            .map(|wait| u32::try_from(wait.as_millis()).unwrap_or(u32::MAX)),
+        is_callers_limit: false,
+        is_repeat: false,
+    };
+    Problem {
+        status: failure.status,
+        message: failure.message,
+        fault: (!failure.is_local).then_some(fault),
+    }
+}
+
+fn rate_limits(headers: &HeaderMap) -> Vec<(String, String)> {
+    headers
+        .iter()
+        .filter(|(name, _)| name.as_str().starts_with(RATE_LIMITS))
+        .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())))
+        .collect()
+}
