@@ -29,7 +29,7 @@ pub use price_list::Priced;
 pub use reload::{Reload, Tables};
 pub use start::{ControlHandle, start};
 pub use table::{
-    Deployment, Earlier, Errand, Failover, Gauges, Group, HealthCheck, Kept, RoutingTable,
+    Deployment, Earlier, Errand, Failover, Gauges, Group, HealthCheck, Kept, Mode, RoutingTable,
 };
 pub use trace::{Choice, Considered, Nobody, Trace, Verdict};
 pub use turn::{
