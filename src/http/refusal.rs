@@ -45,6 +45,19 @@ pub fn refusal(
             );
             ApiError::bad_request(text, None)
         }
+        Failure::NoDeploymentOfName(model) => {
+            let text = format!(
+                "You passed in model={model}. There are no healthy deployments for this model: no name of the configuration \
+                 fits it. Call `/v1/models` to view available models for your key."
+            );
+            ApiError::bad_request(text, None)
+        }
+        Failure::OfSeveralTeams(model) => {
+            let text = format!(
+                "Several teams have a model called '{model}': use a key of the team whose model is meant, or the deployment's id."
+            );
+            ApiError::bad_request(text, Some("model"))
+        }
         Failure::ModelDenied { by, model } => {
             let text = format!(
                 "The requested model '{model}' is not available for this API key, or the model name is invalid. \

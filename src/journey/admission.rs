@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::asked::Asked;
 use super::course::{Course, Traveller, own_lists};
+use super::destination::{destination, lost};
 use super::failure::{Failure, NoDeployment};
 use super::routes::{Prepared, Routes};
 use super::worker::Worker;
@@ -15,11 +16,11 @@ use crate::auth::Caller;
 use crate::catalog::ServiceTier;
 use crate::limits::{Limited, Refusal};
 use crate::policy::client_access::{AccessDenied, ClientAccess};
+use crate::policy::token_count;
 use crate::policy::upstream_error::ErrorClass;
-use crate::policy::{access, token_count};
 use crate::protocol;
 use crate::protocol::openai::request::{Request, RequestError};
-use crate::router::{Begin, Denied, Estimate, Group, Nobody, Ticket, Trace, Wish};
+use crate::router::{Begin, Denied, Destination, Estimate, Group, Nobody, Ticket, Trace, Wish};
 use crate::steps;
 
 /// A ticket may name a deployment that two reloads, one right after the other, have brought and taken away again while it was
@@ -32,7 +33,8 @@ const MOST_TOLD: usize = 20;
 pub struct Admitted {
     /// The configuration it was admitted under.
     pub routes: Rc<Routes>,
-    pub group: u32,
+    /// Where the call goes.
+    pub destination: Destination,
     /// The deployment of the ticket.
     pub prepared: Rc<Prepared>,
     pub ticket: Ticket,
@@ -64,11 +66,13 @@ pub async fn admit(
         let granted = ask(worker, &routes, caller, request, asked).await?;
         let ticket = granted.ticket;
         let Some(prepared) = worker.leased(&routes, ticket.lease) else {
-            worker.port.return_admission(ticket, granted.group);
+            worker
+                .port
+                .return_admission(ticket, granted.destination.group);
             continue;
         };
         let admitted = Admitted {
-            group: granted.group,
+            destination: granted.destination,
             prepared,
             ticket,
             estimate: granted.estimate,
@@ -83,7 +87,7 @@ pub async fn admit(
 
 /// What the control thread has granted.
 struct Granted {
-    group: u32,
+    destination: Destination,
     ticket: Ticket,
     estimate: Estimate,
     input_tokens: u64,
@@ -103,34 +107,28 @@ async fn ask(
     };
     let principal = caller.principal();
     let table = routes.table();
-    access::check_with_groups(principal, model, |model| table.access_groups(model)).map_err(
-        |by| Failure::ModelDenied {
-            by,
-            model: model.to_owned(),
-        },
-    )?;
-    let group = table
-        .resolve(access::target(principal, model))
-        .ok_or_else(|| Failure::UnknownModel(Some(model.to_owned())))?;
+    let denied = |model: &str| {
+        let model = model.to_owned();
+        move |by| Failure::ModelDenied { by, model }
+    };
+    table.permit(principal, model).map_err(denied(model))?;
+    let destination = destination(table, principal, asked, model)
+        .map_err(|astray| lost(astray, model.to_owned()))?;
+    if table.is_paused(&destination) {
+        return Err(Failure::Paused(model.to_owned()));
+    }
+    let group = destination.group;
     let unpriced = |group: &Group| group.is_blocked_for_want_of_a_price;
     if routes.group(group).is_some_and(unpriced) {
         return Err(Failure::Unpriced(model.to_owned()));
     }
-    if routes.group(group).is_some_and(|group| group.is_paused) {
-        return Err(Failure::Paused(model.to_owned()));
-    }
     if let Some(access) = &asked.access {
-        permit(routes, group, access).map_err(Failure::Request)?;
+        permit_access(routes, group, access).map_err(Failure::Request)?;
     }
     // A request's own fallbacks are asked for like its model.
     for target in own_lists(asked).flat_map(|list| list.all()) {
         let model = &*target.model;
-        access::check_with_groups(principal, model, |model| table.access_groups(model)).map_err(
-            |by| Failure::ModelDenied {
-                by,
-                model: model.to_owned(),
-            },
-        )?;
+        table.permit(principal, model).map_err(denied(model))?;
     }
     if !worker.desk.is_open() {
         return Err(Failure::LedgerClosed);
@@ -143,7 +141,7 @@ async fn ask(
         estimate: expected,
         user_budget_binds: principal.team.is_none(),
         is_stream: request.stream,
-        pin: asked.pin(),
+        pin: destination.pin(asked.pin()),
         wish: None,
     };
     steps::point("journey.admit");
@@ -161,7 +159,8 @@ async fn ask(
             answer = worker.port.begin(begin.clone()).await;
         }
     }
-    let mut course = Course::new(model, group);
+    let mut course = Course::new(model, destination.clone());
+    let mut destination = destination;
     let by = Traveller {
         routes,
         principal,
@@ -173,7 +172,7 @@ async fn ask(
             Ok(ticket) => break ticket,
             Err(denied) => denied,
         };
-        let is_held = begin.pin.is_some_and(|pin| pin.is_strict);
+        let is_held = asked.pin().is_some_and(|pin| pin.is_strict);
         let next = if Denial(&denied).is_of_group() && !is_held {
             course.after(by, begin.group, ErrorClass::RateLimitError)
         } else {
@@ -184,7 +183,9 @@ async fn ask(
             return Err(*why);
         };
         refused = Some(why);
-        begin.group = next;
+        begin.group = next.group;
+        begin.pin = next.pin(asked.pin());
+        destination = next;
         if let Some(fields) = course.own_fields() {
             let body = request.with_fields(fields);
             if let Ok(other) = Request::read(protocol::shape(request.operation()), &body, None) {
@@ -194,7 +195,7 @@ async fn ask(
         answer = worker.port.begin(begin.clone()).await;
     };
     Ok(Granted {
-        group: begin.group,
+        destination,
         ticket,
         estimate: begin.estimate,
         input_tokens,
@@ -248,7 +249,11 @@ impl fmt::Display for Denial<'_> {
 }
 
 /// A caller's own access must be allowed by every deployment that may get the call.
-pub fn permit(routes: &Routes, group: u32, access: &ClientAccess) -> Result<(), RequestError> {
+pub fn permit_access(
+    routes: &Routes,
+    group: u32,
+    access: &ClientAccess,
+) -> Result<(), RequestError> {
     let members = routes.group(group).map_or(&[][..], |group| &group.members);
     for member in members {
         let Some(deployment) = routes.table().deployment(member.deployment) else {

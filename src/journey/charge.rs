@@ -17,7 +17,9 @@ use crate::limits::{HoldId, Settlement, Standing};
 use crate::metrics::DeploymentMetrics;
 use crate::policy::cooldown::Fault;
 use crate::policy::upstream_error::Failure;
-use crate::router::{Denied, Deployment, End, Estimate, Lease, Next, Outcome, Ticket, Used, Wish};
+use crate::router::{
+    Denied, Deployment, Destination, End, Estimate, Lease, Next, Outcome, Pin, Ticket, Used, Wish,
+};
 use crate::spend::journal::{Appended, Opened};
 use crate::steps;
 use crate::types::{FailedCall, LedgerId, MOST_FAILED_CALLS, NanoUsd, Operation};
@@ -44,7 +46,8 @@ pub struct Charge {
     pub arrived: Instant,
     /// Microseconds since the Unix epoch.
     pub started_at: i64,
-    pub group: u32,
+    /// Where its call goes.
+    pub destination: Destination,
     hold: HoldId,
     held: NanoUsd,
     pub standings: [Option<Standing>; 3],
@@ -97,7 +100,7 @@ impl Charge {
     ) -> Box<Self> {
         let Admitted {
             routes,
-            group,
+            destination,
             prepared,
             ticket,
             estimate,
@@ -119,7 +122,7 @@ impl Charge {
             asked,
             arrived: incoming.arrived,
             started_at: incoming.started_at,
-            group,
+            destination,
             hold: ticket.hold,
             held: ticket.held,
             standings: ticket.standings,
@@ -151,6 +154,16 @@ impl Charge {
         self.hold
     }
 
+    /// The number of the group whose deployments may take the call.
+    pub fn group(&self) -> u32 {
+        self.destination.group
+    }
+
+    /// The deployment that the call is held to.
+    pub fn pin(&self) -> Option<Pin> {
+        self.destination.pin(self.asked.pin())
+    }
+
     pub fn deployment(&self) -> &Arc<Deployment> {
         &self.deployment
     }
@@ -166,7 +179,7 @@ impl Charge {
 
     /// The group that the request is served by.
     pub fn group_name(&self) -> Arc<str> {
-        let group = self.routes.group(self.group);
+        let group = self.routes.group(self.group());
         group.map_or_else(|| self.deployment.group.clone(), |group| group.name.clone())
     }
 
@@ -215,10 +228,14 @@ impl Charge {
     }
 
     /// Asks for a deployment of another group, or of the same one with other fields.
-    pub async fn fall_back(&mut self, failure: &Failure, next: Next) -> Result<(), Denied> {
-        let group = next.group;
+    pub async fn fall_back(
+        &mut self,
+        failure: &Failure,
+        next: Next,
+        destination: Destination,
+    ) -> Result<(), Denied> {
         let ticket = self.take(failure, next).await?;
-        self.group = group;
+        self.destination = destination;
         self.group_used = ticket.group_used;
         self.held = self.held.max(ticket.held);
         self.retries = 0;
@@ -291,7 +308,7 @@ impl Charge {
         let end = End {
             hold: None,
             lease: Some((lease, self.outcome(failure))),
-            group: self.group,
+            group: self.group(),
             settlement: Settlement::default(),
             used: Used::default(),
             output_tokens: None,

@@ -13,12 +13,11 @@ use super::failure::Failure;
 use super::routes::{Prepared, Routes};
 use super::worker::Worker;
 use crate::auth::Caller;
-use crate::policy::access;
 use crate::policy::token_count::{self, CountError, Prompt, count_prompt};
 use crate::protocol::anthropic::{self, decode_count_answer, pass_count_request};
 use crate::protocol::openai::request::Request;
 use crate::router::clock;
-use crate::types::{Operation, Pieces};
+use crate::types::{Operation, Pieces, Principal};
 
 /// An upstream that takes longer is not waited for: agents ask before they go on.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -65,13 +64,13 @@ pub async fn count_tokens(
     let model = request.model().ok_or(Failure::UnknownModel(None))?;
     let routes = worker.routes();
     let (principal, table) = (caller.principal(), routes.table());
-    access::check_with_groups(principal, model, |model| table.access_groups(model)).map_err(
-        |by| Failure::ModelDenied {
+    table
+        .permit(principal, model)
+        .map_err(|by| Failure::ModelDenied {
             by,
             model: model.to_owned(),
-        },
-    )?;
-    let members = members(&routes, access::target(principal, model));
+        })?;
+    let members = members(&routes, principal, model);
     let unknown = || Failure::UnknownModel(Some(model.to_owned()));
     let first = members.first().ok_or_else(unknown)?;
     if let Some(count) = by_upstream(worker, &members, headers, request.bytes()).await {
@@ -85,11 +84,18 @@ pub async fn count_tokens(
 }
 
 /// The deployments that a name leads to.
-fn members<'r>(routes: &'r Routes, model: &str) -> Vec<&'r Rc<Prepared>> {
-    let number = routes.table().resolve(model);
-    let group = number.and_then(|number| routes.group(number));
+fn members<'r>(routes: &'r Routes, principal: &Principal, model: &str) -> Vec<&'r Rc<Prepared>> {
+    let Ok(destination) = routes.table().resolve_for(principal, model) else {
+        return Vec::new();
+    };
+    let group = routes.group(destination.group);
     let members = group.iter().flat_map(|group| &group.members);
     members
+        .filter(|member| {
+            destination
+                .only
+                .is_none_or(|only| only == member.deployment)
+        })
         .filter_map(|member| routes.deployment(member.deployment))
         .collect()
 }

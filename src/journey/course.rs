@@ -1,11 +1,11 @@
 //! Which group a request goes on to when one has failed it.
 
-use super::admission::permit;
+use super::admission::permit_access;
 use super::asked::Asked;
 use super::routes::Routes;
-use crate::policy::access;
 use crate::policy::fallback::{Fallbacks, Hop, Kind, Layered, List, Target, Walk};
 use crate::policy::upstream_error::ErrorClass;
+use crate::router::{Asker, Destination};
 use crate::types::Principal;
 
 /// Whose request it is, and what it says.
@@ -19,26 +19,25 @@ pub struct Traveller<'a> {
 impl Traveller<'_> {
     /// Whether every list that binds the caller allows this model.
     pub fn may_call(&self, model: &str) -> bool {
-        let groups = |model: &str| self.routes.table().access_groups(model);
-        access::check_with_groups(self.principal, model, groups).is_ok()
+        self.routes.table().permit(self.principal, model).is_ok()
     }
 }
 
 /// One request's way from group to group.
 #[derive(Clone, Debug)]
 pub struct Course {
-    walk: Walk,
+    walk: Walk<Destination>,
     /// The step under way, unless it is the group that was asked for.
-    here: Option<Hop>,
+    here: Option<Hop<Destination>>,
     /// The name that was asked for.
     name: Box<str>,
 }
 
 impl Course {
-    /// A request for `group`, which it calls `name`.
-    pub fn new(name: &str, group: u32) -> Self {
+    /// A request for what it calls `name`.
+    pub fn new(name: &str, destination: Destination) -> Self {
         Self {
-            walk: Walk::from(group),
+            walk: Walk::from(destination),
             here: None,
             name: name.into(),
         }
@@ -61,7 +60,12 @@ impl Course {
     }
 
     /// The next group, now that `group` has failed with this class of error.
-    pub fn after(&mut self, by: Traveller<'_>, group: u32, class: ErrorClass) -> Option<u32> {
+    pub fn after(
+        &mut self,
+        by: Traveller<'_>,
+        group: u32,
+        class: ErrorClass,
+    ) -> Option<Destination> {
         let configured = &by.routes.table().failover.fallbacks;
         let lists = lists(by.asked, configured)?;
         if let Some(targets) = lists.targets(class, &self.names(by, group)) {
@@ -71,12 +75,12 @@ impl Course {
     }
 
     /// The next group, where the one before refused the request for a reason of its own.
-    pub fn next(&mut self, by: Traveller<'_>) -> Option<u32> {
+    pub fn next(&mut self, by: Traveller<'_>) -> Option<Destination> {
         let most = by.routes.table().failover.max_fallbacks;
-        let hop = self.walk.next(most, |target| group_of(by, target))?;
-        let group = hop.group;
+        let hop = self.walk.next(most, |target| reached(by, target))?;
+        let to = hop.to.clone();
         self.here = Some(hop);
-        Some(group)
+        Some(to)
     }
 
     /// Whether another group could answer such an error of `group`.
@@ -129,20 +133,22 @@ pub fn own_lists(asked: &Asked) -> impl Iterator<Item = &List> {
     kinds.into_iter().filter_map(move |kind| wishes?.list(kind))
 }
 
-/// The group that a fallback leads to, if this request may go there.
-fn group_of(by: Traveller<'_>, target: &Target) -> Option<u32> {
+/// Where a fallback leads, if this request may go there.
+fn reached(by: Traveller<'_>, target: &Target) -> Option<Destination> {
     let table = by.routes.table();
-    let own_name = || table.resolve(access::target(by.principal, &target.model));
-    let index = table.resolve(&target.model).or_else(own_name)?;
-    let group = table.group(index)?;
-    if group.is_paused || group.is_blocked_for_want_of_a_price {
+    let asker = Asker::of(by.principal);
+    let named = table.resolve(&target.model, asker);
+    let destination = named.or_else(|_| table.resolve_for(by.principal, &target.model));
+    let destination = destination.ok()?;
+    let group = table.group(destination.group)?;
+    if group.is_blocked_for_want_of_a_price || table.is_paused(&destination) {
         return None;
     }
     if table.failover.enforces_access && !by.may_call(&target.model) {
         return None;
     }
     if let Some(access) = &by.asked.access {
-        permit(by.routes, index, access).ok()?;
+        permit_access(by.routes, destination.group, access).ok()?;
     }
-    Some(index)
+    Some(destination)
 }

@@ -88,8 +88,8 @@ async fn go_on(
         return false;
     }
     let mut had_own_fields = course.own_fields().is_some();
-    let mut next = course.after(charge.traveller(), charge.group, failure.class);
-    while let Some(group) = next {
+    let mut next = course.after(charge.traveller(), charge.group(), failure.class);
+    while let Some(destination) = next {
         let has_own_fields = course.own_fields().is_some();
         if let Some(fields) = course.own_fields() {
             let body = request.with_fields(fields);
@@ -102,21 +102,23 @@ async fn go_on(
         had_own_fields = has_own_fields;
         let next_call = Next {
             hold: charge.hold(),
-            group,
+            group: destination.group,
             // Another body may cost more, also in the same group.
             from: if has_own_fields {
                 u32::MAX
             } else {
-                charge.group
+                charge.group()
             },
             estimate: charge.estimate,
             tried: Tried::default().deployments(),
             above: None,
             is_stream: request.stream,
-            pin: charge.asked.pin(),
+            pin: destination.pin(charge.asked.pin()),
             wish: charge.wish.clone(),
         };
-        let Err(denied) = charge.fall_back(failure, next_call).await else {
+        let group = destination.group;
+        let fallen = charge.fall_back(failure, next_call, destination);
+        let Err(denied) = fallen.await else {
             return true;
         };
         let why = Denial(&denied);
@@ -141,7 +143,7 @@ async fn at_group(
     course: &Course,
 ) -> Result<Came, Box<Failed>> {
     let routes = charge.routes.clone();
-    let Some(group) = routes.group(charge.group) else {
+    let Some(group) = routes.group(charge.group()) else {
         return Err(Failed::unusable(charge.deployment(), "its group is gone"));
     };
     // An answer names the model as the client did, by an alias if it used one; that of a fallback by the fallback's name.
@@ -204,7 +206,7 @@ async fn in_group(
             .retry_policy(charge.deployment(), charge.routes.table(), group);
         (charge.max_retries, _) = policy.of(&failed.failure);
         let class = failed.failure.class;
-        let pin = charge.asked.pin();
+        let pin = charge.pin();
         let members = group.members.iter().filter(|member| !member.blocked);
         let members = members.map(|member| member.deployment);
         let members = members.filter(|member| Pin::allows(pin, *member));
@@ -213,8 +215,8 @@ async fn in_group(
             calls_left: charge.calls_left(),
             untried: tried.untried(members),
             has_tried_others: tried.may_try_again(),
-            has_fallback: pin.is_none_or(|pin| !pin.is_strict)
-                && course.has_fallback(charge.traveller(), charge.group, class),
+            has_fallback: charge.asked.pin().is_none_or(|pin| !pin.is_strict)
+                && course.has_fallback(charge.traveller(), charge.group(), class),
             time_left: charge.time_left(),
             jitter: fastrand::f64(),
         };
@@ -232,8 +234,8 @@ async fn in_group(
             }
             let next = Next {
                 hold: charge.hold(),
-                group: charge.group,
-                from: charge.group,
+                group: charge.group(),
+                from: charge.group(),
                 estimate: charge.estimate,
                 tried: if exclude_tried {
                     tried.deployments()
@@ -305,7 +307,7 @@ fn filtered(charge: &Charge, course: &Course, came: &Came) -> Option<Box<Failed>
         return None;
     };
     let by = charge.traveller();
-    if !course.answers_filtered(by, charge.group) || !is_filtered(charge.operation, &whole.body) {
+    if !course.answers_filtered(by, charge.group()) || !is_filtered(charge.operation, &whole.body) {
         return None;
     }
     let mut failed = Failed::filtered(charge.deployment());

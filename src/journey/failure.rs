@@ -26,6 +26,10 @@ pub enum Failure {
     Errand(ErrandError),
     /// No group, alias or deployment has this name; `None` when the body names no model.
     UnknownModel(Option<String>),
+    /// A name that a wildcard could have stood for, and none fits.
+    NoDeploymentOfName(String),
+    /// Several teams have a model of this name, and the caller is of none.
+    OfSeveralTeams(String),
     /// The caller's lists do not allow this model.
     ModelDenied { by: DeniedBy, model: String },
     /// All deployments of the model are paused.

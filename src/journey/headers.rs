@@ -326,7 +326,7 @@ fn tell_standings(tell: &mut Writer<'_>, standings: &[Option<Standing>; 3], cost
 
 /// What is left of the group's own limits in this minute, unless the provider has told its own.
 fn set_group(tell: &mut Writer<'_>, charge: &Charge, (requests, tokens): (u64, u64)) {
-    let Some(group) = charge.routes.group(charge.group) else {
+    let Some(group) = charge.routes.group(charge.group()) else {
         return;
     };
     let mut one = |limit: Option<u64>, used: u64, limit_name: HeaderName, left_name| {

@@ -19,6 +19,7 @@ mod cost_headers;
 mod counting;
 mod course;
 mod cut;
+mod destination;
 mod editor;
 mod failover;
 mod failure;

@@ -19,7 +19,6 @@ use crate::config::{HealthChecks, NetworkSettings, ResponseKeeping};
 use crate::health::HealthBoard;
 use crate::limits::{Enroll, EntityIx};
 use crate::metrics::Metrics;
-use crate::policy::access;
 use crate::policy::client_access::Reach;
 use crate::responses::Keeper;
 use crate::router::{ControlHandle, Deployment, Lease, Port};
@@ -163,8 +162,7 @@ impl Worker {
     /// Whether `principal` may call a model by this name: every list that binds it allows the model or a group it is in.
     pub fn may_call(&self, principal: &Principal, model: &str) -> bool {
         let routes = self.routes();
-        let groups = |model: &str| routes.table().access_groups(model);
-        access::check_with_groups(principal, model, groups).is_ok()
+        routes.table().permit(principal, model).is_ok()
     }
 
     /// Where the gatekeeper counts this caller's key, user and team; asked once for as long as the caller is cached.

@@ -20,4 +20,5 @@ pub mod shortlist;
 pub mod strategies;
 pub mod token_count;
 pub mod upstream_error;
+pub mod wildcard;
 pub mod window;

@@ -28,5 +28,5 @@ pub use anthropic::VERSION as ANTHROPIC_VERSION;
 pub use betas::{Betas, Selected};
 pub use entra::{Application, Entra, Grant, GrantError, bearer};
 pub use provider::{AuthWay, ChatAbilities, MessageRules, Protocol, Provider};
-pub use resolve::{ProviderError, Target, resolve};
+pub use resolve::{ProviderError, Target, owner, resolve};
 pub use table::{all, find, or_generic};

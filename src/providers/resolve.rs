@@ -120,7 +120,7 @@ const OPENAI_MODELS: &[&str] = &[
 
 /// The provider of a model name without prefix: the catalogue's, else OpenAI for names like its own (newer models,
 /// fine-tunes); `*` alone means OpenAI, too.
-fn owner(model: &str) -> Option<&'static str> {
+pub fn owner(model: &str) -> Option<&'static str> {
     if let Some(entry) = catalog::find_key(model) {
         // The catalogue divides some providers by model family: `vertex_ai-language-models`.
         let family = entry.provider.split('-').next().unwrap_or_default();

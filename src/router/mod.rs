@@ -29,7 +29,8 @@ pub use price_list::Priced;
 pub use reload::{Reload, Tables};
 pub use start::{ControlHandle, start};
 pub use table::{
-    Deployment, Earlier, Errand, Failover, Gauges, Group, HealthCheck, Kept, Mode, RoutingTable,
+    Asker, Astray, Deployment, Destination, Earlier, Errand, Failover, Gauges, Group, GroupKey,
+    HealthCheck, Kept, Mode, RoutingTable,
 };
 pub use trace::{Choice, Considered, Nobody, Trace, Verdict};
 pub use turn::{

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::table::{Deployment, RoutingTable};
+use super::table::{Asker, Deployment, RoutingTable};
 use crate::catalog::{self, ModelEntry};
 use crate::policy::cost::{OffPeak, Tariff};
 
@@ -19,8 +19,12 @@ pub struct Priced {
 impl RoutingTable {
     /// The first deployment that a group's name, an alias or a deployment's id leads to.
     pub fn first_deployment(&self, name: &str) -> Option<&Arc<Deployment>> {
-        let group = self.group(self.resolve(name)?)?;
-        self.deployment(group.members.first()?.deployment)
+        let destination = self.resolve(name, Asker::default()).ok()?;
+        let group = self.group(destination.group)?;
+        let member = destination
+            .only
+            .or(group.members.first().map(|member| member.deployment));
+        self.deployment(member?)
     }
 
     /// A group or an alias has the prices of its first deployment, any other name those of the catalogue with the discount

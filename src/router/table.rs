@@ -10,12 +10,16 @@ mod choice;
 mod entry;
 mod failover;
 mod gauges;
+mod groups;
 mod health_check;
+mod names;
 mod plan;
 mod targets;
 
 pub use gauges::Gauges;
+pub use groups::GroupKey;
 pub use health_check::{Errand, HealthCheck, Mode};
+pub use names::{Asker, Astray, Destination};
 pub use targets::Targets;
 
 use std::collections::HashMap;
@@ -25,14 +29,13 @@ use std::time::Duration;
 use crate::catalog::{ModelEntry as CatalogEntry, ServiceTier};
 use crate::config::{Config, ModelEntry, PriceField, TlsChoice};
 use crate::metrics::DeploymentLabels;
-use crate::policy::access;
 use crate::policy::client_access::{AccessRule, ClientAccess};
 use crate::policy::cooldown::Rules as CooldownRules;
 use crate::policy::cost::{Adjustments, Expected, Residency, Tariff};
 use crate::policy::retry::RetriesByClass;
 use crate::policy::selection::RateLimits;
 use crate::policy::strategies::{Member, StrategyArgs, StrategyName};
-use crate::protocol::json;
+use crate::policy::wildcard::Wildcard;
 use crate::protocol::mock::Mock;
 use crate::providers::parameters::Plan;
 use crate::providers::{self, Betas, Entra};
@@ -42,6 +45,7 @@ use self::entry::{
     auth_headers, catalogue_row, deployment, own_off_peak, own_prices, residency, tariff,
 };
 pub use self::failover::Failover;
+use self::names::Names;
 
 use super::numbers::{self, Numbers};
 
@@ -53,6 +57,10 @@ const TIMEOUT: Duration = Duration::from_secs(600);
 pub struct Deployment {
     pub id: DeploymentId,
     pub group: Arc<str>,
+    /// Only this team may call it.
+    pub team: Option<Arc<str>>,
+    /// Names under which keys may be allowed it with others.
+    pub access_groups: Vec<Arc<str>>,
     pub provider: Arc<str>,
     /// The provider-side name.
     pub model: Arc<str>,
@@ -159,9 +167,12 @@ impl Deployment {
     }
 }
 
-/// All deployments of one `model_name`.
+/// Deployments among which calls are shared out: those of one `model_name`, or of another name.
 pub struct Group {
+    pub key: GroupKey,
     pub name: Arc<str>,
+    /// The names that it stands for, if its own holds stars.
+    pub pattern: Option<Wildcard>,
     /// The name as a JSON string, quotes included: what answers say as their model.
     pub name_json: Vec<u8>,
     pub members: Vec<Member>,
@@ -223,17 +234,15 @@ pub struct RoutingTable {
     groups: Vec<Option<Group>>,
     /// Calls at the same time of all callers together.
     pub global_parallel: Option<u64>,
-    /// Groups and visible aliases, in configuration order.
-    pub listed: Vec<Arc<str>>,
+    /// Groups and visible aliases, in configuration order, but for what only a team has.
+    listed: Vec<Arc<str>>,
     /// Discounts and margins of all providers.
     pub cost_adjustments: Adjustments,
     /// `enable_pre_call_checks`.
     pub checks_windows: bool,
     /// What happens when a deployment or a group fails.
     pub failover: Failover,
-    by_name: HashMap<String, u32>,
-    /// Names that hold stars with the groups they lead to, those that say more first.
-    by_pattern: Vec<(Arc<str>, u32)>,
+    names: Names,
 }
 
 impl Deployment {
@@ -288,11 +297,10 @@ impl RoutingTable {
 
     /// The same for a configuration that takes the place of another while requests are under way.
     pub fn compile_after(config: &Config, earlier: &Earlier) -> Self {
-        let mut builder = Builder::after(config, earlier);
+        let mut builder = Builder::after(earlier);
         for entry in &config.model_list {
             builder.add(config, entry);
         }
-        builder.derive_auto(config);
         builder.finish(config)
     }
 
@@ -334,23 +342,6 @@ impl RoutingTable {
     pub fn group_places(&self) -> usize {
         self.groups.len()
     }
-
-    /// The group that a requested name leads to: a group's name, an alias, a deployment's id, a deployment's own
-    /// `litellm_params.model`; or else the name of a group or an alias whose stars stand for what is asked for.
-    pub fn resolve(&self, model: &str) -> Option<u32> {
-        let by_pattern = || {
-            let mut patterns = self.by_pattern.iter();
-            patterns.find(|(pattern, _)| access::matches_pattern(pattern, model))
-        };
-        let exact = self.by_name.get(model).copied();
-        exact.or_else(|| by_pattern().map(|(_, group)| *group))
-    }
-
-    /// The access groups of what a requested name leads to.
-    pub fn access_groups(&self, model: &str) -> &[Arc<str>] {
-        let group = self.resolve(model).and_then(|number| self.group(number));
-        group.map_or(&[], |group| &group.access_groups)
-    }
 }
 
 /// What decides a price: provider, catalogue row, and the figures written at the deployment.
@@ -373,17 +364,18 @@ struct Builder {
     order: Vec<u32>,
     numbers: Numbers<Identity>,
     groups: Vec<Option<Group>>,
-    group_order: Vec<u32>,
-    group_numbers: Numbers<Arc<str>>,
-    by_name: HashMap<String, u32>,
+    group_numbers: Numbers<GroupKey>,
+    /// Those of this table.
+    made: HashMap<GroupKey, u32>,
+    names: Names,
+    /// Names of groups, in the order of the configuration.
+    listed: Vec<Arc<str>>,
     tariffs: HashMap<PricedAs, Arc<Tariff>>,
     /// How many of each id there are.
     ids: HashMap<DeploymentId, u32>,
     /// The table in force.
     present: Option<Arc<RoutingTable>>,
     settings_are_kept: bool,
-    /// `litellm_settings.block_requests_for_models_without_pricing`.
-    blocks_unpriced: bool,
 }
 
 impl RoutingTable {
@@ -400,23 +392,23 @@ impl RoutingTable {
 }
 
 impl Builder {
-    fn after(config: &Config, earlier: &Earlier) -> Self {
+    fn after(earlier: &Earlier) -> Self {
         let tables = || earlier.tables.iter();
         let groups = tables().flat_map(|table| {
             let groups = table.groups();
-            groups.map(|(number, group)| (group.name.clone(), number))
+            groups.map(|(number, group)| (group.key.clone(), number))
         });
         Self {
             numbers: Numbers::after(tables().flat_map(|table| table.identities())),
             group_numbers: Numbers::after(groups),
             present: earlier.tables.last().cloned(),
             settings_are_kept: earlier.settings_are_kept,
-            blocks_unpriced: config.litellm_settings.block_unpriced,
             deployments: Vec::new(),
             order: Vec::new(),
             groups: Vec::new(),
-            group_order: Vec::new(),
-            by_name: HashMap::new(),
+            made: HashMap::new(),
+            names: Names::default(),
+            listed: Vec::new(),
             tariffs: HashMap::new(),
             ids: HashMap::new(),
         }
@@ -455,65 +447,7 @@ impl Builder {
     fn add(&mut self, config: &Config, entry: &ModelEntry) {
         let number = self.number(&entry.id);
         let deployment = self.deployment(config, entry, number);
-        numbers::place(&mut self.deployments, number, deployment.clone());
-        self.join(&entry.model_name, number, &deployment);
-    }
-
-    /// Makes a deployment a member of a group, beside those it is in already.
-    fn join(&mut self, name: &str, number: u32, deployment: &Deployment) {
-        let blocks_unpriced = self.blocks_unpriced;
-        let tariff = &deployment.tariff;
-        let entry = &deployment.entry;
-        let params = &entry.litellm_params;
-        let blocked = entry.model_info.blocked;
-        let whole = |number: Option<u64>| number.filter(|_| !blocked).unwrap_or_default();
-        let member = Member {
-            deployment: number,
-            weight: params.weight.filter(|_| !blocked).unwrap_or_default(),
-            rpm: whole(params.rpm),
-            tpm: whole(params.tpm),
-            blocked,
-            cost: choice::cost(tariff),
-            name: choice::name(&entry.id),
-            order: params.order.or(entry.model_info.order),
-        };
-        let Some(group) = self.group(name) else {
-            return;
-        };
-        for name in &entry.model_info.access_groups {
-            if !group.access_groups.iter().any(|own| **own == **name) {
-                group.access_groups.push(name.as_str().into());
-            }
-        }
-        group.members.push(member);
-        if blocked {
-            return;
-        }
-        group.is_free = tariff.is_free() && (group.is_paused || group.is_free);
-        group.is_paused = false;
-        group.is_blocked_for_want_of_a_price |= blocks_unpriced && tariff.is_unpriced();
-        group.max_output_tokens = group.max_output_tokens.max(deployment.max_output_tokens);
-        add(&mut group.rpm, params.rpm);
-        add(&mut group.tpm, params.tpm);
-        if !group.tariffs.iter().any(|known| Arc::ptr_eq(known, tariff)) {
-            group.tariffs.push(tariff.clone());
-        }
-    }
-
-    /// The group of a name, which is always there.
-    fn group(&mut self, name: &str) -> Option<&mut Group> {
-        let number = match self.by_name.get(name) {
-            Some(number) => *number,
-            None => {
-                let group = new_group(name);
-                let number = self.group_numbers.give(&group.name);
-                self.by_name.insert(name.to_owned(), number);
-                self.group_order.push(number);
-                numbers::place(&mut self.groups, number, group);
-                number
-            }
-        };
-        self.groups.get_mut(number as usize)?.as_mut()
+        numbers::place(&mut self.deployments, number, deployment);
     }
 
     fn tariff(
@@ -554,34 +488,7 @@ impl Builder {
     }
 
     fn finish(mut self, config: &Config) -> RoutingTable {
-        let in_order = self.group_order.iter();
-        let groups = in_order.filter_map(|number| self.groups.get(*number as usize)?.as_ref());
-        let mut listed: Vec<Arc<str>> = groups.map(|group| group.name.clone()).collect();
-        for alias in &config.router_settings.model_group_alias {
-            let Some(group) = self.by_name.get(&alias.model).copied() else {
-                // Told when the configuration was read.
-                continue;
-            };
-            self.by_name.insert(alias.alias.clone(), group);
-            if !alias.hidden {
-                listed.push(alias.alias.as_str().into());
-            }
-        }
-        // Lowest in precedence: a deployment's id, then its `litellm_params.model`. Both address its group.
-        for name in [
-            |d: &Deployment| d.id.to_string(),
-            |d: &Deployment| d.litellm_model.to_string(),
-        ] {
-            for number in &self.order {
-                let Some(Some(deployment)) = self.deployments.get(*number as usize) else {
-                    continue;
-                };
-                if let Some(group) = self.by_name.get(&*deployment.group).copied() {
-                    self.by_name.entry(name(deployment)).or_insert(group);
-                }
-            }
-        }
-        let by_pattern = self.patterns(config);
+        self.gather(config);
         let larger_windows = self.larger_windows(config);
         for group in self.groups.iter_mut().flatten() {
             group.retries_by_class = failover::retries_by_class(config, &group.name);
@@ -592,64 +499,11 @@ impl Builder {
             order: self.order,
             groups: self.groups,
             global_parallel: config.general_settings.global_max_parallel_requests,
-            listed,
+            listed: self.listed,
             cost_adjustments: config.litellm_settings.cost_adjustments.clone(),
             checks_windows: config.router_settings.enable_pre_call_checks,
             failover: Failover::of(config, larger_windows),
-            by_name: self.by_name,
-            by_pattern,
+            names: self.names,
         }
-    }
-
-    /// Names with stars. A deployment whose own model has one would have to be told what it stands for: its group's name is
-    /// only itself.
-    fn patterns(&self, config: &Config) -> Vec<(Arc<str>, u32)> {
-        let stands_for_many = |group: &Group| {
-            let members = group.members.iter();
-            let mut models = members
-                .filter_map(|member| self.deployments.get(member.deployment as usize)?.as_ref());
-            models.any(|deployment| deployment.model.contains('*'))
-        };
-        let groups = self.group_order.iter().filter_map(|number| {
-            let group = self.groups.get(*number as usize)?.as_ref()?;
-            (!stands_for_many(group)).then(|| (group.name.clone(), *number))
-        });
-        let aliases = config.router_settings.model_group_alias.iter();
-        let aliases = aliases.filter_map(|alias| {
-            let group = self.by_name.get(&alias.model)?;
-            Some((alias.alias.as_str().into(), *group))
-        });
-        let mut patterns: Vec<(Arc<str>, u32)> = groups.chain(aliases).collect();
-        patterns.retain(|(name, _)| name.contains('*'));
-        patterns.sort_by_key(|(name, _)| std::cmp::Reverse(access::specificity(name)));
-        patterns
-    }
-}
-
-fn new_group(name: &str) -> Group {
-    Group {
-        name: name.into(),
-        name_json: json::quoted(name),
-        members: Vec::new(),
-        strategy: StrategyName::default(),
-        strategy_args: StrategyArgs::default(),
-        is_ordered: false,
-        limits: Vec::new(),
-        kept: Kept::None,
-        is_free: false,
-        is_paused: true,
-        is_blocked_for_want_of_a_price: false,
-        max_output_tokens: 0,
-        access_groups: Vec::new(),
-        rpm: None,
-        tpm: None,
-        retries_by_class: RetriesByClass::default(),
-        tariffs: Vec::new(),
-    }
-}
-
-fn add(sum: &mut Option<u64>, more: Option<u64>) {
-    if let Some(more) = more {
-        *sum = Some(sum.unwrap_or_default().saturating_add(more));
     }
 }

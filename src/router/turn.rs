@@ -31,6 +31,8 @@ pub struct Pin {
     pub deployment: u32,
     /// No other one can take the call; else others are asked when this one takes none.
     pub is_strict: bool,
+    /// The request asks for it by its id: then it is called while it cools down, too.
+    pub is_named: bool,
 }
 
 impl Pin {

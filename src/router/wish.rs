@@ -9,8 +9,6 @@ use crate::policy::strategies::StrategyName;
 /// request's texts are; read on the control thread, where only numbers are compared.
 #[derive(Debug, Default)]
 pub struct Wish {
-    /// The only deployment that may take the call: its id was asked for.
-    pub only: Option<u32>,
     /// In the place of the group's own strategy.
     pub strategy: Option<StrategyName>,
     /// Weights of deployments by number, in the place of the configuration's.

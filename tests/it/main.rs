@@ -56,6 +56,7 @@ mod model_access;
 mod model_info;
 mod model_shapes;
 mod mutations;
+mod names;
 mod network;
 mod obeyed;
 mod openai_client;

@@ -408,6 +408,16 @@ const PROOFS: &[(&str, &[&str], &str)] = &[
     ),
     (
         "model_info",
+        &["team_id", "team_public_model_name"],
+        "names::a_team_calls_its_models_by_names_of_its_own",
+    ),
+    (
+        "model_info",
+        &["supported_environments"],
+        "names::a_model_is_served_where_it_is_meant_to_be",
+    ),
+    (
+        "model_info",
         &["blocked"],
         "obeyed::a_blocked_deployment_gets_no_calls",
     ),

@@ -76,6 +76,10 @@ pub fn read(
     let model_name = entry.text("model_name").filter(|name| !name.is_empty());
     let model_info = model_info(&entry);
     let limits = ["rpm", "tpm", "itpm", "otpm"].map(|limit| entry.count(limit));
+    if let Some(message) = served_elsewhere(&model_info, env) {
+        sink.note(node.pos, path, message);
+        return Vec::new();
+    }
     if model_name.is_none() {
         skip(
             &entry,
@@ -144,14 +148,6 @@ pub fn read(
         entra,
         env_headers,
     } = target;
-    if model_name.contains('*')
-        && upstream_model.contains('*')
-        && let Some(node) = entry.value("model_name")
-    {
-        let message = "a `*` that stands for the provider's model too is not served yet: only a request for exactly this name \
-                       comes here; with one model for all names it stands for any text";
-        sink.not_yet_because(node.pos, entry.path_of("model_name"), message);
-    }
     let line = node.pos.line;
     let one = ModelEntry {
         model_name,
@@ -177,6 +173,21 @@ pub fn read(
         entry
     };
     organizations.into_iter().map(of).collect()
+}
+
+/// Why an entry is not for this environment, if it is not.
+fn served_elsewhere(info: &ModelInfo, env: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    const VARIABLE: &str = "LITELLM_ENVIRONMENT";
+    let environments = &info.supported_environments;
+    let here = env(VARIABLE);
+    let is_here = here
+        .as_ref()
+        .is_some_and(|here| environments.contains(here));
+    (!environments.is_empty() && !is_here).then(|| {
+        let here = here.map_or_else(|| "not set".to_owned(), |here| format!("`{here}`"));
+        let environments = environments.join(", ");
+        format!("this model is left out: it is for {environments}, and {VARIABLE} is {here}")
+    })
 }
 
 fn model_info(entry: &Section<'_>) -> ModelInfo {

@@ -28,6 +28,12 @@ pub struct ModelInfo {
     /// Hours with other prices.
     pub off_peak: Option<OffPeak>,
     pub access_groups: Vec<String>,
+    /// Where it is served, by `LITELLM_ENVIRONMENT`; everywhere if there are none.
+    pub supported_environments: Vec<String>,
+    /// Only this team may call it.
+    pub team_id: Option<String>,
+    /// What the team calls it.
+    pub team_public_model_name: Option<String>,
     /// When failures keep it away, and for how long.
     pub cooldown: Limits,
     /// How it is asked whether it works.
@@ -52,6 +58,14 @@ pub fn read(section: &Section<'_>) -> ModelInfo {
         prices,
         off_peak,
         access_groups: section.texts("access_groups"),
+        supported_environments: beside(section, |own| own.texts("supported_environments")),
+        team_id: beside(section, |own| {
+            own.text("team_id").filter(|id| !id.is_empty())
+        }),
+        team_public_model_name: beside(section, |own| {
+            own.text("team_public_model_name")
+                .filter(|name| !name.is_empty())
+        }),
         cooldown: beside(section, cooldown::read),
         health_check: beside(section, HealthCheckInfo::read),
         order: beside(section, |own| own.integer("order")),

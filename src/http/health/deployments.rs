@@ -15,7 +15,6 @@ use crate::health::{Finding, GetLatest, Post};
 use crate::http::error::ApiError;
 use crate::http::route::Call;
 use crate::journey::{Prepared, probe_all};
-use crate::policy::access;
 use crate::policy::cooldown::State;
 use crate::router::{Deployment, DeploymentReport, DescribeDeployment, clock};
 use crate::types::Role;
@@ -74,10 +73,7 @@ pub async fn health(call: Call) -> Result<HttpResponse, ApiError> {
             && (is_targeted || !deployment.is_paused())
             && named(&query.model, &deployment.group)
             && named(&query.model_id, &deployment.id)
-            && access::check_with_groups(caller.principal(), &deployment.group, |model| {
-                table.access_groups(model)
-            })
-            .is_ok()
+            && table.shows(caller.principal(), deployment)
     };
     let asked: Vec<(u32, Rc<Prepared>)> = table
         .deployments()

@@ -17,6 +17,7 @@ use super::query::Query;
 use super::route::{Call, Route, guarded};
 use crate::auth::Permission;
 use crate::policy::access;
+use crate::router::Asker;
 use shown::{Shown, shown};
 
 const MODELS: Route = Route::get("/v1/models", Permission::Information, |gate| {
@@ -95,11 +96,12 @@ async fn retrieve(call: Call) -> Result<HttpResponse, ApiError> {
     let routes = call.worker.routes();
     let table = routes.table();
     let target = access::target(principal, asked);
-    let is_there = table.listed.iter().any(|name| **name == *target);
+    let asker = Asker::of(principal);
+    let is_there = table.listed(asker).any(|name| **name == *target);
     if is_there && call.worker.may_call(principal, asked) {
         return Ok(match call.form {
             ErrorForm::Anthropic => {
-                HttpResponse::Ok().json(anthropic::model(&shown(table, target), asked))
+                HttpResponse::Ok().json(anthropic::model(&shown(table, target, asker), asked))
             }
             _ => HttpResponse::Ok().json(openai::model(asked)),
         });
@@ -119,7 +121,8 @@ fn callable(call: &Call) -> Result<Vec<Shown>, ApiError> {
     let principal = call.caller()?.principal();
     let routes = call.worker.routes();
     let table = routes.table();
-    let names = table.listed.iter().filter(|name| !name.contains('*'));
+    let asker = Asker::of(principal);
+    let names = table.listed(asker).filter(|name| !name.contains('*'));
     let allowed = names.filter(|name| call.worker.may_call(principal, name));
-    Ok(allowed.map(|name| shown(table, name)).collect())
+    Ok(allowed.map(|name| shown(table, name, asker)).collect())
 }

@@ -9,6 +9,7 @@ use crate::http::error::ApiError;
 use crate::http::query::Query;
 use crate::http::route::Call;
 use crate::policy::access;
+use crate::router::Asker;
 
 /// LiteLLM's constant.
 const CREATED: i64 = 1_677_610_602;
@@ -39,7 +40,7 @@ pub fn list(call: &Call, query: &Query) -> Result<HttpResponse, ApiError> {
     let groups = query.flag("include_model_access_groups")?.unwrap_or(false) || only_groups;
     let mut data: Vec<Model<'_>> = Vec::new();
     if !only_groups {
-        let names = table.listed.iter();
+        let names = table.listed(Asker::of(principal));
         let shown = names.filter(|name| wildcards || !name.contains('*'));
         let allowed = shown.filter(|name| call.worker.may_call(principal, name));
         data.extend(allowed.map(|name| model(name)));

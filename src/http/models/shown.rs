@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::router::{Deployment, RoutingTable};
+use crate::router::{Asker, Deployment, RoutingTable};
 
 /// A group or an alias. Any of the group's deployments may serve a call: it can do what all of them can.
 pub struct Shown {
@@ -19,8 +19,9 @@ pub struct Shown {
 }
 
 /// What the configuration and the catalogue know of a name.
-pub fn shown(table: &RoutingTable, name: &str) -> Shown {
-    let group = table.resolve(name).and_then(|number| table.group(number));
+pub fn shown(table: &RoutingTable, name: &str, asker: Asker<'_>) -> Shown {
+    let destination = table.resolve(name, asker);
+    let group = destination.ok().and_then(|to| table.group(to.group));
     let members = group.iter().flat_map(|group| &group.members);
     let members: Vec<&Deployment> = members
         .filter_map(|member| Some(&**table.deployment(member.deployment)?))

@@ -65,6 +65,8 @@ pub struct Asked {
     pub failover: Option<Box<FailoverWishes>>,
     /// What a request of the Responses API goes on from.
     pub continuity: Option<Rc<Continuity>>,
+    /// Its model is a deployment's own `litellm_params.model`.
+    pub names_deployment: bool,
 }
 
 impl Asked {
@@ -143,6 +145,7 @@ impl Asked {
             anthropic: header.anthropic,
             failover: failover::read(&body, rules)?,
             continuity: None,
+            names_deployment: body.flag("specific_deployment")?,
         })
     }
 
@@ -223,6 +226,21 @@ impl Body<'_> {
                 field,
                 expected: SECONDS,
             })
+    }
+
+    /// Absent means no.
+    fn flag(&self, field: &'static str) -> Result<bool, RequestError> {
+        let Some(raw) = self.0.addressed(field) else {
+            return Ok(false);
+        };
+        match raw {
+            b"true" => Ok(true),
+            b"false" | b"null" => Ok(false),
+            _ => Err(RequestError::WrongType {
+                field,
+                expected: "true or false",
+            }),
+        }
     }
 
     fn retries(&self) -> Result<Option<u32>, RequestError> {

@@ -232,7 +232,7 @@ impl Charge {
         self.worker.port.end(End {
             hold: Some(self.hold),
             lease: self.lease.take().map(|lease| (lease, ending.outcome)),
-            group: self.group,
+            group: self.group(),
             settlement: Settlement {
                 tokens: usage.total_tokens(),
                 cost: spend,

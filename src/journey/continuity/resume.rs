@@ -10,12 +10,11 @@ use crate::auth::Caller;
 use crate::journey::failure::Failure;
 use crate::journey::routes::Routes;
 use crate::journey::worker::Worker;
-use crate::policy::access;
 use crate::protocol::continuity::{is_for_some, joined, latest_origin, output_of, own_items};
 use crate::protocol::json::{self, decoded, scan_object};
 use crate::protocol::openai::request::{Request, RequestError};
 use crate::responses::{Holder, Owner, Recall, ResponseId};
-use crate::router::{Deployment, Pin, RoutingTable};
+use crate::router::{Deployment, Destination, Pin, RoutingTable};
 use crate::store::KeptTurn;
 use crate::types::LedgerId;
 
@@ -155,24 +154,29 @@ async fn recall(
 struct Members<'a> {
     table: &'a RoutingTable,
     /// `None`: the request's model is nobody's, which admission tells.
-    group: Option<u32>,
+    destination: Option<Destination>,
 }
 
 impl<'a> Members<'a> {
     fn of(routes: &'a Routes, caller: &Caller, request: &Request<'_>) -> Self {
         let table = routes.table();
-        let resolve = |model| table.resolve(access::target(caller.principal(), model));
+        let resolve = |model| table.resolve_for(caller.principal(), model).ok();
         Self {
             table,
-            group: request.model().and_then(resolve),
+            destination: request.model().and_then(resolve),
         }
     }
 
     fn all(&self) -> impl Iterator<Item = (u32, &'a Arc<Deployment>)> {
-        let group = self.group.and_then(|group| self.table.group(group));
-        let members = group.map_or(&[][..], |group| &group.members);
         let table = self.table;
-        members.iter().filter_map(move |member| {
+        let destination = self.destination.as_ref();
+        let group = destination.and_then(|to| table.group(to.group));
+        let members = group.map_or(&[][..], |group| &group.members);
+        let only = destination.and_then(|to| to.only);
+        let members = members
+            .iter()
+            .filter(move |member| only.is_none_or(|only| only == member.deployment));
+        members.filter_map(move |member| {
             Some((member.deployment, table.deployment(member.deployment)?))
         })
     }
@@ -193,6 +197,7 @@ impl<'a> Members<'a> {
         Some(Pin {
             deployment: self.kin(made_by)?,
             is_strict: false,
+            is_named: false,
         })
     }
 
@@ -206,8 +211,9 @@ impl<'a> Members<'a> {
         let pin = |deployment| Pin {
             deployment,
             is_strict: true,
+            is_named: false,
         };
-        if self.group.is_none() {
+        if self.destination.is_none() {
             return Ok(pin(number));
         }
         let elsewhere = || ReferenceError::KeptElsewhere {

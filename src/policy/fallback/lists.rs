@@ -124,6 +124,12 @@ impl Fallbacks {
         Layered { over: self, under }
     }
 
+    /// The first fallback of every group: what a name stands for that a wildcard lets through and nobody has.
+    pub fn default_target(&self) -> Option<&str> {
+        let targets = self.general.as_ref()?.targets(&[])?;
+        targets.first().map(|target| &*target.model)
+    }
+
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use super::lists::{Target, Targets};
 
-/// A step of the way.
+/// A step of the way; `P` is what a name leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hop {
-    /// Index of the group.
-    pub group: u32,
+pub struct Hop<P> {
+    pub to: P,
     pub target: Target,
 }
 
@@ -18,21 +17,21 @@ pub struct Hop {
 /// Ends always: a list is entered once, a group is asked once (again only with other fields), and `max_fallbacks` bounds the
 /// steps.
 #[derive(Clone, Debug)]
-pub struct Walk {
+pub struct Walk<P> {
     /// Lists under way, innermost last, each with the place of its next target.
     open: Vec<(Targets, usize)>,
     entered: Vec<Targets>,
-    asked: Vec<u32>,
+    asked: Vec<P>,
     hops: u32,
 }
 
-impl Walk {
-    /// A request that asks for `group`.
-    pub fn from(group: u32) -> Self {
+impl<P: Clone + PartialEq> Walk<P> {
+    /// A request that asks for `place`.
+    pub fn from(place: P) -> Self {
         Self {
             open: Vec::new(),
             entered: Vec::new(),
-            asked: vec![group],
+            asked: vec![place],
             hops: 0,
         }
     }
@@ -51,9 +50,9 @@ impl Walk {
         self.open.push((targets.clone(), 0));
     }
 
-    /// The next group, at most `most` in all. `resolve` answers which group a name leads to; names that lead nowhere, or where
+    /// The next group, at most `most` in all. `resolve` answers where a name leads; names that lead nowhere, or where
     /// the request may not go, are passed over.
-    pub fn next(&mut self, most: u32, resolve: impl Fn(&Target) -> Option<u32>) -> Option<Hop> {
+    pub fn next(&mut self, most: u32, resolve: impl Fn(&Target) -> Option<P>) -> Option<Hop<P>> {
         if self.hops >= most {
             return None;
         }
@@ -63,15 +62,15 @@ impl Walk {
                 continue;
             };
             *place += 1;
-            let Some(group) = resolve(&target) else {
+            let Some(to) = resolve(&target) else {
                 continue;
             };
-            if self.asked.contains(&group) && target.overrides.is_empty() {
+            if self.asked.contains(&to) && target.overrides.is_empty() {
                 continue;
             }
-            self.asked.push(group);
+            self.asked.push(to.clone());
             self.hops += 1;
-            return Some(Hop { group, target });
+            return Some(Hop { to, target });
         }
         None
     }
@@ -107,7 +106,7 @@ mod tests {
                 return way;
             };
             way.push_str(&hop.target.model);
-            at = hop.group;
+            at = hop.to;
         }
     }
 
@@ -138,7 +137,7 @@ mod tests {
         let mut walk = Walk::from(0);
         for expected in [Some(0), Some(0), None] {
             walk.enter(&list);
-            assert_eq!(walk.next(5, group).map(|hop| hop.group), expected);
+            assert_eq!(walk.next(5, group).map(|hop| hop.to), expected);
         }
         assert_eq!(walk.hops(), 2);
     }

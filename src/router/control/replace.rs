@@ -30,7 +30,7 @@ impl Control {
         }
         for (number, state) in (0..).zip(&mut self.groups) {
             let kept = match (before.group(number), table.group(number)) {
-                (Some(old), Some(new)) => old.name == new.name,
+                (Some(old), Some(new)) => old.key == new.key,
                 _ => false,
             };
             if !kept {
@@ -46,10 +46,10 @@ impl Control {
         self.fleet.resize_with(places, || None);
         self.gauges.resize(places, Gauge::default());
         self.generations.resize(places, 0);
-        // With another one in any of its groups it is not.
+        // With another one in any group that is meant to be one it is not.
         let mut is_alone = vec![true; places];
         let mut latency = vec![LatencyRules::default(); places];
-        for (_, group) in table.groups() {
+        for (_, group) in table.groups().filter(|(_, group)| group.key.is_meant()) {
             let members = || group.members.iter().filter(|member| !member.blocked);
             let has_others = members().nth(1).is_some();
             for member in members() {
@@ -110,7 +110,7 @@ mod tests {
     use crate::limits::Gatekeeper;
     use crate::policy::cooldown::Fault;
     use crate::router::turn::{Begin, End, Estimate, Lease, Outcome, Turn};
-    use crate::router::{Earlier, LastError};
+    use crate::router::{Asker, Astray, Earlier, LastError};
 
     fn config(models: &[(&str, u32)]) -> Config {
         let entries: String = models
@@ -126,7 +126,7 @@ mod tests {
     }
 
     fn lease(control: &mut Control, name: &str) -> Option<Lease> {
-        let group = control.table().resolve(name)?;
+        let group = control.table().resolve(name, Asker::default()).ok()?.group;
         let begin = Begin {
             scopes: [None; 3],
             group,
@@ -186,7 +186,8 @@ mod tests {
             RoutingTable::compile_after(&config(&[("c", 1), ("b", 2)]), &earlier(&[&first]));
         let second = Arc::new(second);
         control.replace(second.clone());
-        assert_eq!(control.table().resolve("a"), None);
+        let found = control.table().resolve("a", Asker::default());
+        assert_eq!(found, Err(Astray::Unknown));
         assert!(lease(&mut control, "b").is_some(), "it has two slots now");
         assert!(
             lease(&mut control, "b").is_none(),

@@ -78,8 +78,7 @@ impl<'a> Selection<'a> {
         let call = &self.call;
         let member = self.member(position)?;
         let number = member.deployment;
-        let only = call.wish.and_then(|wish| wish.only);
-        if only.is_some_and(|only| only != number) || !Pin::allows(call.pin, number) {
+        if !Pin::allows(call.pin, number) {
             return Some(Passed::NotAskedFor);
         }
         if member.blocked {
@@ -107,7 +106,12 @@ impl<'a> Selection<'a> {
 
     /// Why a member does not take the call; `None`: it may.
     fn passed(&self, position: usize) -> Option<Passed> {
-        let cooling = || self.gauge(position)?.cooling(self.call.now);
+        let cooling = || {
+            let gauge = self.gauge(position)?;
+            // Who names it wants it, whatever it has done.
+            let is_named = self.call.pin.is_some_and(|pin| pin.is_named);
+            gauge.cooling(self.call.now).filter(|_| !is_named)
+        };
         self.excluded(position)
             .or_else(cooling)
             .or_else(|| self.is_full(position))

@@ -105,6 +105,7 @@ fn a_call_goes_where_it_refers_to() {
             pin: Some(Pin {
                 deployment: 1,
                 is_strict,
+                is_named: false,
             }),
             ..begin()
         }],
@@ -136,6 +137,7 @@ fn a_call_goes_where_it_refers_to() {
         pin: Some(Pin {
             deployment: 1,
             is_strict: true,
+            is_named: false,
         }),
         wish: None,
     };
@@ -390,10 +392,7 @@ fn the_lowest_order_is_asked_first_and_a_failed_level_is_left_behind() {
     let (hold, over) = (
         tickets[0].hold,
         Turn {
-            ends: tickets[1..]
-                .iter()
-                .map(|ticket| end(ticket.clone()))
-                .collect(),
+            ends: tickets[1..].iter().map(|ticket| end(*ticket)).collect(),
             ..Turn::default()
         },
     );

@@ -5,64 +5,47 @@
 
 use std::sync::Arc;
 
-use super::{Builder, Deployment, entry::mode};
+use super::groups::{GroupKey, Lists};
+use super::{Builder, entry::mode};
 use crate::config::{AUTO, AUTO_LARGE, AutoMode, Config, ModelEntry};
 use crate::policy::fallback::{Target, Targets};
 
 impl Builder {
     /// Puts deployments into `auto`, in the order of the configuration, and derives `auto-large` from it.
-    pub(super) fn derive_auto(&mut self, config: &Config) {
+    pub(super) fn derive_auto(&self, config: &Config, named: &mut Lists) {
         if config.auto_mode == AutoMode::All {
-            for (number, deployment) in self.in_order() {
-                if &*deployment.group != AUTO && makes_texts(&deployment.entry) {
-                    self.join(AUTO, number, &deployment);
+            for number in &self.order {
+                if let Some(deployment) = self.at(*number)
+                    && &*deployment.group != AUTO
+                    && makes_texts(&deployment.entry)
+                {
+                    named.add(&AUTO.into(), *number);
                 }
             }
         }
         // Where somebody wrote it, it is what they wrote.
-        if config.auto_mode.is_on() && !self.by_name.contains_key(AUTO_LARGE) {
-            for (number, deployment) in self.with_larger_windows() {
-                self.join(AUTO_LARGE, number, &deployment);
+        if config.auto_mode.is_on() && named.of(AUTO_LARGE).is_empty() {
+            for number in self.with_larger_windows(named.of(AUTO)) {
+                named.add(&AUTO_LARGE.into(), number);
             }
         }
     }
 
-    /// The members of `auto` whose window is larger than the smallest; a window that is not known is neither.
-    fn with_larger_windows(&self) -> Vec<(u32, Arc<Deployment>)> {
-        let auto = self.by_name.get(AUTO).and_then(|number| {
-            let group = self.groups.get(*number as usize)?;
-            group.as_ref()
-        });
-        let Some(auto) = auto else {
+    /// Those of `auto` whose window is larger than the smallest; a window that is not known is neither.
+    fn with_larger_windows(&self, auto: &[u32]) -> Vec<u32> {
+        let window = |number: &u32| self.at(*number).and_then(|deployment| deployment.window);
+        let Some(smallest) = auto.iter().filter_map(window).min() else {
             return Vec::new();
         };
-        let members = auto.members.iter().filter_map(|member| {
-            let deployment = self.deployments.get(member.deployment as usize)?.as_ref()?;
-            Some((member.deployment, deployment.clone()))
-        });
-        let members: Vec<(u32, Arc<Deployment>)> = members.collect();
-        let windows = members.iter().filter_map(|(_, member)| member.window);
-        let Some(smallest) = windows.min() else {
-            return Vec::new();
-        };
-        let larger = |(_, member): &(u32, Arc<Deployment>)| member.window > Some(smallest);
-        members.into_iter().filter(larger).collect()
-    }
-
-    fn in_order(&self) -> Vec<(u32, Arc<Deployment>)> {
-        let order = self.order.iter();
-        let found = order.filter_map(|number| {
-            let deployment = self.deployments.get(*number as usize)?.as_ref()?;
-            Some((*number, deployment.clone()))
-        });
-        found.collect()
+        let larger = |number: &&u32| window(number) > Some(smallest);
+        auto.iter().filter(larger).copied().collect()
     }
 
     /// What follows when a prompt is too long for a deployment of `auto`.
     pub(super) fn larger_windows(&self, config: &Config) -> Vec<(Arc<str>, Targets)> {
-        let is_there = config.auto_mode.is_on() && self.by_name.contains_key(AUTO_LARGE);
+        let is_there = self.made.contains_key(&GroupKey::Named(AUTO_LARGE.into()));
         let targets: Targets = [Target::plain(AUTO_LARGE)].into();
-        is_there
+        (config.auto_mode.is_on() && is_there)
             .then(|| (AUTO.into(), targets))
             .into_iter()
             .collect()

@@ -155,6 +155,11 @@ pub(super) fn deployment(
     Deployment {
         id: entry.id.clone(),
         group: entry.model_name.as_str().into(),
+        team: entry.model_info.team_id.as_deref().map(Arc::from),
+        access_groups: {
+            let names = entry.model_info.access_groups.iter();
+            names.map(|name| name.as_str().into()).collect()
+        },
         provider: entry.provider.as_str().into(),
         model: entry.upstream_model.as_str().into(),
         counted_as: entry.base_model().unwrap_or(&entry.upstream_model).into(),

@@ -10,7 +10,7 @@ use super::described::model_info;
 use crate::http::error::ApiError;
 use crate::http::query::Query;
 use crate::http::route::Call;
-use crate::router::{Deployment, RoutingTable};
+use crate::router::{Asker, Deployment, RoutingTable};
 
 /// Figures of which the group has its members' largest.
 const LARGEST: [&str; 5] = [
@@ -49,18 +49,19 @@ pub async fn info(call: Call) -> Result<HttpResponse, ApiError> {
     let table = routes.table();
     let query = Query::of(&call.request);
     let asked = query.text("model_group");
+    let asker = Asker::of(principal);
     let data: Vec<Value> = table
-        .listed
-        .iter()
+        .listed(asker)
         .filter(|name| asked.is_none_or(|asked| asked == &***name))
         .filter(|name| call.worker.may_call(principal, name))
-        .map(|name| group(table, name))
+        .map(|name| group(table, name, asker))
         .collect();
     Ok(HttpResponse::Ok().json(json!({ "data": data })))
 }
 
-fn group(table: &RoutingTable, name: &str) -> Value {
-    let group = table.resolve(name).and_then(|number| table.group(number));
+fn group(table: &RoutingTable, name: &str, asker: Asker<'_>) -> Value {
+    let destination = table.resolve(name, asker);
+    let group = destination.ok().and_then(|to| table.group(to.group));
     let members: Vec<&Deployment> = group
         .iter()
         .flat_map(|group| &group.members)

@@ -30,7 +30,7 @@ pub async fn info(call: Call) -> Result<HttpResponse, ApiError> {
         .map(|(_, deployment)| deployment);
     let data: Vec<Value> = deployments
         .filter(|deployment| asked.is_none_or(|id| *deployment.id == *id))
-        .filter(|deployment| call.worker.may_call(principal, &deployment.group))
+        .filter(|deployment| routes.table().shows(principal, deployment))
         .map(|deployment| described(deployment))
         .collect();
     match asked {
