@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use crate::policy::cost::Adjustments;
 use crate::policy::fallback::{Fallbacks, Targets};
+use crate::policy::spend_window::BudgetRule;
 
 use super::cost_adjustments;
 use super::diagnostic::{Severity, Sink};
 use super::fallbacks;
 use super::fields::Place;
 use super::model::MAX_RETRIES;
+use super::provider_budgets;
 use super::read::Section;
 use super::review::review;
 use super::yaml::Node;
@@ -32,6 +34,8 @@ pub struct LitellmSettings {
     pub cost_adjustments: Adjustments,
     /// `block_requests_for_models_without_pricing`: calls whose price nobody knows are refused.
     pub block_unpriced: bool,
+    /// `tag_budget_config`, in the order written.
+    pub tag_budgets: Vec<(String, BudgetRule)>,
     /// Headers whose values become tags in the spend log.
     pub extra_spend_tag_headers: Vec<String>,
     /// No tags are made of the caller's `user-agent`.
@@ -68,6 +72,7 @@ impl Default for LitellmSettings {
             modify_params: false,
             cost_adjustments: Adjustments::default(),
             block_unpriced: false,
+            tag_budgets: Vec::new(),
             extra_spend_tag_headers: Vec::new(),
             disable_add_user_agent_to_request_tags: false,
             disable_end_user_cost_tracking: false,
@@ -106,6 +111,7 @@ pub fn read(node: &Node, sink: &Sink) -> LitellmSettings {
         block_unpriced: section
             .flag("block_requests_for_models_without_pricing")
             .unwrap_or(default.block_unpriced),
+        tag_budgets: provider_budgets::by_name(&section, "tag_budget_config"),
         extra_spend_tag_headers: section.texts("extra_spend_tag_headers"),
         disable_add_user_agent_to_request_tags: section
             .flag("disable_add_user_agent_to_request_tags")

@@ -7,12 +7,14 @@ use crate::policy::cooldown::{Limits, Return, Shares};
 use super::cooldown;
 use crate::policy::fallback::{Fallbacks, Targets};
 use crate::policy::retry::RetriesByClass;
+use crate::policy::spend_window::BudgetRule;
 use crate::policy::strategies::{StrategyArgs, StrategyName};
 
 use super::diagnostic::{Severity, Sink};
 use super::fallbacks;
 use super::fields::Place;
 use super::model::MAX_RETRIES;
+use super::provider_budgets;
 use super::read::{Section, scalar_text};
 use super::retry_policy;
 use super::review::review;
@@ -36,6 +38,16 @@ pub struct RouterSettings {
     pub routing_strategy_args: StrategyArgs,
     /// In the order written.
     pub routing_groups: Vec<RoutingGroup>,
+    /// In the order written.
+    pub provider_budgets: Vec<(String, BudgetRule)>,
+    /// What calls share that keeps them at a deployment.
+    pub affinity: Affinity,
+    /// Groups with their own, in the place of the router's.
+    pub model_group_affinity: Vec<(String, Affinity)>,
+    /// How long they stay there.
+    pub affinity_ttl: Option<Duration>,
+    /// Retries go on, by weight, to deployments of the group that have not been asked, before another group is.
+    pub enable_weighted_failover: bool,
     /// `rpm` of deployments is a limit for every strategy, and prompts that a window cannot hold are not sent there.
     pub enable_pre_call_checks: bool,
     /// Limits of deployments are kept by every strategy: `enforce_model_rate_limits` of `optional_pre_call_checks`.
@@ -72,6 +84,7 @@ pub struct RouterSettings {
     pub first_content_hold: Option<Duration>,
 }
 
+const CHECKS_KEY: &str = "optional_pre_call_checks";
 const ENFORCE_LIMITS: &str = "enforce_model_rate_limits";
 /// `optional_pre_call_checks`.
 const CHECKS: [&str; 8] = [
@@ -115,7 +128,14 @@ pub fn read(node: &Node, sink: &Sink) -> RouterSettings {
         routing_strategy_args: routing::args(&section),
         routing_groups: routing::groups(&section),
         enable_pre_call_checks: section.flag("enable_pre_call_checks").unwrap_or(false),
-        enforce_model_rate_limits: checks(&section).contains(&ENFORCE_LIMITS.to_owned()),
+        enforce_model_rate_limits: section
+            .texts(CHECKS_KEY)
+            .contains(&ENFORCE_LIMITS.to_owned()),
+        provider_budgets: provider_budgets::by_name(&section, "provider_budget_config"),
+        affinity: affinity(&section, CHECKS_KEY),
+        model_group_affinity: affinity_by_group(&section),
+        affinity_ttl: section.seconds("deployment_affinity_ttl_seconds"),
+        enable_weighted_failover: section.flag("enable_weighted_failover").unwrap_or(false),
         num_retries: section.small("num_retries", MAX_RETRIES),
         timeout: section.timeout("timeout"),
         stream_timeout: section.timeout("stream_timeout"),
@@ -156,29 +176,55 @@ impl RouterSettings {
     }
 }
 
-/// `optional_pre_call_checks`; those that nobody knows are told.
-fn checks(section: &Section<'_>) -> Vec<String> {
-    const KEY: &str = "optional_pre_call_checks";
-    let checks = section.texts(KEY);
-    for unknown in checks
-        .iter()
-        .filter(|check| !CHECKS.contains(&check.as_str()))
-    {
-        let Some(node) = section.value(KEY) else {
+/// What calls share that keeps them at one deployment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Affinity {
+    /// `session_affinity`
+    pub session: bool,
+    /// `deployment_affinity`: their key.
+    pub caller: bool,
+    /// `prompt_caching`: how their conversation begins.
+    pub beginning: bool,
+}
+
+/// A list of checks, of which those that nobody knows are told.
+fn affinity(section: &Section<'_>, key: &str) -> Affinity {
+    let checks = section.texts(key);
+    let unknown = |check: &&String| !CHECKS.contains(&check.as_str());
+    for unknown in checks.iter().filter(unknown) {
+        let Some(node) = section.value(key) else {
             break;
         };
         let message = format!(
             "no check is called `{unknown}`; known are {}",
             CHECKS.join(", ")
         );
-        let suggestion =
-            nearest(unknown, CHECKS.into_iter()).map(|name| format!("did you mean `{name}`?"));
-        let path = section.path_of(KEY);
+        let suggestion = nearest(unknown, CHECKS.into_iter());
+        let suggestion = suggestion.map(|name| format!("did you mean `{name}`?"));
+        let path = section.path_of(key);
         section
             .sink
             .push(Severity::Warning, node.pos, path, message, suggestion);
     }
-    checks
+    let has = |name: &str| checks.iter().any(|check| check == name);
+    Affinity {
+        session: has("session_affinity"),
+        caller: has("deployment_affinity"),
+        beginning: has("prompt_caching"),
+    }
+}
+
+/// `model_group_affinity_config`: `group: [check, …]`.
+fn affinity_by_group(section: &Section<'_>) -> Vec<(String, Affinity)> {
+    const KEY: &str = "model_group_affinity_config";
+    let open = |node| Section::open(node, section.path_of(KEY), section.sink, Severity::Error);
+    let Some(map) = section.value(KEY).and_then(open) else {
+        return Vec::new();
+    };
+    let groups = map.entries().iter();
+    groups
+        .map(|entry| (entry.key.clone(), affinity(&map, &entry.key)))
+        .collect()
 }
 
 /// `alias: group` or `alias: {model: group, hidden: true}`.

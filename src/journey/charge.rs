@@ -59,6 +59,8 @@ pub struct Charge {
     pub estimate: Estimate,
     /// What the request wants of decisions.
     pub wish: Option<Arc<Wish>>,
+    /// The level of `order` in the present group that has failed for good, with all before it.
+    pub above: Option<i64>,
     deployment: Arc<Deployment>,
     deployment_index: u32,
     prepared: Rc<Prepared>,
@@ -130,6 +132,7 @@ impl Charge {
             input_tokens,
             estimate,
             wish,
+            above: None,
             deployment_index: ticket.lease.deployment,
             prepared,
             lease: Some(ticket.lease),
@@ -227,6 +230,15 @@ impl Charge {
         Ok(())
     }
 
+    /// Asks for another deployment of the same group, with all retries before it again.
+    pub async fn go_on_anew(&mut self, failure: &Failure, next: Next) -> Result<(), Denied> {
+        let above = next.above;
+        self.take(failure, next).await?;
+        self.above = above;
+        self.retries = 0;
+        Ok(())
+    }
+
     /// Asks for a deployment of another group, or of the same one with other fields.
     pub async fn fall_back(
         &mut self,
@@ -236,6 +248,7 @@ impl Charge {
     ) -> Result<(), Denied> {
         let ticket = self.take(failure, next).await?;
         self.destination = destination;
+        self.above = None;
         self.group_used = ticket.group_used;
         self.held = self.held.max(ticket.held);
         self.retries = 0;

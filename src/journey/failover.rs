@@ -40,8 +40,9 @@ pub async fn serve(
     let asked_for = charge.group_name();
     let mut trail = Trail::default();
     let mut first: Option<Box<Failed>> = None;
+    let mut tried = Tried::default();
     loop {
-        let failed = match at_group(&mut charge, request, &course).await {
+        let failed = match at_group(&mut charge, request, &course, &mut tried).await {
             Ok(came) => return Ok((charge, came)),
             Err(failed) => failed,
         };
@@ -49,6 +50,11 @@ pub async fn serve(
         if let Some(target) = course.here() {
             trail.add(&target.model, &failed.failure.message);
         }
+        if Box::pin(stay(&mut charge, request, &failed.failure, &tried)).await {
+            first.get_or_insert(failed);
+            continue;
+        }
+        tried = Tried::default();
         let others = go_on(
             &mut charge,
             request,
@@ -73,6 +79,47 @@ pub async fn serve(
         };
         return Err(failure);
     }
+}
+
+/// Finds another deployment of the same group for the request, whose retries are spent: of a later `order`, or, with
+/// `enable_weighted_failover`, one that was not asked yet. `false`: there is none.
+async fn stay(
+    charge: &mut Charge,
+    request: &Request<'_>,
+    failure: &upstream_error::Failure,
+    tried: &Tried,
+) -> bool {
+    use ErrorClass::{ContentPolicyViolationError, ContextWindowExceededError};
+    let would_fail_alike = [ContentPolicyViolationError, ContextWindowExceededError];
+    let is_over = charge.calls_left() == 0 || charge.time_left().is_zero();
+    if is_over || failure.is_local || would_fail_alike.contains(&failure.class) {
+        return false;
+    }
+    let routes = charge.routes.clone();
+    let Some(group) = routes.group(charge.group()) else {
+        return false;
+    };
+    let next = |above, tried| Next {
+        hold: charge.hold(),
+        group: charge.group(),
+        from: charge.group(),
+        estimate: charge.estimate,
+        tried,
+        above,
+        is_stream: request.stream,
+        pin: charge.pin(),
+        wish: charge.wish.clone(),
+    };
+    let level = group.order_of(charge.deployment_index());
+    let later = level.map(|level| next(Some(level), Tried::default().deployments()));
+    let fails_over = routes.table().failover.weighted && tried.has_room();
+    let others = fails_over.then(|| next(charge.above, tried.deployments()));
+    for next in [later, others].into_iter().flatten() {
+        if charge.go_on_anew(failure, next).await.is_ok() {
+            return true;
+        }
+    }
+    false
 }
 
 /// Finds a deployment of another group for the request. `false`: there is none.
@@ -141,6 +188,7 @@ async fn at_group(
     charge: &mut Charge,
     request: &Request<'_>,
     course: &Course,
+    tried: &mut Tried,
 ) -> Result<Came, Box<Failed>> {
     let routes = charge.routes.clone();
     let Some(group) = routes.group(charge.group()) else {
@@ -154,11 +202,11 @@ async fn at_group(
     let named = (*named != *group.name).then(|| json::quoted(named));
     let name_json = named.as_deref().unwrap_or(&group.name_json);
     let Some(fields) = course.own_fields() else {
-        return in_group(charge, request, group, name_json, course).await;
+        return in_group(charge, request, group, name_json, course, tried).await;
     };
     let body = request.with_fields(fields);
     match Request::read(protocol::shape(request.operation()), &body, None) {
-        Ok(other) => Box::pin(in_group(charge, &other, group, name_json, course)).await,
+        Ok(other) => Box::pin(in_group(charge, &other, group, name_json, course, tried)).await,
         Err(error) => Err(Failed::unusable(charge.deployment(), &error.to_string())),
     }
 }
@@ -170,9 +218,9 @@ async fn in_group(
     group: &Group,
     name_json: &[u8],
     course: &Course,
+    tried: &mut Tried,
 ) -> Result<Came, Box<Failed>> {
     let mut rehearsal = charge.rehearsal().filter(|_| course.here().is_none());
-    let mut tried = Tried::default();
     loop {
         let at = charge.deployment_index();
         charge.is_repeat = tried.holds(at);
@@ -207,7 +255,13 @@ async fn in_group(
         (charge.max_retries, _) = policy.of(&failed.failure);
         let class = failed.failure.class;
         let pin = charge.pin();
-        let members = group.members.iter().filter(|member| !member.blocked);
+        // Those of another `order` have their turn when all retries here are spent.
+        let level = group.order_of(at);
+        let members = group
+            .members
+            .iter()
+            .filter(|member| !group.is_ordered || member.order == level);
+        let members = members.filter(|member| !member.blocked);
         let members = members.map(|member| member.deployment);
         let members = members.filter(|member| Pin::allows(pin, *member));
         let mut step = Attempt {
@@ -242,7 +296,7 @@ async fn in_group(
                 } else {
                     tried.hopeless()
                 },
-                above: None,
+                above: charge.above,
                 is_stream: request.stream,
                 pin,
                 wish: charge.wish.clone(),

@@ -35,6 +35,11 @@ impl Tried {
         self.deployments.contains(&deployment)
     }
 
+    /// One more can be remembered.
+    pub fn has_room(&self) -> bool {
+        self.deployments.contains(&NONE)
+    }
+
     /// All of them; unused places hold `u32::MAX`.
     pub fn deployments(&self) -> [u32; MAX_ATTEMPTS] {
         self.deployments

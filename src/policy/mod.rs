@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod by_class;
+pub mod claims;
 pub mod client_access;
 pub mod cooldown;
 pub mod cost;
@@ -17,6 +18,7 @@ pub mod proxies;
 pub mod retry;
 pub mod selection;
 pub mod shortlist;
+pub mod spend_window;
 pub mod strategies;
 pub mod token_count;
 pub mod upstream_error;

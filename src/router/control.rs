@@ -3,12 +3,16 @@
 //! Each step computes first and commits last, under `catch_unwind`: a step that panics costs its own request a 503 and
 //! changes nothing else.
 
+mod affinity;
+mod budgets;
 mod replace;
 mod select;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod tests;
+
+pub use self::budgets::{MOST_TAGS, NO_BUDGET};
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -26,10 +30,12 @@ use super::turn::{
 };
 use crate::limits::{Ask, Gatekeeper, HoldId};
 use crate::metrics::Cooldowns;
+use crate::policy::claims::Claims;
 use crate::policy::cooldown::Cooling;
 use crate::policy::cost::Expected;
 use crate::policy::output_estimate::OutputEstimate;
 use crate::policy::selection::{Gauge, Need};
+use crate::policy::spend_window::SpendWindow;
 use crate::policy::strategies::{Strategy, StrategyName};
 use crate::policy::window::Window;
 use crate::steps;
@@ -70,6 +76,11 @@ pub struct Control {
     groups: Vec<Option<GroupState>>,
     /// Deployments whose return is to be told.
     cooling: Vec<u32>,
+    /// By number of the budget.
+    spends: Vec<SpendWindow>,
+    claims: Claims,
+    /// What the wall clock said at the monotonic clock's zero, in milliseconds since the Unix epoch.
+    epoch: i64,
     cooldowns: Option<Cooldowns>,
     /// Somebody has failed a health check or is on trial after a cooldown, the last time it was looked.
     is_anybody_spared: bool,
@@ -86,10 +97,14 @@ impl Control {
             gatekeeper,
             table: table.clone(),
             cooling: Vec::new(),
+            spends: Vec::new(),
+            claims: Claims::default(),
+            epoch: wall_clock_ms() - clock::now() as i64,
             cooldowns: None,
             is_anybody_spared: false,
             random: fastrand::Rng::new(),
         };
+        control.keep_spends(&table, &table);
         control.take_up(&table);
         control
     }
@@ -218,7 +233,7 @@ impl Control {
             .borrow_mut()
             .admit(&ask, now)
             .map_err(Denied::Refused)?;
-        let call = self.call(begin, now);
+        let call = self.call(begin, hold, now);
         let dispatched = self.contained("router.dispatch", |control| control.dispatch(call));
         match dispatched.unwrap_or(Err(Denied::Failed)) {
             Ok(lease) => {
@@ -287,13 +302,19 @@ impl Control {
     }
 
     /// What a call will take of a deployment's minute.
-    fn need(&self, group: u32, estimate: &Estimate) -> Need {
+    fn need(&self, group: u32, estimate: &Estimate, cost: NanoUsd) -> Need {
         let state = self.group_state(group);
         let each = state.map_or(0, |state| state.output.expected(estimate.max_tokens));
         Need {
             input_tokens: estimate.input_tokens,
             output_tokens: each.saturating_mul(estimate.choices),
+            cost,
         }
+    }
+
+    /// The wall clock at a moment of the monotonic one, in milliseconds since the Unix epoch.
+    fn wall_at(&self, now: u64) -> i64 {
+        self.epoch.saturating_add_unsigned(now)
     }
 
     fn next(&mut self, next: &Next, now: u64) -> Answer {
@@ -304,6 +325,10 @@ impl Control {
             group_used,
             standings: [None; 3],
         };
+        let held = |control: &Self| {
+            let group = control.table.group(next.group)?;
+            Some(control.hold_for(next.group, group, &next.estimate).0)
+        };
         let call = Call {
             group: next.group,
             tried: &next.tried,
@@ -311,7 +336,7 @@ impl Control {
             pin: next.pin,
             is_stream: next.is_stream,
             wish: next.wish.as_deref(),
-            need: self.need(next.group, &next.estimate),
+            need: self.need(next.group, &next.estimate, held(self).unwrap_or_default()),
             now,
         };
         if next.group == next.from {
@@ -339,6 +364,9 @@ impl Control {
         if let Some((lease, outcome)) = end.lease {
             steps::insisted("deployment.report", || {
                 self.report(lease, outcome, end.used, now)
+            });
+            self.contained("router.budgets", |control| {
+                control.settle_budgets(&lease, end.settlement.cost, now);
             });
         }
         self.contained("router.learn", |control| control.learn(end, now));

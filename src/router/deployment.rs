@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::control::{MOST_TAGS, NO_BUDGET};
 use super::table::Gauges;
 use super::turn::{Lease, Outcome, Used};
 use crate::policy::cooldown::{Cooling, Fault, Health, Rules, State};
@@ -166,6 +167,7 @@ impl DeploymentState {
         let Need {
             input_tokens,
             output_tokens,
+            ..
         } = need;
         let rates = &mut self.gauge.rates;
         let booking = rates.take(limits, input_tokens, output_tokens, now);
@@ -176,6 +178,7 @@ impl DeploymentState {
             generation: self.generation,
             booking,
             held: NanoUsd::ZERO,
+            tag_budgets: [NO_BUDGET; MOST_TAGS],
         }
     }
 

@@ -6,6 +6,7 @@
 //! [`numbers`]: super::numbers
 
 mod auto;
+mod budgets;
 mod choice;
 mod entry;
 mod failover;
@@ -16,6 +17,7 @@ mod names;
 mod plan;
 mod targets;
 
+pub use budgets::Budgets;
 pub use gauges::Gauges;
 pub use groups::GroupKey;
 pub use health_check::{Errand, HealthCheck, Mode};
@@ -27,7 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::catalog::{ModelEntry as CatalogEntry, ServiceTier};
-use crate::config::{Config, ModelEntry, PriceField, TlsChoice};
+use crate::config::{Affinity, Config, ModelEntry, PriceField, TlsChoice};
 use crate::metrics::DeploymentLabels;
 use crate::policy::client_access::{AccessRule, ClientAccess};
 use crate::policy::cooldown::Rules as CooldownRules;
@@ -179,6 +181,8 @@ pub struct Group {
     /// How one of them is chosen.
     pub strategy: StrategyName,
     pub strategy_args: StrategyArgs,
+    /// What calls share that keeps them at a member.
+    pub affinity: Affinity,
     /// Some member has an `order`.
     pub is_ordered: bool,
     /// Limits by position; empty where no member has any.
@@ -214,6 +218,17 @@ pub enum Kept {
 }
 
 impl Group {
+    /// The `order` of a member.
+    pub fn order_of(&self, deployment: u32) -> Option<i64> {
+        if !self.is_ordered {
+            return None;
+        }
+        let mut members = self.members.iter();
+        members
+            .find(|member| member.deployment == deployment)?
+            .order
+    }
+
     /// What such a call can cost at the dearest member; see [`Tariff::hold`].
     pub fn hold(&self, expected: &Expected, any_tier: bool) -> NanoUsd {
         self.tariffs
@@ -238,6 +253,10 @@ pub struct RoutingTable {
     listed: Vec<Arc<str>>,
     /// Discounts and margins of all providers.
     pub cost_adjustments: Adjustments,
+    /// Budgets of providers, deployments and tags.
+    pub budgets: Budgets,
+    /// How long calls stay where those went that they share something with, in milliseconds.
+    pub affinity_ttl: u64,
     /// `enable_pre_call_checks`.
     pub checks_windows: bool,
     /// What happens when a deployment or a group fails.
@@ -495,6 +514,8 @@ impl Builder {
             choice::complete(config, group, &self.deployments);
         }
         RoutingTable {
+            budgets: Budgets::compile(config, &self.deployments),
+            affinity_ttl: choice::affinity_ttl(config),
             deployments: self.deployments,
             order: self.order,
             groups: self.groups,

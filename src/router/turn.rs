@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix::Message;
 
+use super::control::MOST_TAGS;
 use super::trace::{Nobody, Trace};
 use super::wish::Wish;
 use crate::catalog::ServiceTier;
@@ -88,6 +89,8 @@ pub struct Lease {
     pub booking: Booking,
     /// Money held in the budgets that the deployment belongs to.
     pub held: NanoUsd,
+    /// Numbers of the tag budgets among them; unused places hold `u16::MAX`.
+    pub tag_budgets: [u16; MOST_TAGS],
 }
 
 /// How an upstream call ended, as far as the deployment's health is concerned.

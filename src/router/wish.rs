@@ -13,6 +13,8 @@ pub struct Wish {
     pub strategy: Option<StrategyName>,
     /// Weights of deployments by number, in the place of the configuration's.
     pub weights: Option<Box<[(u32, f64)]>>,
+    /// Numbers of the tag budgets that bind it, the first few.
+    pub tag_budgets: Box<[u16]>,
     /// What it shares with other calls that should go where they went.
     pub kin: Kin,
     /// Where the decision is told.

@@ -7,8 +7,10 @@ use serde_json::Value as Json;
 use crate::config::cooldown;
 use crate::config::fields::{self, Place, Status};
 use crate::config::network::OwnTls;
+use crate::config::provider_budgets;
 use crate::config::read::Section;
 use crate::policy::cost::OffPeak;
+use crate::policy::spend_window::BudgetRule;
 use crate::protocol::mock::Mock;
 use crate::providers::parameters::Path;
 use crate::types::Secret;
@@ -56,6 +58,8 @@ pub struct LitellmParams {
     pub otpm: Option<u64>,
     /// Lower ones are asked first; `model_info` may say it too.
     pub order: Option<i64>,
+    /// Dollars it may cost in a time.
+    pub budget: Option<BudgetRule>,
     /// Share of simple-shuffle, any scale.
     pub weight: Option<f64>,
     pub max_parallel_requests: Option<u64>,
@@ -106,6 +110,7 @@ pub fn read(section: &Section<'_>) -> (LitellmParams, Vec<String>) {
         itpm: section.count("itpm"),
         otpm: section.count("otpm"),
         order: section.integer("order"),
+        budget: provider_budgets::own(section),
         weight: section.amount("weight"),
         max_parallel_requests: section.count("max_parallel_requests"),
         num_retries: section.small("num_retries", MAX_RETRIES),

@@ -11,6 +11,7 @@ pub use passed::Passed;
 pub use rates::{Booking, RateLimits, Rates};
 
 use super::ewma::PeakEwma;
+use crate::types::NanoUsd;
 
 /// No bound on calls at the same time.
 pub const NO_SLOTS: u32 = u32::MAX;
@@ -59,6 +60,8 @@ pub struct Need {
     pub input_tokens: u64,
     /// Expected, for what is booked; a limit is never passed for its sake alone.
     pub output_tokens: u64,
+    /// What it is expected to cost.
+    pub cost: NanoUsd,
 }
 
 impl Gauge {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::types::NanoUsd;
+
 /// See the module. Milliseconds are from the moment of the decision.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Passed {
@@ -35,10 +37,10 @@ pub enum Passed {
         limit: u64,
         resets_in_ms: u64,
     },
-    /// A budget it belongs to is spent. In dollars.
+    /// A budget it belongs to is spent, or held by calls under way.
     OverBudget {
-        spent: f64,
-        limit: f64,
+        spent: NanoUsd,
+        limit: NanoUsd,
     },
     /// Others come before it.
     LaterInOrder {

@@ -37,6 +37,7 @@ impl Control {
                 *state = None;
             }
         }
+        self.keep_spends(&before, &table);
         self.take_up(&table);
     }
 

@@ -3,6 +3,7 @@
 //! The order is LiteLLM's: what the request excludes, health, cooldown, slots and limits, budgets, affinity, `order`, strategy.
 //! One rule says whether a member is passed over, for the decision and for whoever asks how it came about.
 
+use crate::policy::claims::Kind;
 use crate::policy::selection::{Gauge, Need, Passed, RateLimits};
 use crate::policy::strategies::{Candidates, Member, SimpleShuffle, Strategy as _, StrategyName};
 use crate::router::clock;
@@ -10,7 +11,9 @@ use crate::router::table::{Group, Kept};
 use crate::router::trace::{Choice, Trace, Verdict};
 use crate::router::turn::{Begin, Denied, Lease, Pin};
 use crate::router::wish::Wish;
+use crate::types::NanoUsd;
 
+use super::affinity::claims;
 use super::{Control, GroupState};
 
 /// What one call asks of a group.
@@ -100,8 +103,19 @@ impl<'a> Selection<'a> {
 
     fn is_full(&self, position: usize) -> Option<Passed> {
         let limits = self.limits(position);
-        self.gauge(position)?
-            .is_full(limits.as_ref(), self.call.need, self.call.now)
+        let full = self
+            .gauge(position)?
+            .is_full(limits.as_ref(), self.call.need, self.call.now);
+        if full.is_some() || self.control.table.budgets.is_empty() {
+            return full;
+        }
+        let number = self.member(position)?.deployment;
+        self.control
+            .over_budget(number, self.tag_budgets(), self.call.now)
+    }
+
+    fn tag_budgets(&self) -> &'a [u16] {
+        self.call.wish.map_or(&[], |wish| &wish.tag_budgets)
     }
 
     /// Why a member does not take the call; `None`: it may.
@@ -157,6 +171,10 @@ impl<'a> Selection<'a> {
         eligible: &dyn Fn(usize) -> bool,
         random: f64,
     ) -> Option<(usize, Choice)> {
+        let claimed = self.claimed(eligible);
+        if claimed.is_some() {
+            return claimed;
+        }
         let level = match self.group.is_ordered {
             true => Some(self.level(eligible)?),
             false => None,
@@ -177,6 +195,25 @@ impl<'a> Selection<'a> {
         };
         let position = self.by_strategy(&candidates, random)?;
         Some((position, Choice::Strategy))
+    }
+
+    /// Where the first went of the calls that this one shares something with, if it takes calls.
+    fn claimed(&self, eligible: &dyn Fn(usize) -> bool) -> Option<(usize, Choice)> {
+        let kin = &self.call.wish?.kin;
+        let claims = claims(self.call.group, self.group.affinity, kin);
+        let mut claims = claims.filter_map(|claim| {
+            let place = self.control.claims.place(&claim, self.call.now)?;
+            let mut members = self.group.members.iter();
+            let position = members.position(|member| member.deployment == place.deployment)?;
+            let is_it = self.control.generation(place.deployment) == place.generation;
+            let choice = match claim.kind {
+                Kind::Session => Choice::Session,
+                Kind::Caller => Choice::Caller,
+                Kind::Beginning => Choice::Beginning,
+            };
+            (is_it && eligible(position)).then_some((position, choice))
+        });
+        claims.next()
     }
 
     /// The level of `order` whose turn it is: the lowest that has somebody; who has none comes last.
@@ -272,8 +309,13 @@ impl Control {
         let number = number.ok_or_else(nobody)?;
         let deployment = self.deployment(number).ok_or_else(nobody)?.clone();
         let mut state = deployment.borrow_mut();
-        let lease = state.acquire(number, call.need, limits.as_ref(), call.now);
+        let mut lease = state.acquire(number, call.need, limits.as_ref(), call.now);
         self.see(number, state.gauge());
+        let tags = call.wish.map_or(&[][..], |wish| &wish.tag_budgets);
+        self.hold_budgets(&mut lease, tags, call.need.cost, call.now);
+        if let Some(wish) = call.wish {
+            self.claim(call.group, &wish.kin, &lease, call.now);
+        }
         Ok(lease)
     }
 
@@ -284,7 +326,7 @@ impl Control {
 
     /// The same at a given moment.
     pub fn explain_at(&mut self, begin: &Begin, now: u64) -> Option<Trace> {
-        let call = self.call(begin, now);
+        let call = self.call(begin, NanoUsd::ZERO, now);
         let random = self.random.f64();
         self.prepare_strategy(call.group, call.wish.and_then(|wish| wish.strategy));
         let selection = Selection::new(self, call)?;
@@ -293,7 +335,7 @@ impl Control {
     }
 
     /// What a request that begins asks of its group.
-    pub(super) fn call<'a>(&self, begin: &'a Begin, now: u64) -> Call<'a> {
+    pub(super) fn call<'a>(&self, begin: &'a Begin, cost: NanoUsd, now: u64) -> Call<'a> {
         Call {
             group: begin.group,
             tried: &[],
@@ -301,7 +343,7 @@ impl Control {
             pin: begin.pin,
             is_stream: begin.is_stream,
             wish: begin.wish.as_deref(),
-            need: self.need(begin.group, &begin.estimate),
+            need: self.need(begin.group, &begin.estimate, cost),
             now,
         }
     }

@@ -3,8 +3,9 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use super::groups::Lists;
 use super::{Deployment, Group, Kept};
-use crate::config::{Config, RouterSettings};
+use crate::config::{Affinity, Config, RouterSettings, RoutingGroup};
 use crate::policy::cost::{Expected, Tariff};
 use crate::policy::selection::RateLimits;
 use crate::policy::strategies::UNKNOWN_COST;
@@ -31,17 +32,66 @@ pub fn cost(tariff: &Tariff) -> f64 {
     tariff.hold(&expected, false).to_f64()
 }
 
+/// How long calls stay where those went that they share something with, in milliseconds.
+pub fn affinity_ttl(config: &Config) -> u64 {
+    const HOUR: u64 = 3_600_000;
+    let ttl = config.router_settings.affinity_ttl;
+    ttl.map_or(HOUR, |ttl| ttl.as_millis() as u64)
+}
+
+/// Makes a group of all models of each routing group, under its name, unless a model has that name.
+pub fn derive_routing_groups(config: &Config, named: &mut Lists) {
+    for routing in &config.router_settings.routing_groups {
+        let name: Arc<str> = routing.name.as_str().into();
+        if !named.of(&name).is_empty() {
+            continue;
+        }
+        let members = routing.models.iter().map(|model| named.of(model).to_vec());
+        for number in members.collect::<Vec<_>>().concat() {
+            named.add(&name, number);
+        }
+    }
+}
+
+/// The routing group whose strategy a group has: the one of its name, or the one that its name is listed in.
+fn routing_group<'a>(router: &'a RouterSettings, name: &str) -> Option<&'a RoutingGroup> {
+    let groups = || router.routing_groups.iter();
+    let listed = |group: &&RoutingGroup| {
+        group.priorities.is_empty() && group.models.iter().any(|model| model == name)
+    };
+    let own = groups().find(|group| group.name == name);
+    own.or_else(|| groups().find(listed))
+}
+
 /// The strategy of a group and what it needs, once all its members are there.
 pub fn complete(config: &Config, group: &mut Group, deployments: &[Option<Arc<Deployment>>]) {
     let router = &config.router_settings;
-    let mut own = router.routing_groups.iter();
-    let own = own.find(|own| {
-        own.priorities.is_empty() && own.models.iter().any(|model| **model == *group.name)
-    });
+    let own = routing_group(router, &group.name);
     group.strategy = own
         .and_then(|own| own.strategy)
         .unwrap_or(router.routing_strategy);
     group.strategy_args = own.map_or(router.routing_strategy_args, |own| own.args);
+    for member in &mut group.members {
+        let deployment = deployments.get(member.deployment as usize);
+        let deployment = deployment.and_then(Option::as_ref);
+        let priorities = own.map_or(&[][..], |own| &own.priorities);
+        let mut priorities = priorities.iter();
+        let priority = priorities
+            .find(|(model, _)| deployment.is_some_and(|deployment| *deployment.group == **model));
+        if let Some((_, priority)) = priority {
+            member.order = Some(*priority);
+        }
+    }
+    let mut affinities = router.model_group_affinity.iter();
+    let affinity = affinities.find(|(name, _)| **name == *group.name);
+    let affinity = affinity.map_or(router.affinity, |(_, own)| *own);
+    // What goes by priority does not stay where it went.
+    let is_by_priority = own.is_some_and(|own| !own.priorities.is_empty());
+    group.affinity = if is_by_priority {
+        Affinity::default()
+    } else {
+        affinity
+    };
     group.is_ordered = group.members.iter().any(|member| member.order.is_some());
     group.limits = limits(group, deployments);
     group.kept = kept(router, group);

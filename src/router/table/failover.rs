@@ -35,6 +35,8 @@ pub struct Failover {
     /// Where nobody else is left, deployments that cool down are called: health checks leave out who fails them, and failures
     /// of calls are allowed by number (LiteLLM 1.106.2: `enable_health_check_routing` with an `allowed_fails_policy`).
     pub tries_cooling: bool,
+    /// When the retries of a deployment are spent, others of its group are asked before other groups.
+    pub weighted: bool,
     /// Errors tell which groups were tried.
     pub tells_trail: bool,
     /// Fallbacks of the configuration too must be on the lists of who calls.
@@ -65,6 +67,7 @@ impl Failover {
             heartbeat: litellm.sse_keepalive_ping_interval,
             tries_cooling: config.health_checks.decide_routing
                 && !router.cooldown.allowed.by_class.is_empty(),
+            weighted: router.enable_weighted_failover,
             tells_trail: litellm.expose_router_debug_in_errors,
             enforces_access: config.general_settings.enforce_fallback_model_access,
         }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::{Builder, Deployment, Group, Kept, choice};
-use crate::config::Config;
+use crate::config::{Affinity, Config};
 use crate::policy::retry::RetriesByClass;
 use crate::policy::strategies::{Member, StrategyArgs, StrategyName};
 use crate::policy::wildcard::Wildcard;
@@ -91,6 +91,7 @@ impl Builder {
             }
         }
         self.derive_auto(config, &mut named);
+        choice::derive_routing_groups(config, &mut named);
         // What a team calls a model comes before a group of that name.
         for (team, names) in public {
             for (name, members) in names.lists {
@@ -226,6 +227,7 @@ impl Group {
             members: Vec::new(),
             strategy: StrategyName::default(),
             strategy_args: StrategyArgs::default(),
+            affinity: Affinity::default(),
             is_ordered: false,
             limits: Vec::new(),
             kept: Kept::None,
