@@ -7,6 +7,7 @@
 mod image;
 mod message;
 mod prompt;
+mod responses;
 mod tools;
 mod vocabulary;
 
@@ -45,7 +46,7 @@ pub fn count_request(operation: Operation, model: &str, body: &[u8]) -> Result<u
         Operation::Embedding => count_texts(model, body, &["input"]),
         Operation::Messages => count_prompt(model, Prompt::of_messages(body)?),
         Operation::Responses | Operation::Compaction => {
-            count_texts(model, body, &["instructions", "input"])
+            count_prompt(model, Prompt::of_responses(body)?)
         }
     }
 }
