@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::credential::CredentialError;
+use crate::policy::caller_settings::CallerSettings;
 use crate::types::{Principal, Role};
 
 /// A principal as one worker thread knows it, shared by all its requests while it is cached.
@@ -12,6 +13,19 @@ pub struct Known {
     pub principal: Arc<Principal>,
     /// Where the gatekeeper counts its key, user and team: raw places, filled at the first call.
     pub places: Cell<Option<[Option<u32>; 3]>>,
+    /// What key or team say of the routing of its calls.
+    pub settings: Option<Arc<CallerSettings>>,
+}
+
+impl Known {
+    pub fn new(principal: Arc<Principal>) -> Self {
+        let stored = principal.options.router_settings.as_deref();
+        Self {
+            settings: stored.and_then(CallerSettings::stored),
+            principal,
+            places: Cell::new(None),
+        }
+    }
 }
 
 /// The caller of one request.

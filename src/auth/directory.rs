@@ -125,12 +125,7 @@ impl Directory {
         ttl: Duration,
         default_parallel: Option<u64>,
     ) -> Self {
-        let known = |principal: Arc<Principal>| {
-            Rc::new(Known {
-                principal,
-                places: Cell::new(None),
-            })
-        };
+        let known = |principal: Arc<Principal>| Rc::new(Known::new(principal));
         let anybody = || known(Arc::new(unlimited(ANYBODY, Role::InternalUser)));
         Self {
             store,
@@ -267,10 +262,7 @@ impl Directory {
     fn known(&self, mut principal: Principal) -> Rc<Known> {
         let limits = &mut principal.key.limits;
         limits.max_parallel_requests = limits.max_parallel_requests.or(self.default_parallel);
-        Rc::new(Known {
-            principal: Arc::new(principal),
-            places: Cell::new(None),
-        })
+        Rc::new(Known::new(Arc::new(principal)))
     }
 
     /// Forgets what has changed since this thread last looked.

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use super::credentials::Credentials;
+use super::default_params::DefaultParams;
 use super::diagnostic::{Severity, Sink};
 use super::model::{self, ModelEntry};
 use super::read::Section;
@@ -63,6 +64,7 @@ impl AutoMode {
 pub fn read_list(
     top: &Section<'_>,
     credentials: &Credentials,
+    defaults: &DefaultParams,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Vec<ModelEntry> {
     let Some(node) = top.value(LIST) else {
@@ -84,7 +86,7 @@ pub fn read_list(
         let aside = top.sink.aside();
         let entry = as_entry(item, &path, &aside);
         let mut entries = entry.map_or_else(Vec::new, |entry| {
-            model::read_one(&entry, &path, credentials, env, &aside)
+            model::read_one(&entry, &path, credentials, defaults, env, &aside)
         });
         if aside.has_errors() {
             entries.clear();

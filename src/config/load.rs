@@ -8,6 +8,7 @@ use crate::types::Secret;
 use super::auto_mode::{self, AutoMode};
 use super::credentials::Credentials;
 use super::crosscheck;
+use super::default_params::DefaultParams;
 use super::diagnostic::{Diagnostic, Severity, Sink};
 use super::fields::Place;
 use super::general_settings::{self, GeneralSettings};
@@ -155,11 +156,17 @@ fn read(root: &Node, env: &dyn Fn(&str) -> Option<String>, sink: &Sink) -> Confi
         .map(|n| litellm_settings::read(n, sink))
         .unwrap_or_default();
     let auto_mode = AutoMode::read(&top);
+    let defaults = DefaultParams::read(top.value("router_settings"), sink);
     let mut model_list = top
         .value("model_list")
-        .map(|node| model::read(node, &credentials, &exported, sink))
+        .map(|node| model::read(node, &credentials, &defaults, &exported, sink))
         .unwrap_or_default();
-    model_list.extend(auto_mode::read_list(&top, &credentials, &exported));
+    model_list.extend(auto_mode::read_list(
+        &top,
+        &credentials,
+        &defaults,
+        &exported,
+    ));
     let mut router_settings = top
         .value("router_settings")
         .map(|n| router_settings::read(n, sink))

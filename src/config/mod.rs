@@ -15,6 +15,7 @@ mod cost_adjustments;
 mod credentials;
 mod crosscheck;
 mod database_parts;
+mod default_params;
 mod diagnostic;
 mod difference;
 mod fallbacks;

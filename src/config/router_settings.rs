@@ -7,6 +7,7 @@ use crate::policy::cooldown::{Limits, Return, Shares};
 use super::cooldown;
 use crate::policy::fallback::{Fallbacks, Targets};
 use crate::policy::retry::RetriesByClass;
+use crate::policy::shortlist::TagRules;
 use crate::policy::spend_window::BudgetRule;
 use crate::policy::strategies::{StrategyArgs, StrategyName};
 
@@ -63,6 +64,9 @@ pub struct RouterSettings {
     pub disable_cooldowns: bool,
     /// How deployments come back; Pointsman's own.
     pub cooldown_recovery: Return,
+    /// Deployments are chosen by tags, unless a group says otherwise.
+    pub tag_filtering: bool,
+    pub tag_rules: TagRules,
     /// In the order written.
     pub model_group_alias: Vec<GroupAlias>,
     pub default_max_parallel_requests: Option<u64>,
@@ -143,6 +147,14 @@ pub fn read(node: &Node, sink: &Sink) -> RouterSettings {
         cooldown_shares: Shares::default(),
         disable_cooldowns: section.flag("disable_cooldowns").unwrap_or(false),
         cooldown_recovery: cooldown::recovery(&section),
+        tag_filtering: section.flag("enable_tag_filtering").unwrap_or(false),
+        tag_rules: TagRules {
+            match_any: section.flag("tag_filtering_match_any").unwrap_or(true),
+            prefix: section
+                .text("tag_routing_prefix")
+                .unwrap_or_default()
+                .into(),
+        },
         model_group_alias: aliases(&section),
         default_max_parallel_requests: section.count("default_max_parallel_requests"),
         retry_after: section.seconds("retry_after"),

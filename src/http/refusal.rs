@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::error::ApiError;
-use crate::journey::{Failure, NoDeployment, ReferenceError, Refused, Seconds};
+use crate::journey::{Failure, NoDeployment, ReferenceError, Refused, Seconds, Unfit};
 use crate::limits::{Limited, Refusal, ScopeKind};
 use crate::policy::selection::Passed;
 use crate::policy::upstream_error::{self, ErrorClass, type_of_status};
@@ -94,6 +94,7 @@ pub fn refusal(
                 .header("rate_limit_type", "max_parallel_requests")
         }
         Failure::NoDeployment(why) => no_deployment(&why),
+        Failure::Unfit(unfit) => unfitting(&unfit),
         Failure::LedgerClosed => ApiError::unavailable(
             "spend cannot be recorded at the moment (journal not writable, or full), so no call may begin; try again later",
         ),
@@ -128,6 +129,20 @@ fn route(operation: Operation) -> &'static str {
     match operation {
         Operation::Messages => operation.call_type(),
         _ => operation.path(),
+    }
+}
+
+/// LiteLLM tells its status as the code; clients of OpenAI know a prompt that is too long by this one alone.
+fn overflowing(error: ApiError) -> ApiError {
+    error.overflowing().code(Some("context_length_exceeded"))
+}
+
+fn unfitting(unfit: &Unfit) -> ApiError {
+    let text = unfit.message();
+    match unfit.class() {
+        ErrorClass::AuthenticationError => ApiError::new(401, "auth_error", text, None),
+        ErrorClass::ContextWindowExceededError => overflowing(ApiError::bad_request(text, None)),
+        _ => ApiError::bad_request(text, None),
     }
 }
 
@@ -293,8 +308,7 @@ fn upstream(failure: &upstream_error::Failure) -> ApiError {
         failure.param.clone(),
     );
     if failure.class == ErrorClass::ContextWindowExceededError {
-        // LiteLLM tells its status here; clients of OpenAI know a prompt that is too long by this code alone.
-        error = error.overflowing().code(Some("context_length_exceeded"));
+        error = overflowing(error);
     }
     if failure.is_overloaded {
         error = error.overloaded();

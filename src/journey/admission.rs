@@ -11,6 +11,8 @@ use super::course::{Course, Traveller, own_lists};
 use super::destination::{destination, lost};
 use super::failure::{Failure, NoDeployment};
 use super::routes::{Prepared, Routes};
+use super::shortlisting::Unfit;
+use super::wishes::wish;
 use super::worker::Worker;
 use crate::auth::Caller;
 use crate::catalog::ServiceTier;
@@ -144,9 +146,15 @@ async fn ask(
         pin: destination.pin(asked.pin()),
         wish: None,
     };
+    let by = Traveller {
+        routes,
+        principal,
+        asked,
+    };
     steps::point("journey.admit");
-    let mut answer = worker.port.begin(begin.clone()).await;
-    if let Err(Denied::Refused(refusal)) = &answer
+    let mut destination = destination;
+    let mut answer = begin_with_wish(worker, by, &destination, request, &mut begin).await;
+    if let Err(Refused::Denied(Denied::Refused(refusal))) = &answer
         && refusal.depends_on_the_estimate(routes.settings().strict_budgets)
         && may_still_fit(refusal, request)
     {
@@ -156,29 +164,21 @@ async fn ask(
         {
             begin.estimate.input_tokens = counted;
             input_tokens = counted;
-            answer = worker.port.begin(begin.clone()).await;
+            let again = worker.port.begin(begin.clone()).await;
+            answer = again.map_err(Refused::Denied);
         }
     }
     let mut course = Course::new(model, destination.clone());
-    let mut destination = destination;
-    let by = Traveller {
-        routes,
-        principal,
-        asked,
-    };
     let mut refused = None;
     let ticket = loop {
-        let denied = match answer {
+        let no = match answer {
             Ok(ticket) => break ticket,
-            Err(denied) => denied,
+            Err(no) => no,
         };
         let is_held = asked.pin().is_some_and(|pin| pin.is_strict);
-        let next = if Denial(&denied).is_of_group() && !is_held {
-            course.after(by, begin.group, ErrorClass::RateLimitError)
-        } else {
-            None
-        };
-        let why = refused.unwrap_or_else(|| Box::new(failure(routes, group, denied)));
+        let class = no.class().filter(|_| !is_held);
+        let next = class.and_then(|class| course.after(by, begin.group, class));
+        let why = refused.unwrap_or_else(|| Box::new(no.failure(routes, begin.group)));
         let Some(next) = next else {
             return Err(*why);
         };
@@ -186,13 +186,15 @@ async fn ask(
         begin.group = next.group;
         begin.pin = next.pin(asked.pin());
         destination = next;
-        if let Some(fields) = course.own_fields() {
-            let body = request.with_fields(fields);
-            if let Ok(other) = Request::read(protocol::shape(request.operation()), &body, None) {
-                (begin.estimate, input_tokens) = estimate(routes, &other);
-            }
-        }
-        answer = worker.port.begin(begin.clone()).await;
+        let body = course
+            .own_fields()
+            .map(|fields| request.with_fields(fields));
+        let shape = protocol::shape(request.operation());
+        let other = body.as_ref().map(|body| Request::read(shape, body, None));
+        let other = other.and_then(Result::ok);
+        let asking = other.as_ref().unwrap_or(request);
+        (begin.estimate, input_tokens) = estimate(routes, asking);
+        answer = begin_with_wish(worker, by, &destination, asking, &mut begin).await;
     };
     Ok(Granted {
         destination,
@@ -202,6 +204,46 @@ async fn ask(
         wish: begin.wish,
         prospect: Prospect { course, refused },
     })
+}
+
+/// Asks for a deployment of the group of `begin`.
+async fn begin_with_wish(
+    worker: &Worker,
+    by: Traveller<'_>,
+    destination: &Destination,
+    request: &Request<'_>,
+    begin: &mut Begin,
+) -> Result<Ticket, Refused> {
+    let wish = wish(worker, by, destination, request).await;
+    begin.wish = wish.map_err(Refused::Unfit)?;
+    let answer = worker.port.begin(begin.clone()).await;
+    answer.map_err(Refused::Denied)
+}
+
+/// Why a group does not take a request.
+enum Refused {
+    /// Nobody of it may.
+    Unfit(Box<Unfit>),
+    Denied(Denied),
+}
+
+impl Refused {
+    /// The kind of error that it is, where another group may take the request.
+    fn class(&self) -> Option<ErrorClass> {
+        match self {
+            Self::Unfit(unfit) => Some(unfit.class()),
+            Self::Denied(denied) => Denial(denied)
+                .is_of_group()
+                .then_some(ErrorClass::RateLimitError),
+        }
+    }
+
+    fn failure(self, routes: &Routes, group: u32) -> Failure {
+        match self {
+            Self::Unfit(unfit) => Failure::Unfit(unfit),
+            Self::Denied(denied) => failure(routes, group, denied),
+        }
+    }
 }
 
 /// What a request is expected to use, and the input tokens that it is billed by when its provider tells no usage: never the

@@ -57,7 +57,7 @@ pub struct Charge {
     pub input_tokens: u64,
     /// What admission was asked for with.
     pub estimate: Estimate,
-    /// What the request wants of decisions.
+    /// What the request wants of decisions about the present group.
     pub wish: Option<Arc<Wish>>,
     /// The level of `order` in the present group that has failed for good, with all before it.
     pub above: Option<i64>,
@@ -171,6 +171,13 @@ impl Charge {
         &self.deployment
     }
 
+    /// Whether a deployment of the present group may take the request, as far as that does not change.
+    pub fn may_go_to(&self, deployment: u32) -> bool {
+        let wish = self.wish.as_deref();
+        let shortlist = wish.and_then(|wish| wish.shortlist.as_ref());
+        shortlist.is_none_or(|list| list.allows(deployment))
+    }
+
     pub fn deployment_index(&self) -> u32 {
         self.deployment_index
     }
@@ -246,8 +253,9 @@ impl Charge {
         next: Next,
         destination: Destination,
     ) -> Result<(), Denied> {
+        let wish = next.wish.clone();
         let ticket = self.take(failure, next).await?;
-        self.destination = destination;
+        (self.destination, self.wish) = (destination, wish);
         self.above = None;
         self.group_used = ticket.group_used;
         self.held = self.held.max(ticket.held);

@@ -112,18 +112,17 @@ impl Course {
 
 /// The lists that hold for a request; none when it wants no fallbacks, or nobody has any.
 pub fn lists<'a>(asked: &'a Asked, configured: &'a Fallbacks) -> Option<Layered<'a>> {
-    static NONE: Fallbacks = Fallbacks {
-        general: None,
-        context_window: None,
-        content_policy: None,
-        larger_windows: Vec::new(),
-    };
     let wishes = asked.failover.as_deref();
     if wishes.is_some_and(|wishes| wishes.disabled) {
         return None;
     }
-    let own = wishes.map_or(&NONE, |wishes| &wishes.lists);
-    (!own.is_empty() || !configured.is_empty()).then(|| own.over(configured))
+    let own = wishes.map(|wishes| &wishes.lists);
+    let of_caller = asked
+        .settings
+        .as_deref()
+        .map(|settings| &settings.fallbacks);
+    let layered = Layered([own, of_caller, Some(configured)]);
+    (!layered.is_empty()).then_some(layered)
 }
 
 /// The lists that a request brings itself.

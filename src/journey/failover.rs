@@ -12,6 +12,7 @@ use super::course::Course;
 use super::failure::Failure;
 use super::trail::{Trail, tell_fallbacks, tell_retries};
 use super::tried::Tried;
+use super::wishes::wish;
 use crate::policy::retry::{Attempt, Decision, decide};
 use crate::policy::upstream_error::{self, ErrorClass, Retry};
 use crate::protocol::filtered::is_filtered;
@@ -138,15 +139,27 @@ async fn go_on(
     let mut next = course.after(charge.traveller(), charge.group(), failure.class);
     while let Some(destination) = next {
         let has_own_fields = course.own_fields().is_some();
-        if let Some(fields) = course.own_fields() {
-            let body = request.with_fields(fields);
-            if let Ok(other) = Request::read(protocol::shape(request.operation()), &body, None) {
-                (charge.estimate, charge.input_tokens) = estimate(&charge.routes, &other);
-            }
-        } else if had_own_fields {
-            (charge.estimate, charge.input_tokens) = estimate(&charge.routes, request);
+        let body = course
+            .own_fields()
+            .map(|fields| request.with_fields(fields));
+        let shape = protocol::shape(request.operation());
+        let other = body.as_ref().map(|body| Request::read(shape, body, None));
+        let other = other.and_then(Result::ok);
+        let asking = other.as_ref().unwrap_or(request);
+        if has_own_fields || had_own_fields {
+            (charge.estimate, charge.input_tokens) = estimate(&charge.routes, asking);
         }
         had_own_fields = has_own_fields;
+        let wish = match wish(&charge.worker, charge.traveller(), &destination, asking).await {
+            Ok(wish) => wish,
+            Err(unfit) => {
+                if let Some(target) = course.here() {
+                    trail.add(&target.model, &unfit.message());
+                }
+                next = course.after(charge.traveller(), destination.group, unfit.class());
+                continue;
+            }
+        };
         let next_call = Next {
             hold: charge.hold(),
             group: destination.group,
@@ -161,7 +174,7 @@ async fn go_on(
             above: None,
             is_stream: request.stream,
             pin: destination.pin(charge.asked.pin()),
-            wish: charge.wish.clone(),
+            wish,
         };
         let group = destination.group;
         let fallen = charge.fall_back(failure, next_call, destination);
@@ -263,7 +276,8 @@ async fn in_group(
             .filter(|member| !group.is_ordered || member.order == level);
         let members = members.filter(|member| !member.blocked);
         let members = members.map(|member| member.deployment);
-        let members = members.filter(|member| Pin::allows(pin, *member));
+        let members =
+            members.filter(|member| Pin::allows(pin, *member) && charge.may_go_to(*member));
         let mut step = Attempt {
             retries: u32::from(charge.retries),
             calls_left: charge.calls_left(),

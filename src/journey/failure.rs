@@ -6,6 +6,7 @@ use std::time::Duration;
 use actix_web::http::header::HeaderMap;
 
 use super::continuity::ReferenceError;
+use super::shortlisting::Unfit;
 use super::stored::ErrandError;
 use crate::limits::Refusal;
 use crate::policy::access::DeniedBy;
@@ -42,6 +43,8 @@ pub enum Failure {
     Crowded { limit: u64 },
     /// No deployment of the group takes the call.
     NoDeployment(Box<NoDeployment>),
+    /// None of the group's deployments may take this request.
+    Unfit(Box<Unfit>),
     /// Spend could not be journalled, so no call may begin.
     LedgerClosed,
     /// The control thread failed at this request.

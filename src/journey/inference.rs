@@ -75,7 +75,8 @@ async fn answer(
     };
     let rules = &routes.settings().asking;
     let mut asked = Asked::read(rules, incoming.headers, &request, caller.principal())
-        .map_err(|error| refused(Failure::Request(error), None))?;
+        .map_err(|error| refused(Failure::Request(error), None))?
+        .under(caller.known.settings.as_ref());
     asked.continuity = continuity;
     let admitted = admit(worker, caller, &request, &asked)
         .await

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod by_class;
+pub mod caller_settings;
 pub mod claims;
 pub mod client_access;
 pub mod cooldown;

@@ -9,6 +9,7 @@
 pub mod anthropic;
 pub mod continuity;
 pub mod crossing;
+pub mod demands;
 pub mod filtered;
 pub mod json;
 pub mod json_edit;

@@ -9,6 +9,7 @@ mod auto;
 mod budgets;
 mod choice;
 mod entry;
+mod facts;
 mod failover;
 mod gauges;
 mod groups;
@@ -36,6 +37,7 @@ use crate::policy::cooldown::Rules as CooldownRules;
 use crate::policy::cost::{Adjustments, Expected, Residency, Tariff};
 use crate::policy::retry::RetriesByClass;
 use crate::policy::selection::RateLimits;
+use crate::policy::shortlist::GroupFacts;
 use crate::policy::strategies::{Member, StrategyArgs, StrategyName};
 use crate::policy::wildcard::Wildcard;
 use crate::protocol::mock::Mock;
@@ -204,6 +206,8 @@ pub struct Group {
     pub tpm: Option<u64>,
     /// How often each class of error is tried again here.
     pub retries_by_class: RetriesByClass,
+    /// What requests may choose its members by.
+    pub facts: GroupFacts,
     /// The members' different prices.
     tariffs: Vec<Arc<Tariff>>,
 }
@@ -509,9 +513,16 @@ impl Builder {
     fn finish(mut self, config: &Config) -> RoutingTable {
         self.gather(config);
         let larger_windows = self.larger_windows(config);
+        let tag_rules = Arc::new(config.router_settings.tag_rules.clone());
         for group in self.groups.iter_mut().flatten() {
             group.retries_by_class = failover::retries_by_class(config, &group.name);
             choice::complete(config, group, &self.deployments);
+            let members = group.members.iter().map(|member| member.deployment);
+            let members = members.filter_map(|number| {
+                let deployment = self.deployments.get(number as usize)?.as_deref()?;
+                Some((number, deployment))
+            });
+            group.facts = facts::group(config, &tag_rules, members);
         }
         RoutingTable {
             budgets: Budgets::compile(config, &self.deployments),

@@ -3,12 +3,15 @@
 use std::sync::{Arc, OnceLock};
 
 use super::trace::Trace;
+use crate::policy::shortlist::Shortlist;
 use crate::policy::strategies::StrategyName;
 
 /// See the module. Most requests have none: each field costs nothing where it is not set. Made on the worker, where the
 /// request's texts are; read on the control thread, where only numbers are compared.
 #[derive(Debug, Default)]
 pub struct Wish {
+    /// Which members of the group may take the call; `None`: all of them.
+    pub shortlist: Option<Shortlist>,
     /// In the place of the group's own strategy.
     pub strategy: Option<StrategyName>,
     /// Weights of deployments by number, in the place of the configuration's.

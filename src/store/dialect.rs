@@ -387,6 +387,7 @@ pub(super) fn upsert_team(conn: &mut AnyConnection, row: &TeamRow) -> QueryResul
             teams::budget_duration.eq(&row.budget_duration),
             teams::budget_reset_at.eq(row.budget_reset_at),
             teams::metadata.eq(&row.metadata),
+            teams::router_settings.eq(&row.router_settings),
             teams::updated_at.eq(row.updated_at),
         ))
         .execute(conn)?);

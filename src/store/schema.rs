@@ -36,6 +36,7 @@ diesel::table! {
         metadata -> Text,
         created_at -> BigInt,
         updated_at -> BigInt,
+        router_settings -> Text,
     }
 }
 
@@ -70,6 +71,7 @@ diesel::table! {
         allowed_routes -> Text,
         rotation_count -> BigInt,
         last_rotation_at -> Nullable<BigInt>,
+        router_settings -> Text,
     }
 }
 

@@ -92,13 +92,17 @@ pub struct BudgetReset {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ModelAccess(pub Vec<String>);
 
-/// What the metadata of a key, and of its team, say about its calls.
+/// What a key, and its team, say about its calls.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeyOptions {
     /// `tags` of key and team: tags of every call.
     pub tags: Vec<Arc<str>>,
     /// `allow_client_mock_response` of the key.
     pub client_mocks: bool,
+    /// `allowed_model_region` of the key, else of the team: its calls go to deployments of this region.
+    pub region: Option<Arc<str>>,
+    /// `router_settings` of the key, else of the team, as they are stored: a JSON map that is not empty.
+    pub router_settings: Option<Arc<str>>,
 }
 
 /// The caller of one request: immutable, shared by all requests of a key while it is cached.

@@ -109,14 +109,23 @@ pub struct FailedCall {
 }
 
 impl SpendRow {
-    /// `labels`, as they are kept, with calls that failed before.
-    pub fn with_failed_calls(labels: Option<&Arc<str>>, failed: &[FailedCall]) -> Option<Arc<str>> {
-        if failed.is_empty() {
+    /// `labels`, as they are kept, with calls that failed before and the tags of the deployment that was chosen.
+    pub fn completed_labels(
+        labels: Option<&Arc<str>>,
+        failed: &[FailedCall],
+        tags: &[String],
+    ) -> Option<Arc<str>> {
+        if failed.is_empty() && tags.is_empty() {
             return labels.cloned();
         }
         let read = labels.and_then(|json| serde_json::from_str(json).ok());
         let mut labels: Labels = read.unwrap_or_default();
         labels.previous_models = failed.to_vec();
+        for tag in tags {
+            if !labels.tags.contains(tag) {
+                labels.tags.push(tag.clone());
+            }
+        }
         // Texts and numbers always serialise.
         serde_json::to_string(&labels).ok().map(Arc::from)
     }

@@ -1,8 +1,8 @@
 //! Parameters that a provider does not serve: refused in words that help, or left out where that is allowed; and the
 //! parameters of a deployment, which are defaults.
 
-use crate::harness::{Config, Deployment, Gateway, Value, chat_with, json, streamed};
-use crate::simulator::Simulator;
+use crate::harness::{Config, Deployment, Gateway, Setup, Value, chat_with, json, streamed};
+use crate::simulator::{Behaviour, Simulator};
 
 /// A deployment of Mistral, which refuses `n` and calls `seed` otherwise.
 fn mistral(simulator: &Simulator) -> Deployment {
@@ -182,6 +182,41 @@ fn extra_body_and_parameters_are_defaults() {
         (None, &json!(7))
     );
     assert_eq!(answer["guided"], Value::Null);
+}
+
+#[test]
+fn defaults_under_those_of_every_deployment() {
+    let simulator = Simulator::start();
+    simulator.behave("slow", Behaviour::of(json!({"hang": "before_head"})));
+    let config = Config::of([
+        Deployment::of(&simulator, "m").param("seed", 5),
+        Deployment::of(&simulator, "slow"),
+    ])
+    .router("num_retries", 0)
+    .router(
+        "default_litellm_params",
+        json!({"seed": 1, "top_k": 40, "temperature": 0.5, "timeout": 0.3}),
+    );
+    let gateway = Gateway::of(&config);
+    let own = chat_with("m", json!({"temperature": 1}));
+    let answer = sent(&gateway, &simulator, &own);
+    assert_eq!(
+        (&answer["seed"], &answer["top_k"], &answer["temperature"]),
+        (&json!(5), &json!(40), &json!(1))
+    );
+    // A limit of the gateway's own is one too, and is not sent.
+    gateway
+        .master()
+        .chat(&chat_with("slow", json!({})))
+        .with_status(408);
+    assert_eq!(answer.get("timeout"), None);
+    // Ids are those of what is written at the deployment.
+    let (_, told) =
+        Setup::new(&config.router("default_litellm_params", json!({"api_key": "sk-x"}))).refuse();
+    assert!(
+        told.contains("default_litellm_params.api_key: is no default"),
+        "{told}"
+    );
 }
 
 #[test]

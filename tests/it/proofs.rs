@@ -683,6 +683,47 @@ const PROOFS: &[(&str, &[&str], &str)] = &[
     ),
     (
         "router_settings",
+        &["enable_pre_call_checks"],
+        "shortlists::small_windows_are_passed_over",
+    ),
+    (
+        "litellm_params",
+        &["region_name"],
+        "shortlists::a_region_holds",
+    ),
+    ("litellm_params", &["tags"], "shortlists::tags_choose"),
+    (
+        "router_settings",
+        &["enable_tag_filtering"],
+        "shortlists::tags_choose",
+    ),
+    (
+        "litellm_params",
+        &["tag_regex"],
+        "shortlists::a_program_may_count_like_a_tag",
+    ),
+    (
+        "router_settings",
+        &["tag_filtering_match_any", "tag_routing_prefix"],
+        "shortlists::how_tags_are_read",
+    ),
+    (
+        "model_info",
+        &["enable_tag_filtering", "allow_fail_open"],
+        "shortlists::who_says_that_tags_choose",
+    ),
+    (
+        "model_info",
+        &["access_windows"],
+        "shortlists::times_of_others",
+    ),
+    (
+        "router_settings",
+        &["default_litellm_params"],
+        "parameters::defaults_under_those_of_every_deployment",
+    ),
+    (
+        "router_settings",
         &["disable_cooldowns"],
         "cooldown::cooldowns_can_be_switched_off",
     ),

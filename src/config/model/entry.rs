@@ -1,6 +1,7 @@
 //! One deployment.
 
 use crate::config::credentials::Credentials;
+use crate::config::default_params::DefaultParams;
 use crate::config::diagnostic::{Severity, Sink};
 use crate::config::fields::Place;
 use crate::config::outline::Outline;
@@ -66,6 +67,7 @@ pub fn read(
     node: &Node,
     path: &str,
     credentials: &Credentials,
+    defaults: &DefaultParams,
     env: &dyn Fn(&str) -> Option<String>,
     sink: &Sink,
 ) -> Vec<ModelEntry> {
@@ -115,6 +117,9 @@ pub fn read(
             return Vec::new();
         }
     };
+    let filled = defaults
+        .under(filled.as_ref().unwrap_or(params_node))
+        .or(filled);
     let section = match &filled {
         None => section,
         Some(filled) => {

@@ -6,9 +6,12 @@ use crate::config::cooldown;
 use crate::config::diagnostic::Severity;
 use crate::config::health_checks::HealthCheckInfo;
 use crate::config::read::Section;
+use crate::config::yaml::Value;
 use crate::policy::cooldown::Limits;
 use crate::policy::cost::OffPeak;
+use crate::policy::shortlist::Reservation;
 
+use super::access_windows;
 use super::price::{PriceField, read_all as read_prices};
 
 /// What is told about a deployment.
@@ -40,6 +43,14 @@ pub struct ModelInfo {
     pub health_check: HealthCheckInfo,
     /// As `order` of `litellm_params`, which wins.
     pub order: Option<i64>,
+    /// Times that some teams have it to themselves.
+    pub access_windows: Vec<Reservation>,
+    /// Whether its group is chosen from by tags.
+    pub tag_filtering: Option<bool>,
+    /// Requests of its group that no tag fits go to the defaults.
+    pub allow_fail_open: bool,
+    pub supports_web_search: Option<bool>,
+    pub supports_response_schema: Option<bool>,
     /// Paused: no call is sent to it.
     pub blocked: bool,
     /// Everything else, in the order written; shown in model lists. Maps inside a value come in the order of `serde_json`.
@@ -69,6 +80,11 @@ pub fn read(section: &Section<'_>) -> ModelInfo {
         cooldown: beside(section, cooldown::read),
         health_check: beside(section, HealthCheckInfo::read),
         order: beside(section, |own| own.integer("order")),
+        access_windows: beside(section, access_windows::read),
+        tag_filtering: beside(section, |own| own.flag("enable_tag_filtering")),
+        allow_fail_open: beside(section, |own| own.flag("allow_fail_open")).unwrap_or(false),
+        supports_web_search: stated(section, "supports_web_search"),
+        supports_response_schema: stated(section, "supports_response_schema"),
         blocked: section.flag("blocked").unwrap_or(false),
         other: Vec::new(),
     };
@@ -79,6 +95,14 @@ pub fn read(section: &Section<'_>) -> ModelInfo {
         }
     }
     info
+}
+
+/// What is said of a model: anything but true and false says nothing.
+fn stated(section: &Section<'_>, key: &str) -> Option<bool> {
+    match section.node.get(key)?.value.value {
+        Value::Bool(stated) => Some(stated),
+        _ => None,
+    }
 }
 
 /// Read beside the section, so that it stays among what model lists show.

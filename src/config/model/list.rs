@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::config::credentials::Credentials;
+use crate::config::default_params::DefaultParams;
 use crate::config::diagnostic::Sink;
 use crate::config::redact::found;
 use crate::config::yaml::{Node, Value};
@@ -15,6 +16,7 @@ use super::entry;
 pub fn read(
     node: &Node,
     credentials: &Credentials,
+    defaults: &DefaultParams,
     env: &dyn Fn(&str) -> Option<String>,
     sink: &Sink,
 ) -> Vec<ModelEntry> {
@@ -34,7 +36,7 @@ pub fn read(
     let mut owners: HashMap<DeploymentId, usize> = HashMap::new();
     for (index, item) in items.iter().enumerate() {
         let path = format!("model_list[{index}]");
-        let new = entry::read(item, &path, credentials, env, sink);
+        let new = entry::read(item, &path, credentials, defaults, env, sink);
         if let Some(first) = new.first() {
             let given = first.model_info.id.is_some();
             match owners.get(&first.id) {

@@ -4,6 +4,7 @@
 //! An entry that cannot be used is skipped with a warning and the others stay, as in LiteLLM; a field with an impossible
 //! value is an error. Nothing here knows how a provider is called.
 
+mod access_windows;
 mod azure;
 mod clientside;
 mod entry;

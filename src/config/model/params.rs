@@ -10,6 +10,7 @@ use crate::config::network::OwnTls;
 use crate::config::provider_budgets;
 use crate::config::read::Section;
 use crate::policy::cost::OffPeak;
+use crate::policy::shortlist::is_pattern;
 use crate::policy::spend_window::BudgetRule;
 use crate::protocol::mock::Mock;
 use crate::providers::parameters::Path;
@@ -58,6 +59,12 @@ pub struct LitellmParams {
     pub otpm: Option<u64>,
     /// Lower ones are asked first; `model_info` may say it too.
     pub order: Option<i64>,
+    /// What requests choose it by.
+    pub tags: Vec<String>,
+    /// Patterns that count like a tag, searched in `User-Agent: <program>`; those that are none are left out.
+    pub tag_regex: Vec<String>,
+    /// Where it is, for requests that are for one region.
+    pub region_name: Option<String>,
     /// Dollars it may cost in a time.
     pub budget: Option<BudgetRule>,
     /// Share of simple-shuffle, any scale.
@@ -110,6 +117,9 @@ pub fn read(section: &Section<'_>) -> (LitellmParams, Vec<String>) {
         itpm: section.count("itpm"),
         otpm: section.count("otpm"),
         order: section.integer("order"),
+        tags: section.texts("tags"),
+        tag_regex: patterns(section, "tag_regex"),
+        region_name: section.text("region_name").filter(|name| !name.is_empty()),
         budget: provider_budgets::own(section),
         weight: section.amount("weight"),
         max_parallel_requests: section.count("max_parallel_requests"),
@@ -142,6 +152,23 @@ fn paths(section: &Section<'_>, key: &str) -> Vec<Path> {
         }
     };
     section.texts(key).into_iter().filter_map(read).collect()
+}
+
+/// What is no pattern is told and left out, as in LiteLLM.
+fn patterns(section: &Section<'_>, key: &str) -> Vec<String> {
+    let (usable, others): (Vec<_>, Vec<_>) = section
+        .texts(key)
+        .into_iter()
+        .partition(|text| is_pattern(text));
+    if let (Some(node), false) = (section.value(key), others.is_empty()) {
+        let message = "expected regular expressions without look-around and back-references: this one is left out";
+        for _ in others {
+            section
+                .sink
+                .warning(node.pos, section.path_of(key), message);
+        }
+    }
+    usable
 }
 
 fn mock(section: &Section<'_>) -> Option<Mock> {

@@ -279,7 +279,7 @@ fn one_pass_reports_every_problem() {
     let loaded = load(
         "model_list:
 - model_name: a
-  litellm_params: {model: gpt-4o, rpm: ten, api_bse: x, tags: [t]}
+  litellm_params: {model: gpt-4o, rpm: ten, api_bse: x, prompt_id: t}
 - litellm_params: {model: gpt-4o}
 - model_name: c
 - model_name: d
@@ -310,7 +310,7 @@ include: [more.yaml]
         [
             "c.yaml:3:40: error: model_list[0].litellm_params.rpm: expected a whole number ≥ 0, found \"ten\"",
             "c.yaml:3:45: warning: model_list[0].litellm_params.api_bse: unknown field, sent to the provider as a parameter; did you mean `api_base`?",
-            "c.yaml:3:57: warning: model_list[0].litellm_params.tags: not supported yet: it is ignored",
+            "c.yaml:3:57: warning: model_list[0].litellm_params.prompt_id: not supported yet: it is ignored",
             "c.yaml:4:3: warning: model_list[1]: this model is skipped: expected `model_name`, the name clients ask for, found none",
             "c.yaml:5:3: warning: model_list[2]: this model is skipped: expected `litellm_params` with at least `model`, found none",
             "c.yaml:7:27: warning: model_list[3].litellm_params.model: this model is skipped: the provider `bedrock` is not supported yet; supported are OpenAI, Azure OpenAI, Anthropic and the OpenAI-compatible providers of docs/providers.md",

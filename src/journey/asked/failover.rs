@@ -1,19 +1,10 @@
 //! What a request says about fallbacks: lists of its own, none at all, or a rehearsal of a failure.
 
-use std::sync::Arc;
-
-use serde_json::Value;
-
 use super::Body;
 use super::rules::Rules;
-use crate::policy::fallback::{Fallbacks, List, Target, Targets};
+use crate::policy::fallback::{Fallbacks, List, ListError};
 use crate::policy::upstream_error::ErrorClass;
-use crate::protocol::openai::request::{RequestError, may_be_replaced, refused_within};
-
-/// Most fallbacks that one request may name.
-const MOST_TARGETS: usize = 50;
-/// Longest name of a group, in bytes.
-const MOST_NAME: usize = 512;
+use crate::protocol::openai::request::RequestError;
 
 /// See the module.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -82,11 +73,11 @@ pub fn read(body: &Body<'_>, rules: &Rules) -> Result<Option<Box<FailoverWishes>
         return Ok(None);
     }
     let mut wishes = FailoverWishes {
-        disabled: flag(body, DISABLE)?,
+        disabled: body.flag(DISABLE)?,
         ..FailoverWishes::default()
     };
     for (field, rehearsal) in REHEARSALS {
-        if flag(body, field)? && wishes.rehearsal.is_none() {
+        if body.flag(field)? && wishes.rehearsal.is_none() {
             if !rules.mock_testing {
                 return Err(RequestError::WrongType {
                     field,
@@ -107,118 +98,14 @@ pub fn read(body: &Body<'_>, rules: &Rules) -> Result<Option<Box<FailoverWishes>
     Ok((wishes != FailoverWishes::default()).then(|| Box::new(wishes)))
 }
 
-fn flag(body: &Body<'_>, field: &'static str) -> Result<bool, RequestError> {
-    match body.json(field)? {
-        None => Ok(false),
-        Some(Value::Bool(flag)) => Ok(flag),
-        Some(_) => Err(RequestError::WrongType {
-            field,
-            expected: "true or false",
-        }),
-    }
-}
-
 fn list(body: &Body<'_>, field: &'static str) -> Result<Option<List>, RequestError> {
-    let Some(value) = body.json(field)? else {
-        return Ok(None);
-    };
-    let wrong = || RequestError::WrongType {
-        field,
-        expected: "a list of models, each a name or a map of `model` and the fields to replace, or a list of maps \
-                   `{model: [fallback, …]}`; at most 50 fallbacks",
-    };
-    let Value::Array(items) = value else {
-        return Err(wrong());
-    };
-    let is_plain = items.iter().all(|item| match item {
-        Value::String(_) => true,
-        Value::Object(map) => map.get("model").is_some_and(Value::is_string),
-        _ => false,
-    });
-    let mut left = MOST_TARGETS;
-    if is_plain {
-        let plain = targets(items, field, &mut left)?;
-        return plain
-            .map(|plain| Some(List::Plain(plain)))
-            .ok_or_else(wrong);
-    }
-    let mut groups: Vec<(Arc<str>, Targets)> = Vec::new();
-    for item in items {
-        let Value::Object(map) = item else {
-            return Err(wrong());
-        };
-        for (group, list) in map {
-            let items = match list {
-                Value::Array(items) => items,
-                name @ Value::String(_) => vec![name],
-                _ => return Err(wrong()),
-            };
-            let targets = targets(items, field, &mut left)?.ok_or_else(wrong)?;
-            groups.push((group.into(), targets));
+    let read = |value| match List::from_json(value) {
+        Ok(list) => Ok(list),
+        Err(ListError::Expected(expected)) => Err(RequestError::WrongType { field, expected }),
+        Err(ListError::Refused(what)) if what == "an address" => {
+            Err(RequestError::Refused(format!("{field} (an address)")))
         }
-    }
-    if groups.len() > MOST_TARGETS {
-        return Err(wrong());
-    }
-    Ok(Some(List::ByGroup(groups)))
-}
-
-/// `None` when they are no targets, or too many.
-fn targets(
-    items: Vec<Value>,
-    field: &'static str,
-    left: &mut usize,
-) -> Result<Option<Targets>, RequestError> {
-    let Some(rest) = left.checked_sub(items.len()) else {
-        return Ok(None);
+        Err(ListError::Refused(what)) => Err(RequestError::Refused(what)),
     };
-    *left = rest;
-    let mut targets = Vec::with_capacity(items.len());
-    for item in items {
-        let target = match item {
-            Value::String(name) => Target::plain(name),
-            Value::Object(map) => with_fields(map, field)?,
-            _ => return Ok(None),
-        };
-        if target.model.is_empty() || target.model.len() > MOST_NAME {
-            return Ok(None);
-        }
-        if target.model.contains("://") {
-            return Err(RequestError::Refused(format!("{field} (an address)")));
-        }
-        targets.push(target);
-    }
-    Ok(Some(targets.into()))
-}
-
-/// A map of `model` and the fields that the request has otherwise there.
-fn with_fields(
-    mut map: serde_json::Map<String, Value>,
-    field: &'static str,
-) -> Result<Target, RequestError> {
-    let Some(Value::String(model)) = map.remove("model") else {
-        return Err(RequestError::WrongType {
-            field,
-            expected: "made of names, or of maps with `model`",
-        });
-    };
-    let raw = Value::Object(map.clone()).to_string();
-    if let Some(refused) = refused_within(raw.as_bytes()) {
-        return Err(RequestError::Refused(refused));
-    }
-    if !map.keys().all(|name| may_be_replaced(name)) {
-        return Err(RequestError::WrongType {
-            field,
-            expected: "made of names, or of maps with `model` and parameters for the model: what is meant for the gateway \
-                       (time limits, retries, keys, metadata) and `stream` hold for the whole request",
-        });
-    }
-    let overrides = map
-        .into_iter()
-        .map(|(name, value)| (name, value.to_string().into_bytes()))
-        .collect();
-    Ok(Target {
-        overrides,
-        ..Target::plain(model)
-    })
+    body.json(field)?.map(read).transpose()
 }

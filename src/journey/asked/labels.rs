@@ -44,8 +44,16 @@ pub struct Sources<'a> {
     pub named_headers: Vec<String>,
 }
 
-/// All tags, each once, in the order of their sources.
-pub fn tags(sources: Sources<'_>) -> Result<Vec<String>, RequestError> {
+/// The tags of a request.
+pub struct Tags {
+    /// All of them, each once, in the order of their sources.
+    pub all: Vec<String>,
+    /// How many of them, from the first, choose deployments: those of named headers are for the books alone.
+    pub for_routing: usize,
+}
+
+/// Gathers them.
+pub fn tags(sources: Sources<'_>) -> Result<Tags, RequestError> {
     let mut tags = Vec::new();
     let asked = match sources.body {
         Some(body) => texts(body).ok_or(RequestError::WrongType {
@@ -57,23 +65,30 @@ pub fn tags(sources: Sources<'_>) -> Result<Vec<String>, RequestError> {
     // A list of other things is somebody's own metadata.
     let metadata = sources.metadata.and_then(texts).unwrap_or_default();
     let key = sources.key.iter().map(|tag| tag.to_string());
-    for tag in asked
-        .into_iter()
-        .chain(metadata)
-        .chain(key)
-        .chain(sources.named_headers)
-    {
-        if tag.len() > MOST_TAG || tags.len() >= MOST_TAGS {
-            return Err(RequestError::WrongType {
-                field: "tags",
-                expected: "at most 100 texts of at most 256 bytes",
-            });
-        }
-        if !tag.is_empty() && !tags.contains(&tag) {
-            tags.push(tag);
-        }
+    for tag in asked.into_iter().chain(metadata).chain(key) {
+        add(&mut tags, tag)?;
     }
-    Ok(tags)
+    let for_routing = tags.len();
+    for tag in sources.named_headers {
+        add(&mut tags, tag)?;
+    }
+    Ok(Tags {
+        all: tags,
+        for_routing,
+    })
+}
+
+fn add(tags: &mut Vec<String>, tag: String) -> Result<(), RequestError> {
+    if tag.len() > MOST_TAG || tags.len() >= MOST_TAGS {
+        return Err(RequestError::WrongType {
+            field: "tags",
+            expected: "at most 100 texts of at most 256 bytes",
+        });
+    }
+    if !tag.is_empty() && !tags.contains(&tag) {
+        tags.push(tag);
+    }
+    Ok(())
 }
 
 fn texts(list: Value) -> Option<Vec<String>> {

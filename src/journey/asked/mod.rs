@@ -28,6 +28,7 @@ pub use self::rules::Rules;
 use self::headers::ByHeader;
 use self::metadata::Metadata;
 use super::continuity::Continuity;
+use crate::policy::caller_settings::CallerSettings;
 use crate::policy::client_access::ClientAccess;
 use crate::policy::retry::RetryPolicy;
 use crate::protocol::mock::{FIELDS as MOCK_FIELDS, Mock};
@@ -39,6 +40,8 @@ use crate::types::{Labels, Principal};
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// No caller gets more retries of one request.
 const MOST_RETRIES: u32 = 20;
+/// Longest name of something configured, in bytes.
+const MOST_NAME: usize = 256;
 /// Bytes of an id that a caller gives: an end user, a session.
 const MOST_ID: usize = 1024;
 
@@ -55,6 +58,14 @@ pub struct Asked {
     pub user_agent: Option<Arc<str>>,
     /// Tags, session and metadata for the spend log, as JSON.
     pub labels: Option<Arc<str>>,
+    /// What deployments are chosen by, where they are chosen by tags: its own, and those of key and team.
+    pub tags: Vec<String>,
+    /// It wants to be served by tags, whatever the group does.
+    pub filters_tags: bool,
+    /// The region that may serve it: the key's or the team's, else what it says itself.
+    pub region: Option<Arc<str>>,
+    /// What key or team say of its routing.
+    pub settings: Option<Arc<CallerSettings>>,
     /// The caller's own access, where deployments allow it.
     pub access: Option<Box<ClientAccess>>,
     /// Answered by the gateway itself, because the caller may ask for that.
@@ -118,14 +129,15 @@ impl Asked {
             .or(metadata.trace_id.as_deref().map(Arc::from))
             .filter(|session| !session.is_empty())
             .map(|session| bounded(&session));
-        let labels = Labels {
-            tags: labels::tags(labels::Sources {
-                body: body.json("tags")?,
-                header: header.tags,
-                metadata: metadata.tags,
-                key: &principal.options.tags,
-                named_headers: header.tag_headers,
-            })?,
+        let tags = labels::tags(labels::Sources {
+            body: body.json("tags")?,
+            header: header.tags,
+            metadata: metadata.tags,
+            key: &principal.options.tags,
+            named_headers: header.tag_headers,
+        })?;
+        let mut labels = Labels {
+            tags: tags.all,
             session_id,
             previous_models: Vec::new(),
             spend_logs_metadata: match header.spend_logs_metadata {
@@ -133,13 +145,22 @@ impl Asked {
                 None => metadata.spend_logs_metadata,
             },
         };
+        let json = labels::to_json(&labels)?;
+        labels.tags.truncate(tags.for_routing);
         Ok(Self {
             timeout,
             stream_timeout,
             num_retries,
             end_user,
             user_agent: header.user_agent,
-            labels: labels::to_json(&labels)?,
+            labels: json,
+            tags: labels.tags,
+            filters_tags: body.flag("enable_tag_filtering")?,
+            region: match &principal.options.region {
+                Some(region) => Some(region.clone()),
+                None => body.name("allowed_model_region")?,
+            },
+            settings: None,
             access: access::read(&body)?,
             mock: body.mock(rules, principal)?,
             anthropic: header.anthropic,
@@ -147,6 +168,23 @@ impl Asked {
             continuity: None,
             names_deployment: body.flag("specific_deployment")?,
         })
+    }
+
+    /// What key or team say counts where the request says nothing itself.
+    pub fn under(mut self, settings: Option<&Arc<CallerSettings>>) -> Self {
+        let Some(settings) = settings else {
+            return self;
+        };
+        self.timeout = self.timeout.or(settings.timeout);
+        self.num_retries = self.num_retries.or(settings.num_retries);
+        self.filters_tags |= settings.tag_filtering;
+        self.settings = Some(settings.clone());
+        self
+    }
+
+    /// Whether it may be for some deployments of any group only.
+    pub fn is_choosy(&self) -> bool {
+        self.filters_tags || self.region.is_some()
     }
 
     /// The deployment that the request refers to.
@@ -179,9 +217,11 @@ impl Asked {
         table: &RoutingTable,
         group: &Group,
     ) -> RetryPolicy {
+        let settings = self.settings.as_deref();
+        let own = settings.and_then(|settings| settings.retries_of(&group.name));
         let policy = RetryPolicy {
             num_retries: deployment.num_retries,
-            by_class: group.retries_by_class,
+            by_class: own.unwrap_or(group.retries_by_class),
             min_wait: table.failover.min_wait,
         };
         policy.asked_for(self.num_retries)
@@ -207,6 +247,20 @@ impl Body<'_> {
             Value::String(text) => Some(text.into()),
             Value::Number(number) => Some(number.to_string().into()),
             _ => None,
+        }
+    }
+
+    /// A short text.
+    fn name(&self, field: &'static str) -> Result<Option<Arc<str>>, RequestError> {
+        match self.json(field)? {
+            None => Ok(None),
+            Some(Value::String(text)) if (1..=MOST_NAME).contains(&text.len()) => {
+                Ok(Some(text.into()))
+            }
+            Some(_) => Err(RequestError::WrongType {
+                field,
+                expected: "a text of 1 to 256 bytes",
+            }),
         }
     }
 

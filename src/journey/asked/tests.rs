@@ -221,7 +221,7 @@ fn tags_are_gathered() {
         };
         let options = KeyOptions {
             tags: vec!["key".into(), "a".into()],
-            client_mocks: false,
+            ..KeyOptions::default()
         };
         labels(&read_as(&rules, options, headers, body).unwrap()).tags
     };

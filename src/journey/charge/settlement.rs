@@ -283,7 +283,11 @@ impl Charge {
             error_class: ending.error_class.map(Into::into),
             client_ip: self.client_ip.clone(),
             user_agent: self.asked.user_agent.clone(),
-            labels: SpendRow::with_failed_calls(self.asked.labels.as_ref(), &self.failed_calls),
+            labels: SpendRow::completed_labels(
+                self.asked.labels.as_ref(),
+                &self.failed_calls,
+                &self.deployment.entry.litellm_params.tags,
+            ),
         }
     }
 }

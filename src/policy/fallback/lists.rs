@@ -121,7 +121,7 @@ impl Fallbacks {
 
     /// These lists, and where one is missing that of `under`.
     pub fn over<'a>(&'a self, under: &'a Self) -> Layered<'a> {
-        Layered { over: self, under }
+        Layered([Some(self), Some(under), None])
     }
 
     /// The first fallback of every group: what a name stands for that a wildcard lets through and nobody has.
@@ -135,16 +135,19 @@ impl Fallbacks {
     }
 }
 
-/// A request's lists over the configuration's: whole lists replace each other.
+/// The lists of a request, of its key or team, and of the configuration, in this order: whole lists replace each other.
 #[derive(Clone, Copy, Debug)]
-pub struct Layered<'a> {
-    over: &'a Fallbacks,
-    under: &'a Fallbacks,
-}
+pub struct Layered<'a>(pub [Option<&'a Fallbacks>; 3]);
 
 impl<'a> Layered<'a> {
     pub fn list(&self, kind: Kind) -> Option<&'a List> {
-        self.over.list(kind).or_else(|| self.under.list(kind))
+        let mut lists = self.0.into_iter().flatten();
+        lists.find_map(|lists| lists.list(kind))
+    }
+
+    /// Nobody has any.
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().flatten().all(|lists| lists.is_empty())
     }
 
     /// The list that an error of this class is for. A prompt that is too long and content that is refused have lists of their
@@ -164,7 +167,8 @@ impl<'a> Layered<'a> {
         if class == ErrorClass::ContextWindowExceededError {
             let written = self.list(Kind::ContextWindow).and_then(of);
             let derived = || {
-                let mut lists = self.under.larger_windows.iter();
+                let layers = self.0.into_iter().flatten();
+                let mut lists = layers.flat_map(|lists| &lists.larger_windows);
                 let found = lists.find(|(group, _)| names.contains(&&**group))?;
                 Some(&found.1)
             };
@@ -277,6 +281,14 @@ mod tests {
             general: Some(list(&[("m", &["request"])])),
             ..Fallbacks::default()
         };
+        let key = Fallbacks {
+            general: Some(list(&[("n", &["key"])])),
+            content_policy: Some(list(&[("m", &["key"])])),
+            ..Fallbacks::default()
+        };
+        let all = Layered([Some(&request), Some(&key), Some(&config)]);
+        let of_key = all.list(Kind::ContentPolicy);
+        assert_eq!(of_key.and_then(|list| first(list, &["m"])), Some("key"));
         let both = request.over(&config);
         let found = |kind, name| both.list(kind).and_then(|list| first(list, &[name]));
         assert_eq!(found(Kind::General, "m"), Some("request"));

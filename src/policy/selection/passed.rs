@@ -9,6 +9,8 @@ use crate::types::NanoUsd;
 pub enum Passed {
     /// The request is bound to another deployment.
     NotAskedFor,
+    /// What the request says, or the configuration of it, is not for this deployment: the shortlist knows why.
+    Unfit,
     /// It has failed this request.
     Tried,
     /// It failed before and is left alone.
@@ -71,6 +73,7 @@ impl Passed {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::NotAskedFor => "not_asked_for",
+            Self::Unfit => "unfit",
             Self::Tried => "already_failed_this_request",
             Self::Cooling { .. } => "cooldown",
             Self::Ill { .. } => "unhealthy",
@@ -91,6 +94,7 @@ impl fmt::Display for Passed {
         let seconds = |ms: u64| ms as f64 / 1e3;
         match *self {
             Self::NotAskedFor => f.write_str("the request is bound to another deployment"),
+            Self::Unfit => f.write_str("it does not fit the request"),
             Self::Tried => f.write_str("it has failed this request"),
             Self::Cooling { for_ms } => write!(f, "cooldown for {:.1} s", seconds(for_ms)),
             Self::Ill { for_ms } => write!(

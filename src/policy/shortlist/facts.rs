@@ -26,6 +26,8 @@ pub struct Traits {
 pub struct MemberFacts {
     /// Its number.
     pub deployment: u32,
+    /// `model_info.blocked`.
+    pub is_paused: bool,
     /// The most tokens its model reads, where prompts are looked at before a call.
     pub window: Option<u64>,
     /// `litellm_params.region_name`.

@@ -79,6 +79,24 @@ pub enum Cause {
     },
 }
 
+impl Cause {
+    /// What a reason is when nobody else is asked for; `None`: the Router tells it.
+    fn of(reason: &Reason) -> Option<Self> {
+        Some(match reason {
+            Reason::Paused => return None,
+            Reason::Reserved(reserved) => Self::Reserved(reserved.clone()),
+            Reason::NoWebSearch => Self::Capability(Capability::WebSearch),
+            Reason::OtherRegion { wanted, .. } => Self::Region(wanted.clone()),
+            Reason::NoResponseFormat => Self::Capability(Capability::ResponseFormat),
+            Reason::Tags(_) => Self::Tags,
+            Reason::WindowTooSmall { window, needed } => Self::Window {
+                largest: *window,
+                needed: *needed,
+            },
+        })
+    }
+}
+
 /// What a model may lack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Capability {
@@ -99,6 +117,11 @@ pub fn draft<'f>(facts: &'f GroupFacts, wants: &Wants<'_>) -> Result<Draft<'f>, 
         facts,
         reasons: vec![None; facts.members.len()],
     };
+    draft.leave_out(|member| member.is_paused.then_some(Reason::Paused));
+    if !draft.is_somebody() {
+        // For the Router to tell.
+        return Ok(draft);
+    }
     draft.leave_out(|member| {
         let reserved = reservation::reserved(&member.reservations, wants.team, wants.now)?;
         Some(Reason::Reserved(reserved.clone()))
@@ -163,8 +186,12 @@ impl Draft<'_> {
         }
     }
 
+    fn is_somebody(&self) -> bool {
+        self.reasons.iter().any(Option::is_none)
+    }
+
     fn or_nobody(&self, why: impl FnOnce(&[Option<Reason>]) -> Cause) -> Result<(), Nobody> {
-        if self.reasons.iter().any(Option::is_none) || self.reasons.is_empty() {
+        if self.is_somebody() {
             return Ok(());
         }
         Err(Nobody {
@@ -180,6 +207,27 @@ impl Draft<'_> {
         left_out.collect()
     }
 
+    /// For a request that names this deployment: it, or why not.
+    pub fn only(self, deployment: u32) -> Result<Self, Nobody> {
+        let members = self.facts.members.iter().zip(&self.reasons);
+        let mut named = members.filter(|(member, _)| member.deployment == deployment);
+        let against = named.find_map(|(_, reason)| reason.as_ref());
+        match against.and_then(Cause::of) {
+            None => Ok(self),
+            Some(why) => Err(Nobody {
+                why,
+                left_out: self.left_out(),
+            }),
+        }
+    }
+
+    /// The numbers of those that are left.
+    pub fn left(&self) -> impl Iterator<Item = u32> {
+        let members = self.facts.members.iter().zip(&self.reasons);
+        let left = members.filter(|(_, reason)| reason.is_none());
+        left.map(|(member, _)| member.deployment)
+    }
+
     /// The smallest window of those that are left, in tokens: a request that is known to have no more needs no counting.
     pub fn smallest_window(&self) -> Option<u64> {
         let members = self.facts.members.iter().zip(&self.reasons);
@@ -189,6 +237,9 @@ impl Draft<'_> {
 
     /// Leaves out who reads less than `needed` tokens.
     pub fn for_prompt(mut self, needed: u64) -> Result<Self, Nobody> {
+        if !self.is_somebody() {
+            return Ok(self);
+        }
         self.leave_out(|member| {
             let window = member.window.filter(|window| *window < needed)?;
             Some(Reason::WindowTooSmall { window, needed })

@@ -6,6 +6,8 @@ use std::sync::Arc;
 /// See the module. Shows as what stands behind "passed over: ".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
+    /// It is paused (`model_info.blocked`).
+    Paused,
     /// A time that others have to themselves (`model_info.access_windows`).
     Reserved(Arc<Reserved>),
     /// The request has a web search tool, and `model_info.supports_web_search` is false.
@@ -50,6 +52,7 @@ pub struct Reserved {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Paused => f.write_str("paused"),
             Self::Reserved(reserved) => {
                 let Reserved { until, zone } = &**reserved;
                 write!(f, "reserved for another team until {until} {zone}")

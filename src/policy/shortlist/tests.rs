@@ -266,6 +266,49 @@ fn windows_regions_and_abilities() {
 }
 
 #[test]
+fn paused_members_are_nobody_and_their_tags_are_known() {
+    let mut members = vec![member(0, "free"), member(1, "default"), member(2, "")];
+    members[0].is_paused = true;
+    members[1].window = Some(10);
+    members[2].window = Some(20);
+    let facts = group(members.clone());
+    assert_eq!(taken(&facts, &Wants::default()), "12");
+    // Not for the defaults: it is for the one that is away.
+    assert_eq!(by_tags(&facts, "free", "", ""), "-");
+    let drafted = draft(&facts, &Wants::default()).unwrap();
+    assert!(matches!(
+        drafted.for_prompt(21).unwrap_err().why,
+        Cause::Window { largest: 20, .. }
+    ));
+    members
+        .iter_mut()
+        .for_each(|member| member.is_paused = true);
+    let facts = group(members);
+    let none = draft(&facts, &Wants::default())
+        .unwrap()
+        .for_prompt(21)
+        .unwrap();
+    assert_eq!(none.list().unwrap().left_out().len(), 3);
+}
+
+#[test]
+fn one_that_is_named() {
+    let mut members = vec![member(0, ""), member(1, ""), member(2, "")];
+    members[0].region = Some("eu".into());
+    members[2].is_paused = true;
+    let facts = group(members);
+    let eu: Arc<str> = "eu".into();
+    let wants = Wants {
+        region: Some(&eu),
+        ..Wants::default()
+    };
+    let only = |number| draft(&facts, &wants).unwrap().only(number).map(|_| ());
+    assert_eq!(only(0), Ok(()));
+    assert_eq!(only(1).unwrap_err().why, Cause::Region(eu.clone()));
+    assert_eq!(only(2), Ok(()), "the Router says that it is paused");
+}
+
+#[test]
 fn reserved_for_others() {
     let window = Reservation::new("08:00", "18:00", "UTC", &["day".to_owned()]).unwrap();
     let mut members = vec![member(0, ""), member(1, "")];
@@ -295,7 +338,7 @@ fn any_member() -> impl Strategy<Value = MemberFacts> {
         tags,
         region,
         window,
-        any::<[bool; 3]>(),
+        any::<[bool; 4]>(),
         proptest::option::of(any::<bool>()),
     )
         .prop_map(|(tags, region, window, flags, tag_filtering)| {
@@ -305,6 +348,7 @@ fn any_member() -> impl Strategy<Value = MemberFacts> {
             member.traits.searches_web = flags[0];
             member.traits.takes_response_format = flags[1];
             member.traits.fails_open = flags[2];
+            member.is_paused = flags[3] && flags[0];
             member.traits.tag_filtering = tag_filtering;
             member
         })

@@ -208,6 +208,11 @@ impl<'a> Request<'a> {
         !self.addressed.is_empty() && fields.iter().any(|field| self.addressed(field).is_some())
     }
 
+    /// It wants parameters left out that a provider does not serve.
+    pub fn drops_parameters(&self) -> bool {
+        self.wishes.drop_params == Some(true)
+    }
+
     pub fn service_tier(&self) -> Option<&str> {
         json::plain_str(&self.body, self.service_tier.as_ref()?)
     }

@@ -87,6 +87,10 @@ impl<'a> Selection<'a> {
         if member.blocked {
             return Some(Passed::Paused);
         }
+        let shortlist = call.wish.and_then(|wish| wish.shortlist.as_ref());
+        if shortlist.is_some_and(|list| !list.allows(number)) {
+            return Some(Passed::Unfit);
+        }
         if call.tried.contains(&number) {
             return Some(Passed::Tried);
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{Builder, Deployment, Group, Kept, choice};
 use crate::config::{Affinity, Config};
 use crate::policy::retry::RetriesByClass;
+use crate::policy::shortlist::GroupFacts;
 use crate::policy::strategies::{Member, StrategyArgs, StrategyName};
 use crate::policy::wildcard::Wildcard;
 use crate::protocol::json;
@@ -239,6 +240,7 @@ impl Group {
             rpm: None,
             tpm: None,
             retries_by_class: RetriesByClass::default(),
+            facts: GroupFacts::default(),
             tariffs: Vec::new(),
         }
     }

@@ -37,6 +37,7 @@ struct AuthKey {
     aliases: String,
     allowed_routes: String,
     metadata: String,
+    router_settings: String,
 }
 
 #[derive(Queryable, Selectable)]
@@ -68,6 +69,7 @@ struct AuthTeam {
     budget_duration: Option<String>,
     budget_reset_at: Option<i64>,
     updated_at: i64,
+    router_settings: String,
 }
 
 /// The limits of a row that has them.
@@ -170,10 +172,7 @@ fn load(conn: &mut AnyConnection, hash: KeyHash) -> Result<Option<Principal>, St
             (None, None) => None,
         },
         user_models: grants.of(OwnerType::User),
-        options: options(
-            &key.metadata,
-            team.as_ref().map(|team| team.metadata.as_str()),
-        ),
+        options: options(&key, team.as_ref()),
         team_blocked: team.as_ref().is_some_and(|team| team.blocked),
         team: team.map(|team| {
             let limits = limits!(team);
@@ -193,16 +192,24 @@ fn load(conn: &mut AnyConnection, hash: KeyHash) -> Result<Option<Principal>, St
 }
 
 /// What the metadata say; metadata that somebody else wrote in another form say nothing.
-fn options(key: &str, team: Option<&str>) -> KeyOptions {
+fn options(key: &AuthKey, team: Option<&AuthTeam>) -> KeyOptions {
     #[derive(Default, Deserialize)]
     #[serde(default)]
     struct Metadata {
         tags: Value,
         allow_client_mock_response: Value,
+        allowed_model_region: Value,
     }
     let read = |text: &str| serde_json::from_str::<Metadata>(text).unwrap_or_default();
-    let of_key = read(key);
-    let of_team = team.map(read).unwrap_or_default();
+    let of_key = read(&key.metadata);
+    let of_team = team.map(|team| read(&team.metadata)).unwrap_or_default();
+    let region = |metadata: &Metadata| metadata.allowed_model_region.as_str().map(Arc::from);
+    // A key's settings take the place of its team's as a whole.
+    let settings = [
+        Some(&key.router_settings),
+        team.map(|team| &team.router_settings),
+    ];
+    let settings = settings.into_iter().flatten().find(|json| *json != "{}");
     let tags = [&of_key.tags, &of_team.tags]
         .into_iter()
         .filter_map(Value::as_array)
@@ -211,6 +218,8 @@ fn options(key: &str, team: Option<&str>) -> KeyOptions {
     KeyOptions {
         tags: tags.map(Arc::from).collect(),
         client_mocks: of_key.allow_client_mock_response == true,
+        region: region(&of_key).or_else(|| region(&of_team)),
+        router_settings: settings.map(|json| json.as_str().into()),
     }
 }
 

@@ -51,6 +51,13 @@ pub struct KeyRow {
     /// How often the key was regenerated, and when last.
     pub rotation_count: i64,
     pub last_rotation_at: Option<i64>,
+    /// A JSON map, as the API took it. Archived keys may be older than it.
+    #[serde(default = "empty_map")]
+    pub router_settings: String,
+}
+
+fn empty_map() -> String {
+    "{}".to_owned()
 }
 
 impl KeyRow {
@@ -87,6 +94,7 @@ impl KeyRow {
             allowed_routes: "[]".to_owned(),
             rotation_count: 0,
             last_rotation_at: None,
+            router_settings: empty(),
         }
     }
 }
@@ -153,6 +161,8 @@ pub struct TeamRow {
     pub metadata: String,
     pub created_at: i64,
     pub updated_at: i64,
+    /// A JSON map.
+    pub router_settings: String,
 }
 
 impl TeamRow {
@@ -173,6 +183,7 @@ impl TeamRow {
             metadata: "{}".to_owned(),
             created_at: now_ms,
             updated_at: now_ms,
+            router_settings: "{}".to_owned(),
         }
     }
 }

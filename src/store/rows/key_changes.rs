@@ -28,6 +28,7 @@ pub struct KeyChanges {
     pub config: Option<String>,
     pub key_type: Option<Option<String>>,
     pub allowed_routes: Option<String>,
+    pub router_settings: Option<String>,
     pub updated_by: Option<Option<String>>,
 }
 

@@ -69,6 +69,14 @@ impl Config {
         }))
     }
 
+    /// With more deployments.
+    pub fn and(mut self, deployments: impl IntoIterator<Item = Deployment>) -> Self {
+        if let Some(list) = self.0["model_list"].as_array_mut() {
+            list.extend(deployments.into_iter().map(|deployment| deployment.0));
+        }
+        self
+    }
+
     /// One group of one deployment that fails at once, and each time, when its upstream does.
     pub fn single(simulator: &Simulator, name: &str) -> Self {
         Self::of([Deployment::of(simulator, name)])

@@ -41,6 +41,10 @@ pub fn changes(
             .as_ref()
             .map(|_| object(&fields.permissions)),
         aliases: fields.aliases.as_ref().map(|_| object(&fields.aliases)),
+        router_settings: fields
+            .router_settings
+            .as_ref()
+            .map(|_| object(&fields.router_settings)),
         config: None,
         key_type: fields.key_type.clone(),
         allowed_routes: fields

@@ -5,11 +5,14 @@ use serde_json::{Map, Number, Value};
 use super::fields::Field;
 use crate::http::admin::json_body::{refused, wrong_type};
 use crate::http::error::ApiError;
+use crate::policy::caller_settings::CallerSettings;
 use crate::policy::duration::parse_key_duration;
 use crate::types::{AmountError, NanoUsd};
 
 /// Longest alias, id, name of a model, route or key.
 const MOST_TEXT: usize = 512;
+/// Largest `router_settings`, in bytes of JSON.
+const MOST_SETTINGS: usize = 64 * 1024;
 /// Shortest custom key.
 const SHORTEST_KEY: usize = 16;
 
@@ -72,6 +75,21 @@ pub fn aliases(aliases: &Field<Map<String, Value>>) -> Result<(), ApiError> {
                 return Err(wrong_type("aliases", "dict_type", expected));
             }
         }
+    }
+    Ok(())
+}
+
+/// Settings of the routing; see [`CallerSettings`].
+pub fn router_settings(settings: &Field<Map<String, Value>>) -> Result<(), ApiError> {
+    for settings in settings.iter().flatten() {
+        if Value::Object(settings.clone()).to_string().len() > MOST_SETTINGS {
+            return Err(refused(
+                "router_settings",
+                "router_settings has at most 64 KiB",
+            ));
+        }
+        CallerSettings::read(settings)
+            .map_err(|error| refused("router_settings", error.to_string()))?;
     }
     Ok(())
 }

@@ -42,7 +42,6 @@ const NOT_YET: &[&str] = &[
     "project_id",
     "prompts",
     "rotation_interval",
-    "router_settings",
     "rpm_limit_type",
     "send_invite_email",
     "tag_rpm_limit",
@@ -72,6 +71,7 @@ const KEPT: &[&str] = &[
     "new_key",
     "new_master_key",
     "permissions",
+    "router_settings",
     "rpm_limit",
     "soft_budget",
     "spend",
@@ -127,6 +127,10 @@ pub struct KeyFields {
     /// The key's own names for models: name to model.
     #[schema(value_type = Option<Object>)]
     pub aliases: Field<Map<String, Value>>,
+    /// What the routing of its calls is to be like: `fallbacks`, `context_window_fallbacks`, `content_policy_fallbacks`,
+    /// `num_retries`, `timeout`, `model_group_retry_policy`, `routing_strategy`, `enable_tag_filtering`, `weights`.
+    #[schema(value_type = Option<Object>)]
+    pub router_settings: Field<Map<String, Value>>,
     #[schema(value_type = Option<Object>)]
     pub permissions: Field<Map<String, Value>>,
     /// Paths, `/prefix/*`, or groups such as `llm_api_routes` and `info_routes`; empty: all that the role may.
@@ -162,6 +166,7 @@ impl KeyFields {
             blocked: field(body, "blocked")?,
             metadata: field(body, "metadata")?,
             aliases: field(body, "aliases")?,
+            router_settings: field(body, "router_settings")?,
             permissions: field(body, "permissions")?,
             allowed_routes: field(body, "allowed_routes")?,
             key_type: field(body, "key_type")?,
@@ -184,6 +189,7 @@ impl KeyFields {
             }
         }
         checked::aliases(&fields.aliases)?;
+        checked::router_settings(&fields.router_settings)?;
         if let Some(Some(every)) = &fields.budget_duration {
             crate::policy::duration::parse_budget_duration(every)
                 .map_err(|error| refused("budget_duration", error.to_string()))?;

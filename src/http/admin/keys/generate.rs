@@ -96,6 +96,7 @@ fn row(caller: &Caller, fields: &KeyFields, secret: &str) -> Result<KeyRow, ApiE
         metadata: object(&fields.metadata),
         permissions: object(&fields.permissions),
         aliases: object(&fields.aliases),
+        router_settings: object(&fields.router_settings),
         key_type: fields.key_type.clone().flatten(),
         allowed_routes: list(&fields.allowed_routes),
         created_by: own_id.clone(),

@@ -28,6 +28,7 @@ pub fn shown(info: &KeyInfo, now_ms: i64) -> Value {
         "user_id": row.user_id,
         "team_id": row.team_id,
         "permissions": parsed(&row.permissions),
+        "router_settings": Some(parsed(&row.router_settings)).filter(|settings| *settings != json!({})),
         "max_parallel_requests": row.max_parallel_requests,
         "metadata": parsed(&row.metadata),
         "blocked": row.blocked,
@@ -76,7 +77,6 @@ fn not_kept() -> serde_json::Map<String, Value> {
         "policies": [],
         "project_id": null,
         "rotation_interval": null,
-        "router_settings": null,
         "tpd_limit": null,
     });
     match empty {

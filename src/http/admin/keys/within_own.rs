@@ -4,6 +4,7 @@ use super::fields::{Field, KeyFields};
 use crate::auth::Caller;
 use crate::http::error::ApiError;
 use crate::journey::Worker;
+use crate::policy::caller_settings::CallerSettings;
 use crate::types::{NanoUsd, Role};
 
 /// Groups of routes that everybody may hold a key to (LiteLLM 1.106.2).
@@ -117,9 +118,12 @@ fn check(worker: &Worker, caller: &Caller, fields: &KeyFields) -> Result<(), Api
     }
     let names = fields.models.iter().flatten().flatten();
     let targets = fields.aliases.iter().flatten().flatten();
+    let settings = fields.router_settings.as_ref().and_then(Option::as_ref);
+    let settings = settings.and_then(|settings| CallerSettings::read(settings).ok());
     let models = names
         .map(String::as_str)
-        .chain(targets.filter_map(|(_, to)| to.as_str()));
+        .chain(targets.filter_map(|(_, to)| to.as_str()))
+        .chain(settings.iter().flat_map(CallerSettings::fallback_models));
     for model in models {
         if !worker.may_call(principal, model) {
             return Err(ApiError::forbidden(format!(

@@ -6,6 +6,7 @@ use crate::protocol::json::scan_object;
 /// this protocol asks for them in a body, so they would only be shown to one that they are not for.
 pub const GATEWAY_ONLY: &[&str] = &[
     "additional_drop_params",
+    "allowed_model_region",
     "allowed_openai_params",
     "api_base",
     "api_key",
@@ -24,6 +25,7 @@ pub const GATEWAY_ONLY: &[&str] = &[
     "custom_llm_provider",
     "disable_fallbacks",
     "drop_params",
+    "enable_tag_filtering",
     "extra_headers",
     "fallbacks",
     "fastest_response",
@@ -47,6 +49,7 @@ pub const GATEWAY_ONLY: &[&str] = &[
     "priority",
     "proxy_server_request",
     "request_timeout",
+    "router_settings_override",
     "specific_deployment",
     "stream_timeout",
     "tags",

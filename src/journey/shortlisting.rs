@@ -1,0 +1,225 @@
+//! Which deployments of a group may take a request, decided on the worker before the control thread is asked.
+//!
+//! A request that wants nothing, of a group that nobody has said anything of, costs one branch. A prompt is counted only where
+//! its bytes do not show that it fits, off this thread; where it cannot be counted nobody is left out for it.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use memchr::memmem;
+
+use super::counting::counted;
+use super::course::Traveller;
+use super::worker::Worker;
+use crate::policy::shortlist::{self, Capability, Cause, GroupFacts, Nobody, Reason};
+use crate::policy::shortlist::{Draft, Shortlist, TagWish, Wants};
+use crate::policy::token_count;
+use crate::policy::upstream_error::ErrorClass;
+use crate::protocol::demands;
+use crate::protocol::openai::request::Request;
+use crate::router::Destination;
+
+/// Models that a refusal names.
+const MOST_NAMED: usize = 10;
+/// Tokens that a prompt may have beyond its bytes: what frames it.
+const FRAMING: u64 = 64;
+/// Words of parts that may be more tokens than bytes.
+const LARGE_PARTS: [&[u8]; 3] = [b"image", b"file", b"document"];
+
+/// Nobody of a group may take a request.
+#[derive(Clone, Debug)]
+pub struct Unfit {
+    pub group: Arc<str>,
+    /// What left nobody, and why each deployment was left out.
+    pub nobody: Nobody,
+    /// The models that read too little, where that is the cause.
+    models: Vec<(Arc<str>, u64)>,
+    /// The request's tags, where they are the cause.
+    pub tags: Vec<String>,
+}
+
+impl Unfit {
+    /// What kind of error it is: tells which fallbacks there are.
+    pub fn class(&self) -> ErrorClass {
+        match self.nobody.why {
+            Cause::Window { .. } => ErrorClass::ContextWindowExceededError,
+            Cause::Tags => ErrorClass::AuthenticationError,
+            Cause::Reserved(_) | Cause::Region(_) | Cause::Capability(_) => {
+                ErrorClass::BadRequestError
+            }
+        }
+    }
+
+    /// As LiteLLM 1.106.2 says it, where it does.
+    pub fn message(&self) -> String {
+        let group = &self.group;
+        match &self.nobody.why {
+            Cause::Window { needed, .. } => {
+                let sizes = self.models.iter();
+                let sizes = sizes.map(|(model, window)| {
+                    format!("Model={model}, Max Input Tokens={window}, Got={needed}")
+                });
+                let sizes: Vec<String> = sizes.collect();
+                format!(
+                    "litellm.ContextWindowExceededError: litellm._pre_call_checks: Context Window exceeded for given call. \
+                     No models have context window large enough for this call.\n{}",
+                    sizes.join("\n")
+                )
+            }
+            Cause::Tags => {
+                let tags: Vec<String> = self.tags.iter().map(|tag| format!("'{tag}'")).collect();
+                format!(
+                    "Not allowed to access model due to tags configuration. Passed model={group} and tags=[{}]",
+                    tags.join(", ")
+                )
+            }
+            Cause::Reserved(reserved) => format!(
+                "litellm.BadRequestError: Deployment {group} is reserved for another team until {} {}",
+                reserved.until, reserved.zone
+            ),
+            Cause::Region(region) => format!(
+                "litellm.BadRequestError: no deployment of {group} that could take this call is in the region '{region}' \
+                 (allowed_model_region): a deployment says its region by litellm_params.region_name"
+            ),
+            Cause::Capability(Capability::WebSearch) => format!(
+                "litellm.BadRequestError: no deployment of {group} that could take this call searches the web: leave the \
+                 web search tool out (model_info.supports_web_search is false)"
+            ),
+            Cause::Capability(Capability::ResponseFormat) => format!(
+                "litellm.BadRequestError: no deployment of {group} that could take this call takes a response format: leave \
+                 it out, or have the gateway do it with `drop_params: true`"
+            ),
+        }
+    }
+}
+
+/// The members of a group that a request may go to; `None`: all of them. A deployment that is named is not chosen by tags, nor by
+/// what it could not do (LiteLLM 1.106.2).
+pub async fn shortlist(
+    worker: &Worker,
+    by: Traveller<'_>,
+    destination: &Destination,
+    request: &Request<'_>,
+) -> Result<Option<Shortlist>, Box<Unfit>> {
+    let Some(found) = by.routes.group(destination.group) else {
+        return Ok(None);
+    };
+    let facts = &found.facts;
+    if !facts.concern_everybody && !by.asked.is_choosy() {
+        return Ok(None);
+    }
+    let decided = match destination.only {
+        Some(only) => held(by, facts, request, only),
+        None => Box::pin(decide(worker, by, facts, request)).await,
+    };
+    decided.map_err(|nobody| unfit(by, &found.name, nobody))
+}
+
+fn held(
+    by: Traveller<'_>,
+    facts: &GroupFacts,
+    request: &Request<'_>,
+    only: u32,
+) -> Result<Option<Shortlist>, Nobody> {
+    let wants = Wants {
+        response_format: false,
+        tags: None,
+        ..wants(by, facts, request)
+    };
+    Ok(shortlist::draft(facts, &wants)?.only(only)?.list())
+}
+
+async fn decide(
+    worker: &Worker,
+    by: Traveller<'_>,
+    facts: &GroupFacts,
+    request: &Request<'_>,
+) -> Result<Option<Shortlist>, Nobody> {
+    let draft = shortlist::draft(facts, &wants(by, facts, request))?;
+    let Some(window) = draft.smallest_window() else {
+        return Ok(draft.list());
+    };
+    if most_tokens(request.bytes()).is_some_and(|most| most <= window) {
+        return Ok(draft.list());
+    }
+    match count(worker, by, &draft, request).await {
+        Some(tokens) => Ok(draft.for_prompt(tokens)?.list()),
+        None => Ok(draft.list()),
+    }
+}
+
+fn wants<'a>(by: Traveller<'a>, facts: &GroupFacts, request: &Request<'_>) -> Wants<'a> {
+    let (principal, asked) = (by.principal, by.asked);
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+    let (operation, body) = (request.operation(), request.bytes());
+    Wants {
+        now: since_epoch.map_or(0, |since| since.as_secs() as i64),
+        team: principal.team.as_ref().map(|team| &*team.id),
+        region: asked.region.as_ref(),
+        web_search: facts.minds_web_search && demands::web_search(body),
+        response_format: facts.minds_response_format
+            && !request.drops_parameters()
+            && demands::response_format(operation, body),
+        tags: (facts.filters_tags || asked.filters_tags).then(|| TagWish {
+            tags: &asked.tags,
+            inherited: &principal.options.tags,
+            user_agent: asked.user_agent.as_deref(),
+        }),
+    }
+}
+
+/// The most tokens that a body can have, where its size tells: no text has more tokens than bytes.
+fn most_tokens(body: &[u8]) -> Option<u64> {
+    let has = |word: &&[u8]| memmem::find(body, word).is_some();
+    let is_text = !LARGE_PARTS.iter().any(has);
+    is_text.then(|| (body.len() as u64).saturating_add(FRAMING))
+}
+
+/// The tokens of the prompt, in the words of the first deployment that is left.
+async fn count(
+    worker: &Worker,
+    by: Traveller<'_>,
+    draft: &Draft<'_>,
+    request: &Request<'_>,
+) -> Option<u64> {
+    let deployment = by.routes.table().deployment(draft.left().next()?)?;
+    let counted_as = deployment.counted_as.clone();
+    let body = Bytes::copy_from_slice(request.bytes());
+    let operation = request.operation();
+    let count = move || token_count::count_request(operation, &counted_as, &body);
+    let counted = counted(worker, count).await;
+    let counted = counted.inspect_err(|error| log::debug!("a prompt was not counted: {error}"));
+    counted.ok()
+}
+
+fn unfit(by: Traveller<'_>, group: &Arc<str>, nobody: Nobody) -> Box<Unfit> {
+    let models = nobody.left_out.iter().filter_map(|(number, reason)| {
+        let Reason::WindowTooSmall { window, .. } = reason else {
+            return None;
+        };
+        let deployment = by.routes.table().deployment(*number)?;
+        Some((deployment.litellm_model.clone(), *window))
+    });
+    Box::new(Unfit {
+        group: group.clone(),
+        models: models.take(MOST_NAMED).collect(),
+        tags: match nobody.why {
+            Cause::Tags => by.asked.tags.clone(),
+            _ => Vec::new(),
+        },
+        nobody,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_bytes_tell() {
+        assert_eq!(most_tokens(b"0123456789"), Some(74));
+        assert_eq!(most_tokens(br#"{"type":"image_url"}"#), None);
+        assert_eq!(most_tokens(br#"{"type":"input_file"}"#), None);
+    }
+}
