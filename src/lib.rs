@@ -28,6 +28,8 @@ pub mod responses;
 
 pub mod health;
 
+pub mod models;
+
 pub mod journey;
 
 pub mod http;

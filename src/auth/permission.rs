@@ -13,6 +13,8 @@ pub enum Permission {
     Information,
     /// Makes and changes keys: administrators, and users for themselves.
     OwnKeys,
+    /// Adds and changes models: administrators. Users pass this gate to hear from the handler what they may.
+    OwnModels,
     /// Sees keys: administrators and viewers all of them, users their own.
     SeeKeys,
     /// Reads what concerns the whole proxy: administrators, and viewers of everything.
@@ -37,15 +39,21 @@ impl Permission {
     pub const fn check(self, role: Role) -> Result<(), Refused> {
         match (self, role) {
             (Self::Public | Self::Information, _) | (_, Role::ProxyAdmin) => Ok(()),
-            (Self::Inference | Self::OwnKeys | Self::Reconfiguration, Role::ProxyAdminViewer) => {
-                Err(Refused::Viewer)
-            }
+            (
+                Self::Inference | Self::OwnKeys | Self::OwnModels | Self::Reconfiguration,
+                Role::ProxyAdminViewer,
+            ) => Err(Refused::Viewer),
             (Self::Inference, _) => Ok(()),
-            (Self::OwnKeys | Self::SeeKeys, Role::InternalUser)
+            (Self::OwnKeys | Self::OwnModels | Self::SeeKeys, Role::InternalUser)
             | (Self::SeeKeys | Self::Administration, Role::ProxyAdminViewer) => Ok(()),
-            (Self::OwnKeys | Self::SeeKeys | Self::Administration | Self::Reconfiguration, _) => {
-                Err(Refused::AdminOnly)
-            }
+            (
+                Self::OwnKeys
+                | Self::OwnModels
+                | Self::SeeKeys
+                | Self::Administration
+                | Self::Reconfiguration,
+                _,
+            ) => Err(Refused::AdminOnly),
             (Self::OwnSpend, Role::Unknown) => Err(Refused::AdminOnly),
             (Self::OwnSpend, _) => Ok(()),
         }

@@ -6,11 +6,12 @@ use super::suggest::nearest;
 use super::yaml::{Entry, Node, Value};
 
 /// What deployments may refer to.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Credentials {
     list: Vec<Credential>,
 }
 
+#[derive(Clone)]
 struct Credential {
     name: String,
     values: Vec<Entry>,

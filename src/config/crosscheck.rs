@@ -65,12 +65,18 @@ pub struct Served<'a> {
     groups: HashSet<&'a str>,
     others: HashSet<&'a str>,
     aliases: HashMap<&'a str, &'a str>,
-    /// What a wildcard serves is not known here.
+    /// What a wildcard serves is not known here, nor what the database keeps.
     is_open: bool,
 }
 
 impl<'a> Served<'a> {
-    pub fn new(models: &'a [ModelEntry], aliases: &'a [GroupAlias], auto: AutoMode) -> Self {
+    /// With `is_open` there may be more models than these.
+    pub fn new(
+        models: &'a [ModelEntry],
+        aliases: &'a [GroupAlias],
+        auto: AutoMode,
+        is_open: bool,
+    ) -> Self {
         let names = models.iter().map(|model| model.model_name.as_str());
         let names = names.chain(derived(auto).iter().copied());
         let ids = models.iter().map(|model| &*model.id);
@@ -78,10 +84,11 @@ impl<'a> Served<'a> {
             .iter()
             .map(|model| model.litellm_params.model.as_str());
         Self {
-            is_open: names
-                .clone()
-                .chain(aliases.iter().map(|alias| alias.alias.as_str()))
-                .any(|name| name.contains('*')),
+            is_open: is_open
+                || names
+                    .clone()
+                    .chain(aliases.iter().map(|alias| alias.alias.as_str()))
+                    .any(|name| name.contains('*')),
             groups: names.collect(),
             others: ids.chain(own).collect(),
             aliases: aliases

@@ -33,7 +33,7 @@ const OWN: [&str; 18] = [
 const OWN_OF_CLOUDS: [&str; 5] = ["aws_", "azure_", "gcs_", "vertex_", "watsonx_"];
 
 /// See the module.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct DefaultParams(Vec<Entry>);
 
 impl DefaultParams {

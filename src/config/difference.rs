@@ -11,7 +11,7 @@ use super::outline::Outline;
 
 /// Fields of `general_settings` that a running gateway takes up. The others belong to what is made once: the listening
 /// socket, the database, the threads.
-const TAKEN_UP: [&str; 24] = [
+const TAKEN_UP: [&str; 27] = [
     "allow_client_side_credentials",
     "always_include_stream_usage",
     "auto_mode",
@@ -31,9 +31,12 @@ const TAKEN_UP: [&str; 24] = [
     "health_check_staleness_threshold",
     "include_call_id_in_error_body",
     "max_request_size_mb",
+    "proxy_config_reload_interval_seconds",
     "reject_clientside_metadata_tags",
     "response_retention",
     "responses_websocket_session_limit_seconds",
+    "store_model_in_db",
+    "supported_db_objects",
     "user_header_mappings",
     "user_header_name",
 ];

@@ -11,6 +11,7 @@ use super::model::{ClientsideParam, clientside_params};
 use super::read::Section;
 use super::response_keeping::ResponseKeeping;
 use super::review::review;
+use super::stored_models::StoredModels;
 use super::yaml::{Node, Pos};
 
 /// What happens when a call may cost more than is left of a budget.
@@ -72,6 +73,8 @@ pub struct GeneralSettings {
     pub enforce_fallback_model_access: bool,
     /// Streams tell usage to callers who did not ask for it, too.
     pub always_include_stream_usage: bool,
+    /// Models of the database.
+    pub stored_models: StoredModels,
 }
 
 impl Default for GeneralSettings {
@@ -102,6 +105,7 @@ impl Default for GeneralSettings {
             dangerously_allow_mock_testing_request_params: false,
             enforce_fallback_model_access: false,
             always_include_stream_usage: false,
+            stored_models: StoredModels::default(),
         }
     }
 }
@@ -176,6 +180,7 @@ pub fn read(
             .flag("dangerously_allow_mock_testing_request_params")
             .unwrap_or(false),
         always_include_stream_usage: section.flag("always_include_stream_usage").unwrap_or(false),
+        stored_models: StoredModels::read(&section, env),
     }
 }
 

@@ -55,6 +55,8 @@ pub struct Loaded {
     /// Every file that was read, or should have been: as named, so that a link is followed anew each time.
     pub files: Vec<PathBuf>,
     pub outline: Outline,
+    /// What entries are filled with.
+    pub(super) common: Common,
 }
 
 impl Loaded {
@@ -115,7 +117,7 @@ impl Config {
         // Before the models, which may be among those of the file.
         let folder = file.and_then(Path::parent).unwrap_or(Path::new(""));
         let prices = price_file::read(&root, folder, env, &sink);
-        let config = prices.models.during(|| read(&root, env, &sink));
+        let (config, common) = prices.models.during(|| read(&root, env, &sink));
         let mut diagnostics = sink.into_diagnostics();
         diagnostics.extend(prices.diagnostics);
         files.extend(prices.path);
@@ -125,13 +127,28 @@ impl Config {
             own_models: prices.models,
             files,
             outline: Outline::of_settings(&root),
+            common,
         })
     }
 }
 
-fn read(root: &Node, env: &dyn Fn(&str) -> Option<String>, sink: &Sink) -> Config {
+/// What entries of `model_list` are filled with.
+#[derive(Clone, Default)]
+pub(super) struct Common {
+    pub credentials: Credentials,
+    pub defaults: DefaultParams,
+}
+
+impl std::fmt::Debug for Common {
+    /// Never a value.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Common(…)")
+    }
+}
+
+fn read(root: &Node, env: &dyn Fn(&str) -> Option<String>, sink: &Sink) -> (Config, Common) {
     let Some(top) = Section::open(root, "", sink, Severity::Error) else {
-        return Config::default();
+        return Default::default();
     };
     review(Place::Top, &top);
     let environment_variables = top
@@ -139,15 +156,8 @@ fn read(root: &Node, env: &dyn Fn(&str) -> Option<String>, sink: &Sink) -> Confi
         .map(|node| variables::read(node, sink))
         .unwrap_or_default();
     // The file's variables are exported after its own lookups, as in LiteLLM, so they only serve as provider defaults.
-    let exported = |name: &str| {
-        let own = environment_variables
-            .iter()
-            .rev()
-            .find(|(own, _)| own == name);
-        own.map(|(_, value)| value.expose().to_owned())
-            .or_else(|| env(name))
-    };
-    let credentials = top
+    let exported = |name: &str| variables::exported(&environment_variables, name, env);
+    let credentials: Credentials = top
         .value("credential_list")
         .map(|node| Credentials::read(node, sink))
         .unwrap_or_default();
@@ -185,21 +195,29 @@ fn read(root: &Node, env: &dyn Fn(&str) -> Option<String>, sink: &Sink) -> Confi
         network: network::read(top.value("litellm_settings"), &exported, sink),
         environment_variables,
     };
+    // What the database serves is not known here.
+    let is_open = config.general_settings.stored_models.are_on;
     let alias_node = top
         .value("router_settings")
         .and_then(|node| node.get("model_group_alias"))
         .map(|entry| &entry.value);
-    crosscheck::aliases(
-        alias_node,
-        &config.router_settings.model_group_alias,
-        &config.model_list,
-        config.auto_mode,
-        sink,
-    );
+    if !is_open {
+        crosscheck::aliases(
+            alias_node,
+            &config.router_settings.model_group_alias,
+            &config.model_list,
+            config.auto_mode,
+            sink,
+        );
+    }
     let aliases = &config.router_settings.model_group_alias;
-    let served = crosscheck::Served::new(&config.model_list, aliases, config.auto_mode);
+    let served = crosscheck::Served::new(&config.model_list, aliases, config.auto_mode, is_open);
     for section in ["router_settings", "litellm_settings"] {
         crosscheck::fallbacks(top.value(section), section, &served, sink);
     }
-    config
+    let common = Common {
+        credentials,
+        defaults,
+    };
+    (config, common)
 }

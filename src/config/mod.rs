@@ -40,10 +40,12 @@ mod review;
 mod router_settings;
 mod routing;
 mod source;
+mod stored_models;
 mod suggest;
 #[cfg(test)]
 mod tests;
 mod variables;
+mod with_stored;
 mod yaml;
 
 pub use auto_mode::{AUTO, AUTO_LARGE, AutoMode};
@@ -63,4 +65,6 @@ pub use response_keeping::ResponseKeeping;
 pub use router_settings::{Affinity, GroupAlias, RouterSettings};
 pub use routing::RoutingGroup;
 pub use source::{LoadError, MAX_FILE_BYTES};
+pub use stored_models::StoredModels;
 pub use suggest::nearest;
+pub use with_stored::{Reading, StoredEntry};

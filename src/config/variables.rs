@@ -52,3 +52,14 @@ pub fn read(node: &Node, sink: &Sink) -> Vec<(String, Secret)> {
     }
     variables
 }
+
+/// What a variable holds once `variables` are exported: theirs, the last one of a name, else what `env` answers.
+pub fn exported(
+    variables: &[(String, Secret)],
+    name: &str,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Option<String> {
+    let own = variables.iter().rev().find(|(own, _)| own == name);
+    own.map(|(_, value)| value.expose().to_owned())
+        .or_else(|| env(name))
+}

@@ -307,6 +307,12 @@ impl From<StoreError> for ApiError {
                 error.to_string(),
                 Some("key".to_owned()),
             ),
+            StoreError::ModelExists(_) => Self::new(
+                400,
+                "auth_error",
+                error.to_string(),
+                Some("model_info.id".to_owned()),
+            ),
             StoreError::TeamMissing(_) => Self::new(
                 404,
                 "not_found_error",

@@ -14,6 +14,7 @@ use super::azure_login::{Login, Logins};
 use super::headers::prepared;
 use super::worker::Settings;
 use crate::metrics::{DeploymentMetrics, Metrics};
+use crate::models::Models;
 use crate::router::{Deployment, Group, RoutingTable};
 use crate::types::Operation;
 use crate::upstream::{Client, Endpoint};
@@ -22,6 +23,8 @@ use crate::upstream::{Client, Endpoint};
 pub struct Snapshot {
     pub table: Arc<RoutingTable>,
     pub settings: Settings,
+    /// What has become of the database's models.
+    pub models: Arc<Models>,
 }
 
 /// The snapshot in force. Threads compare one number a request and keep what they made of it.
@@ -142,6 +145,10 @@ impl Routes {
 
     pub fn table(&self) -> &Arc<RoutingTable> {
         &self.snapshot.table
+    }
+
+    pub fn models(&self) -> &Models {
+        &self.snapshot.models
     }
 
     pub fn settings(&self) -> &Settings {

@@ -19,6 +19,7 @@ use crate::config::{HealthChecks, NetworkSettings, ResponseKeeping};
 use crate::health::HealthBoard;
 use crate::limits::{Enroll, EntityIx};
 use crate::metrics::Metrics;
+use crate::models::ChangeModel;
 use crate::policy::client_access::Reach;
 use crate::responses::Keeper;
 use crate::router::{ControlHandle, Deployment, Lease, Port};
@@ -62,6 +63,8 @@ pub struct Shared {
     pub in_force: Arc<InForce>,
     /// Reads it again.
     pub reload: Recipient<ReloadConfig>,
+    /// Changes the database's models.
+    pub change_model: Recipient<ChangeModel>,
     pub reload_status: Arc<ReloadStatus>,
     /// How far the end of the process has come.
     pub ending: Arc<Ending>,

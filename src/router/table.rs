@@ -371,7 +371,7 @@ impl RoutingTable {
 type PricedAs = (String, String, Vec<(String, String)>, Residency);
 
 /// The tables that are still held when another is compiled.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Earlier {
     /// Oldest first; the last one is in force.
     pub tables: Vec<Arc<RoutingTable>>,

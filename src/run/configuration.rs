@@ -119,11 +119,11 @@ mod tests {
     #[test]
     fn one_block_tells_what_has_no_effect() {
         let file =
-            "general_settings: {alerting: [slack], store_model_in_db: false}\nguardrails: [a]\n";
+            "general_settings: {alerting: [slack], enforce_user_param: false}\nguardrails: [a]\n";
         let loaded = Config::from_text("c.yaml", file, &|_| None).unwrap();
         let env = |name: &str| match name {
             "REDIS_HOST" => Some("redis".to_owned()),
-            "STORE_MODEL_IN_DB" => Some("False".to_owned()),
+            "DISABLE_ADMIN_UI" => Some("False".to_owned()),
             _ => None,
         };
         assert_eq!(

@@ -51,7 +51,7 @@ use configuration::Environment;
 use data_dir::DataDir;
 use greeting::Greeting;
 use master_key::MasterKey;
-use reload::{Reloader, Reloading, Seen};
+use reload::{Reloader, Reloading, Seen, first_models};
 use stop::{StopSignals, finish, serve_until_told};
 use watchdog::control_lost;
 
@@ -216,6 +216,10 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
         log::info!("{renewed} budgets have begun anew since the last process");
     }
     let strict = general.budget_enforcement == BudgetEnforcement::Strict;
+    let file = loaded;
+    let (loaded, models) = first_models(&file, &environment, &store, &vault).await;
+    let (together, models) = (loaded.config.clone(), Arc::new(models));
+    let config = &together;
     let table = Arc::new(RoutingTable::compile(config));
     let metrics = Metrics::new().map_err(|error| RunError::Other(error.to_string()))?;
     let control = router::start(table.clone(), window, strict, metrics.cooldowns())
@@ -252,6 +256,7 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
     let in_force = Arc::new(InForce::new(Snapshot {
         table: table.clone(),
         settings: settings(config, strict),
+        models: models.clone(),
     }));
     let health = HealthBoard::start_in_arbiter(&arbiter.handle(), |_| HealthBoard::default());
     let _checker = {
@@ -264,19 +269,25 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
     let reloader = Reloader::new(Reloading {
         options: Arc::new(options.clone()),
         environment: Arc::new(environment),
+        file,
         loaded,
+        models,
         table: table.clone(),
         control: control.clone(),
         in_force: in_force.clone(),
         status: reload_status.clone(),
         seen,
-    });
+        store: store.clone(),
+        vault: vault.clone(),
+    })
+    .start();
     let ending = Arc::<Ending>::default();
     let lost = control_lost(control.clone());
     let shared = Arc::new(Shared {
         in_force,
         ending: ending.clone(),
-        reload: reloader.start().recipient(),
+        reload: reloader.clone().recipient(),
+        change_model: reloader.recipient(),
         reload_status,
         metrics,
         store: store.clone(),

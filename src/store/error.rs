@@ -33,6 +33,8 @@ pub enum StoreError {
     AliasTaken(String),
     #[error("this key already exists")]
     KeyExists,
+    #[error("a model with the id '{0}' already exists")]
+    ModelExists(String),
     #[error("team '{0}' does not exist")]
     TeamMissing(String),
 }

@@ -8,11 +8,11 @@ use super::executor::Query;
 use super::names::NameCache;
 use super::queries::{
     self, DaySpend, Deletion, DueReset, KeyPage, KeyQuery, LedgerTotals, LogPage, LogQuery,
-    PerDayQuery, ResetBooking,
+    PerDayQuery, ResetBooking, TeamModel,
 };
 use super::{
     AnyConnection, DeletedKeyRow, FlushBatch, FlushReport, JournalId, KeptTurn, KeyInfo, KeyUpdate,
-    NewKey, NewTeam, NewUser, Rotation, StoreError,
+    ModelRow, NewKey, NewTeam, NewUser, Rotation, StoreError,
 };
 use crate::types::{KeyHash, LedgerId, Principal, SpendRow};
 use crate::vault::Vault;
@@ -95,6 +95,20 @@ messages! {
 
     /// Inserts or changes; spend of a row that exists stays.
     UpsertTeam { team: NewTeam } => (), by: |conn, _| queries::upsert_team(conn, &team);
+
+    /// All deployments that the database keeps, oldest first.
+    ReadModels {} => Vec<ModelRow>, by: |conn, _| queries::read_models(conn);
+
+    /// Fails with `ModelExists` or `TeamMissing`.
+    InsertModel { row: ModelRow, team: Option<TeamModel> } => (),
+        by: |conn, _| queries::insert_model(conn, &row, team.as_ref());
+
+    /// Whether the row was as it was known: changed at `known`, and not since. Fails with `TeamMissing`.
+    ChangeModel { row: ModelRow, known: i64, team: Option<TeamModel> } => bool,
+        by: |conn, _| queries::change_model(conn, &row, known, team.as_ref());
+
+    /// Whether there was one.
+    DeleteModel { model_id: String } => bool, by: |conn, _| queries::delete_model(conn, &model_id);
 
     /// Rows of the spend log, newest first, at most 10,000.
     SpendLogs { query: LogQuery } => Vec<SpendRow>, by: |conn, _| queries::spend_logs(conn, &query);

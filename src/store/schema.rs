@@ -204,5 +204,19 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    models (model_id) {
+        model_id -> Text,
+        model_name -> Text,
+        litellm_params -> Text,
+        model_info -> Text,
+        blocked -> Bool,
+        created_at -> BigInt,
+        created_by -> Nullable<Text>,
+        updated_at -> BigInt,
+        updated_by -> Nullable<Text>,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(keys, users, teams, retired_keys);
 diesel::allow_tables_to_appear_in_same_query!(spend_logs, daily_spend);

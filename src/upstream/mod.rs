@@ -21,4 +21,4 @@ mod wire;
 pub use answer::{Answer, ReadError};
 pub use client::{CallError, Client, Endpoint, EndpointError};
 pub use decode::Decoder;
-pub use tls::{TlsError, certificates, check, key};
+pub use tls::{TlsError, certificates, check, check_entry, key};

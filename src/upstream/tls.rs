@@ -11,7 +11,7 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
-use crate::config::{Config, Curve, TlsChoice, Trust};
+use crate::config::{Config, Curve, ModelEntry, TlsChoice, Trust};
 
 /// A file that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -35,10 +35,15 @@ pub fn check(config: &Config) -> Result<(), String> {
     client_config(&config.network.tls, &[])
         .map_err(|error| format!("litellm_settings: {error}"))?;
     for entry in &config.model_list {
-        if let Some(choice) = entry.litellm_params.tls.over(&config.network.tls) {
-            client_config(&choice, &[])
-                .map_err(|error| format!("deployment {}: {error}", entry.id))?;
-        }
+        check_entry(config, entry).map_err(|error| format!("deployment {}: {error}", entry.id))?;
+    }
+    Ok(())
+}
+
+/// The same for the files that one deployment names.
+pub fn check_entry(config: &Config, entry: &ModelEntry) -> Result<(), TlsError> {
+    if let Some(choice) = entry.litellm_params.tls.over(&config.network.tls) {
+        client_config(&choice, &[])?;
     }
     Ok(())
 }

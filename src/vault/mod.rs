@@ -1,8 +1,10 @@
 //! What only this gateway may read: texts sealed with its salt key before they leave it or are written down.
 //!
-//! Response ids that clients carry, and conversations that the database keeps, are sealed here: encrypted, and of no use when a
-//! bit of them was changed (XChaCha20-Poly1305, with a random nonce each, so that one key serves any number of them). Pure but
+//! Response ids that clients carry, conversations and the parameters of deployments that the database keeps are sealed here:
+//! encrypted, and of no use when a bit of them was changed (XChaCha20-Poly1305, with a random nonce each, so that one key serves any number of them). Pure but
 //! for the random numbers; knows nothing of what it seals. The salt key itself never leaves this room.
+
+mod litellm;
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
@@ -21,6 +23,8 @@ pub enum Purpose<'a> {
     ResponseId,
     /// The conversation of the response with this key.
     Conversation(&'a [u8]),
+    /// A parameter of the deployment with this id.
+    ModelParameter(&'a [u8]),
 }
 
 /// The system gives no random numbers.
@@ -29,7 +33,10 @@ pub enum Purpose<'a> {
 pub struct NoRandomness;
 
 /// See the module.
-pub struct Vault(XChaCha20Poly1305);
+pub struct Vault {
+    own: XChaCha20Poly1305,
+    litellm: litellm::Keys,
+}
 
 impl Vault {
     /// A vault that everybody who knows `salt_key` can open. The text may have any length; it should be random.
@@ -38,7 +45,10 @@ impl Vault {
         // Other uses of the salt key must come to other keys.
         hash.update(b"pointsman vault 1\0");
         hash.update(salt_key.expose().as_bytes());
-        Self(XChaCha20Poly1305::new(Key::from_slice(&hash.finalize())))
+        Self {
+            own: XChaCha20Poly1305::new(Key::from_slice(&hash.finalize())),
+            litellm: litellm::Keys::of(salt_key),
+        }
     }
 
     /// `plain`, 40 bytes longer and unreadable.
@@ -50,7 +60,7 @@ impl Vault {
             msg: plain,
             aad: &aad,
         };
-        let cipher = self.0.encrypt(XNonce::from_slice(&sealed), payload);
+        let cipher = self.own.encrypt(XNonce::from_slice(&sealed), payload);
         // Fails for texts of 256 GiB and more alone.
         sealed.extend_from_slice(&cipher.map_err(|_| NoRandomness)?);
         Ok(sealed)
@@ -67,7 +77,12 @@ impl Vault {
             msg: cipher,
             aad: &aad,
         };
-        self.0.decrypt(XNonce::from_slice(nonce), payload).ok()
+        self.own.decrypt(XNonce::from_slice(nonce), payload).ok()
+    }
+
+    /// What LiteLLM has encrypted with the same salt key; `None` for anything else.
+    pub fn open_litellm(&self, text: &str) -> Option<Vec<u8>> {
+        self.litellm.open(text)
     }
 }
 
@@ -82,6 +97,7 @@ impl Purpose<'_> {
         match self {
             Self::ResponseId => b"response id".to_vec(),
             Self::Conversation(key) => [b"conversation\0", key].concat(),
+            Self::ModelParameter(id) => [b"model parameter\0", id].concat(),
         }
     }
 }

@@ -83,6 +83,7 @@ mod small_models;
 mod soak;
 mod spend_logs;
 mod start;
+mod stored_models;
 mod streams;
 mod unspeakable;
 mod upstream_errors;

@@ -177,6 +177,16 @@ const MATRIX: &[(&str, &str, &str)] = &[
     ("GET", "/v1/model/info", "Y Y Y Y Y Y Y 1 1 1 1 1"),
     ("GET", "/model/info", "Y Y Y Y Y Y Y 1 1 1 1 1"),
     ("GET", "/model_group/info", "Y Y Y Y Y Y Y 1 1 1 1 1"),
+    ("POST", "/model/new", "Y Y 3 3 1 3 1 1 1 1 1 1"),
+    ("POST", "/model/update", "Y Y 3 3 1 3 1 1 1 1 1 1"),
+    (
+        "PATCH",
+        "/model/{model_id:.+}/update",
+        "Y Y 3 3 1 3 1 1 1 1 1 1",
+    ),
+    ("POST", "/model/delete", "Y Y 3 3 1 3 1 1 1 1 1 1"),
+    ("POST", "/model/block", "Y Y 3 1 1 1 1 1 1 1 1 1"),
+    ("POST", "/model/unblock", "Y Y 3 1 1 1 1 1 1 1 1 1"),
     ("GET", "/key/info", "Y Y Y Y Y Y Y 1 1 1 1 1"),
     ("POST", "/v2/key/info", "Y Y Y Y Y Y Y 1 1 1 1 1"),
     ("GET", "/key/list", "Y Y Y Y Y Y 3 1 1 1 1 1"),
@@ -275,6 +285,10 @@ fn request(route: &Route) -> Request {
     match path.as_str() {
         "/v1/chat/completions" | "/chat/completions" => Request::post(path, chat("m").to_string()),
         _ if route.method == "POST" => Request::post(&path.replace("{key:.+}", "none"), "{}"),
+        _ if route.method == "PATCH" => Request {
+            method: "PATCH".into(),
+            ..Request::post(&path.replace("{model_id:.+}", "none"), "{}")
+        },
         _ => Request::new(route.method.as_str(), path),
     }
 }

@@ -774,6 +774,21 @@ const PROOFS: &[(&str, &[&str], &str)] = &[
     ),
     (
         "general_settings",
+        &["store_model_in_db"],
+        "stored_models::refusals::switched_off_unless_asked_for",
+    ),
+    (
+        "general_settings",
+        &["supported_db_objects"],
+        "stored_models::changes::a_reload_keeps_them",
+    ),
+    (
+        "general_settings",
+        &["proxy_config_reload_interval_seconds"],
+        "stored_models::instances::what_one_changes_arrives_at_the_other",
+    ),
+    (
+        "general_settings",
         &["config_watch_interval"],
         "reload::the_watch_can_be_switched_off",
     ),

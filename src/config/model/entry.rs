@@ -37,8 +37,10 @@ pub struct ModelEntry {
     pub env_headers: Vec<(&'static str, Secret)>,
     pub litellm_params: LitellmParams,
     pub model_info: ModelInfo,
-    /// Line of the entry in its file, from 1.
-    pub line: u32,
+    /// Its place in the file's `model_list`, from 0; `None` when it stands elsewhere.
+    pub position: Option<usize>,
+    /// Kept by the database, not by the file.
+    pub is_stored: bool,
     /// The entry as written, for telling what a reload changes.
     pub outline: Outline,
 }
@@ -47,7 +49,7 @@ impl ModelEntry {
     /// Whether both say the same, wherever they stand.
     pub fn is_same_as(&self, other: &Self) -> bool {
         let moved = Self {
-            line: other.line,
+            position: other.position,
             ..self.clone()
         };
         moved == *other
@@ -153,7 +155,6 @@ pub fn read(
         entra,
         env_headers,
     } = target;
-    let line = node.pos.line;
     let one = ModelEntry {
         model_name,
         id,
@@ -165,7 +166,8 @@ pub fn read(
         env_headers,
         litellm_params,
         model_info,
-        line,
+        position: None,
+        is_stored: false,
         outline: Outline::of_entry(entry.node),
     };
     if organizations.is_empty() {

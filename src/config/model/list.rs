@@ -36,7 +36,10 @@ pub fn read(
     let mut owners: HashMap<DeploymentId, usize> = HashMap::new();
     for (index, item) in items.iter().enumerate() {
         let path = format!("model_list[{index}]");
-        let new = entry::read(item, &path, credentials, defaults, env, sink);
+        let mut new = entry::read(item, &path, credentials, defaults, env, sink);
+        for entry in &mut new {
+            entry.position = Some(index);
+        }
         if let Some(first) = new.first() {
             let given = first.model_info.id.is_some();
             match owners.get(&first.id) {

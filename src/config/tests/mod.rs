@@ -159,7 +159,10 @@ environment_variables: {FOO: 1, BAR: os.environ/SHOUT}
         ("m/x", "https://acme.example/v1")
     );
     assert_eq!(entry.api_key.as_ref().map(|key| key.expose()), Some("k"));
-    assert_eq!((entry.base_model(), entry.line), (Some("gpt-4o-mini"), 2));
+    assert_eq!(
+        (entry.base_model(), entry.position),
+        (Some("gpt-4o-mini"), Some(0))
+    );
     let params = &entry.litellm_params;
     assert_eq!(
         (params.rpm, params.tpm, params.weight),

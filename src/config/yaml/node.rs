@@ -78,6 +78,45 @@ impl Node {
         }
     }
 
+    /// The node of JSON, all of it at `pos`.
+    pub fn of_json(json: &serde_json::Value, pos: Pos) -> Self {
+        use serde_json::Value as Json;
+        let value = match json {
+            Json::Null => Value::Null,
+            Json::Bool(value) => Value::Bool(*value),
+            Json::Number(number) => {
+                let written = number.to_string();
+                match (number.as_i64(), number.as_u64(), number.as_f64()) {
+                    (Some(value), _, _) => Value::Int {
+                        value: value.into(),
+                        written,
+                    },
+                    (_, Some(value), _) => Value::Int {
+                        value: value.into(),
+                        written,
+                    },
+                    (_, _, value) => Value::Float {
+                        value: value.unwrap_or(f64::NAN),
+                        written,
+                    },
+                }
+            }
+            Json::String(text) => Value::Text(text.clone()),
+            Json::Array(items) => {
+                Value::List(items.iter().map(|item| Self::of_json(item, pos)).collect())
+            }
+            Json::Object(fields) => {
+                let entry = |(key, value): (&String, &Json)| Entry {
+                    key: key.clone(),
+                    key_pos: pos,
+                    value: Self::of_json(value, pos),
+                };
+                Value::Map(fields.iter().map(entry).collect())
+            }
+        };
+        Self::new(pos, value)
+    }
+
     /// JSON with the same content. What JSON cannot say, an infinite or undefined number, is `None`.
     pub fn to_json(&self) -> Option<serde_json::Value> {
         use serde_json::Value as Json;

@@ -1,9 +1,12 @@
 //! Another configuration without a restart: read, compared with the one in force, and put in its place as a whole, or not at
 //! all.
 //!
-//! The [`Reloader`] is asked by SIGHUP, by the [`watch`] over the files and by `POST /config/reload`, one at a time. It tells
-//! the control thread, which tells the workers. Calls under way end under what they began with.
+//! The [`Reloader`] is asked by SIGHUP, by the [`watch`] over the files and by `POST /config/reload`, and for the database's
+//! models ([`models`]) by `/model/*` and a clock; one at a time. It tells the control thread, which tells the workers. Calls
+//! under way end under what they began with.
 
+mod models;
+mod step;
 mod watch;
 
 use std::path::PathBuf;
@@ -14,35 +17,47 @@ use actix::{Actor, AsyncContext, AtomicResponse, Context, Handler, WrapFuture};
 use actix_rt::signal::unix;
 
 use super::configuration::{self, Environment};
-use super::settings;
 use crate::cli::Options;
-use crate::config::{Config, Difference, Loaded, Outline, Severity};
-use crate::journey::{InForce, Rejected, ReloadConfig, ReloadStatus, Snapshot};
-use crate::router::{ControlHandle, Earlier, Reload, RoutingTable, Tables};
+use crate::config::{Difference, Loaded, Outline, Severity};
+use crate::journey::{InForce, Rejected, ReloadConfig, ReloadStatus};
+use crate::models::Models;
+use crate::router::{ControlHandle, RoutingTable, Tables};
+use crate::store::Store;
 use crate::upstream;
+use crate::vault::Vault;
 
+use step::{Before, Prepared, reject};
 use watch::Look;
 
+pub use models::first as first_models;
 pub use watch::Seen;
 
 /// What a [`Reloader`] is made of.
 pub struct Reloading {
     pub options: Arc<Options>,
     pub environment: Arc<Environment>,
-    /// In force.
+    /// The configuration file in force.
+    pub file: Loaded,
+    /// With the database's models.
     pub loaded: Loaded,
+    pub models: Arc<Models>,
     pub table: Arc<RoutingTable>,
     pub control: Arc<ControlHandle>,
     pub in_force: Arc<InForce>,
     pub status: Arc<ReloadStatus>,
-    /// What the files were when `loaded` was read.
+    /// What the files were when `file` was read.
     pub seen: Seen,
+    pub store: Store,
+    pub vault: Arc<Vault>,
 }
 
 /// See the module. Lives on the main thread.
 pub struct Reloader {
     options: Arc<Options>,
     environment: Arc<Environment>,
+    file: Arc<Loaded>,
+    models: Arc<Models>,
+    /// Both together.
     loaded: Arc<Loaded>,
     /// What the process was started with.
     started: Arc<Outline>,
@@ -51,6 +66,8 @@ pub struct Reloader {
     in_force: Arc<InForce>,
     status: Arc<ReloadStatus>,
     seen: Seen,
+    store: Store,
+    vault: Arc<Vault>,
 }
 
 impl Reloader {
@@ -58,28 +75,36 @@ impl Reloader {
         let Reloading {
             options,
             environment,
+            file,
             loaded,
+            models,
             table,
             control,
             in_force,
             status,
             seen,
+            store,
+            vault,
         } = reloading;
         Self {
             options,
             environment,
             seen,
-            started: Arc::new(loaded.outline.clone()),
+            started: Arc::new(file.outline.clone()),
+            file: Arc::new(file),
             loaded: Arc::new(loaded),
+            models,
             tables: Tables::new(table),
             control,
             in_force,
             status,
+            store,
+            vault,
         }
     }
 
     fn look_later(&self, context: &mut Context<Self>) {
-        let interval = self.loaded.config.general_settings.config_watch_interval;
+        let interval = self.file.config.general_settings.config_watch_interval;
         // Switched off by a reload, it may be switched on by the next.
         let next = if interval.is_zero() {
             Duration::from_secs(5)
@@ -95,6 +120,7 @@ impl Actor for Reloader {
 
     fn started(&mut self, context: &mut Self::Context) {
         self.look_later(context);
+        self.read_later(context);
         match unix::signal(unix::SignalKind::hangup()) {
             Ok(mut hangup) => {
                 let own = context.address();
@@ -114,24 +140,23 @@ impl Handler<ReloadConfig> for Reloader {
     type Result = AtomicResponse<Self, Result<Arc<Difference>, Rejected>>;
 
     fn handle(&mut self, message: ReloadConfig, _: &mut Self::Context) -> Self::Result {
-        let (options, environment) = (self.options.clone(), self.environment.clone());
-        let (started, present) = (self.started.clone(), self.loaded.clone());
-        // Held until the new table is in force: what it shares with them keeps its number.
-        let tables = self.tables.earlier(false);
-        let (control, in_force) = (self.control.clone(), self.in_force.clone());
+        let options = self.options.clone();
+        let before = self.before();
         // Before they are read: a change in between is news at the next look.
         self.seen = Seen::at(&self.seen.paths());
         let work = async move {
-            let prepared = actix_web::rt::task::spawn_blocking(move || {
-                prepare(&options, &environment, (&started, &present), tables)
-            });
-            let prepared = prepared.await;
-            let (files, prepared) = prepared.unwrap_or_else(|_| {
+            let environment = before.environment.clone();
+            let file = actix_web::rt::task::spawn_blocking(move || read(&options, &environment));
+            let (files, file) = file.await.unwrap_or_else(|_| {
                 let rejected = reject("reading it failed in an unexpected way");
                 (Vec::new(), Err(rejected))
             });
+            let prepared = match file {
+                Ok(file) => before.with_file(file).await,
+                Err(rejected) => Err(rejected),
+            };
             let taken = match prepared {
-                Ok(prepared) => put_in_force(prepared, &control, &in_force).await,
+                Ok(prepared) => before.put_in_force(prepared).await,
                 Err(rejected) => Err(rejected),
             };
             (files, taken)
@@ -148,19 +173,41 @@ impl Handler<ReloadConfig> for Reloader {
 }
 
 impl Reloader {
+    fn before(&mut self) -> Before {
+        Before {
+            environment: self.environment.clone(),
+            started: self.started.clone(),
+            file: self.file.clone(),
+            models: self.models.clone(),
+            loaded: self.loaded.clone(),
+            earlier: self.tables.earlier(false),
+            control: self.control.clone(),
+            in_force: self.in_force.clone(),
+            store: self.store.clone(),
+            vault: self.vault.clone(),
+        }
+    }
+
+    /// What was prepared is in force.
+    fn take(&mut self, prepared: Prepared, by: &str) -> Difference {
+        prepared.models.tell(&self.models);
+        self.tables.advance(prepared.table);
+        self.file = prepared.file;
+        self.models = prepared.models;
+        self.loaded = Arc::new(prepared.loaded);
+        log::info!("configuration reloaded ({by}): {}", prepared.difference);
+        prepared.difference
+    }
+
     fn finish(
         &mut self,
-        outcome: Result<Prepared, Rejected>,
+        outcome: Result<Box<Prepared>, Rejected>,
         by: &str,
     ) -> Result<Arc<Difference>, Rejected> {
         match outcome {
             Ok(prepared) => {
-                self.tables.advance(prepared.table);
-                self.loaded = Arc::new(prepared.loaded);
                 self.status.accept();
-                let difference = prepared.difference;
-                log::info!("configuration reloaded ({by}): {difference}");
-                Ok(Arc::new(difference))
+                Ok(Arc::new(self.take(*prepared, by)))
             }
             Err(rejected) => {
                 for complaint in &rejected.complaints {
@@ -174,41 +221,15 @@ impl Reloader {
     }
 }
 
-/// A configuration that may be put in force.
-struct Prepared {
-    loaded: Loaded,
-    table: Arc<RoutingTable>,
-    difference: Difference,
-}
-
-fn reject(complaint: impl ToString) -> Rejected {
-    Rejected {
-        complaints: vec![complaint.to_string()],
-    }
-}
-
-/// Reads and compiles; blocks. Answers the files as well.
-fn prepare(
-    options: &Options,
-    environment: &Environment,
-    before: (&Outline, &Loaded),
-    earlier: Earlier,
-) -> (Vec<PathBuf>, Result<Prepared, Rejected>) {
+/// Reads a file; blocks. Answers the files that belong to it as well.
+fn read(options: &Options, environment: &Environment) -> (Vec<PathBuf>, Result<Loaded, Rejected>) {
     match configuration::read(options, environment) {
-        Ok(loaded) => {
-            let files = loaded.files.clone();
-            (files, compile(loaded, environment, before, earlier))
-        }
+        Ok(loaded) => (loaded.files.clone(), checked(loaded)),
         Err(error) => (Vec::new(), Err(reject(error))),
     }
 }
 
-fn compile(
-    loaded: Loaded,
-    environment: &Environment,
-    (started, present): (&Outline, &Loaded),
-    mut earlier: Earlier,
-) -> Result<Prepared, Rejected> {
+fn checked(loaded: Loaded) -> Result<Loaded, Rejected> {
     if loaded.has_errors() {
         let errors = loaded.diagnostics.iter();
         let errors = errors.filter(|told| told.severity == Severity::Error);
@@ -217,39 +238,5 @@ fn compile(
         });
     }
     upstream::check(&loaded.config).map_err(reject)?;
-    let difference = Difference::between(started, present, &loaded);
-    if !difference.is_empty() {
-        configuration::report(&loaded.diagnostics, environment);
-    }
-    earlier.settings_are_kept = difference.keeps_settings();
-    let compile = || RoutingTable::compile_after(&loaded.config, &earlier);
-    let table = Arc::new(loaded.own_models.during(compile));
-    Ok(Prepared {
-        loaded,
-        table,
-        difference,
-    })
-}
-
-async fn put_in_force(
-    prepared: Prepared,
-    control: &Arc<ControlHandle>,
-    in_force: &Arc<InForce>,
-) -> Result<Prepared, Rejected> {
-    let config: &Config = &prepared.loaded.config;
-    // What is decided at the start alone is said to be so: the answer names it.
-    let strict = in_force.load().settings.strict_budgets;
-    let snapshot = Snapshot {
-        table: prepared.table.clone(),
-        settings: settings(config, strict),
-    };
-    prepared.loaded.own_models.lay();
-    let in_force = in_force.clone();
-    let reload = Reload {
-        table: prepared.table.clone(),
-        publish: Box::new(move || in_force.publish(snapshot)),
-    };
-    let taken = control.router().send(reload).await;
-    taken.map_err(|_| reject("the control thread did not take it up; try again"))?;
-    Ok(prepared)
+    Ok(loaded)
 }

@@ -86,7 +86,7 @@ impl Handler<Look> for Reloader {
     fn handle(&mut self, _: Look, context: &mut Context<Self>) {
         self.look_later(context);
         let is_off = {
-            let general = &self.loaded.config.general_settings;
+            let general = &self.file.config.general_settings;
             general.config_watch_interval.is_zero()
         };
         if is_off || self.seen.files.is_empty() {

@@ -6,6 +6,7 @@ mod checkpoints;
 mod kept_responses;
 mod key_list;
 mod keys;
+mod models;
 mod principal;
 mod spend_logs;
 mod spend_logs_page;
@@ -28,6 +29,7 @@ pub use key_list::{KeyOrder, KeyPage, KeyQuery, Match, deleted_key_page, key_ali
 pub use keys::{
     Deletion, delete_keys, insert_key, key_info, keys_by_alias, rotate_key, update_key,
 };
+pub use models::{TeamModel, change_model, delete_model, insert_model, read_models};
 pub use principal::load_principal;
 pub use spend_logs::{LogFilter, LogQuery, MOST_ROWS, spend_logs};
 pub use spend_logs_page::{LogOrder, LogPage, MOST_COUNTED, spend_logs_page};

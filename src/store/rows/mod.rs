@@ -7,6 +7,7 @@ mod access;
 mod kept;
 mod key_changes;
 mod ledger;
+mod model;
 mod money;
 
 pub(super) use access::GrantRow;
@@ -16,3 +17,4 @@ pub use kept::KeptTurn;
 pub(super) use key_changes::RetiredRow;
 pub use key_changes::{DeletedKeyRow, KeyChanges, KeyUpdate, Rotation};
 pub(super) use ledger::{DailyRow, LogRow, RejectedRow};
+pub use model::ModelRow;

@@ -7,6 +7,7 @@ mod executor;
 mod flush;
 mod kept_responses;
 mod keys;
+mod models;
 mod reads;
 mod schema;
 

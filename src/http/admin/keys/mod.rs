@@ -20,6 +20,7 @@ mod update;
 mod within_own;
 
 pub(super) use find::hash_of;
+pub(super) use within_own::{is_admin, own_id, sees_all};
 
 use crate::auth::Permission;
 use crate::http::about::Tag;

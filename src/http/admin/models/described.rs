@@ -15,7 +15,7 @@ pub fn described(deployment: &Deployment) -> Value {
 }
 
 /// An address without what may be secret in it.
-fn address(base: &str) -> Option<&str> {
+pub fn address(base: &str) -> Option<&str> {
     let base = base.split(['?', '#']).next()?;
     may_be_shown("", &base.into()).then_some(base)
 }
@@ -130,7 +130,8 @@ pub fn model_info(deployment: &Deployment) -> Map<String, Value> {
         }
     }
     shown.insert("id".to_owned(), deployment.id.as_ref().into());
-    shown.insert("db_model".to_owned(), false.into());
+    let is_stored = deployment.entry.is_stored;
+    shown.insert("db_model".to_owned(), is_stored.into());
     shown.insert("blocked".to_owned(), info.blocked.into());
     shown.insert(
         "base_model".to_owned(),

@@ -1,10 +1,12 @@
-//! `GET /v1/model/info` and `/model/info`.
+//! `GET /v1/model/info` and `/model/info`: deployments in force, and for administrators rows of the database that are not.
 
 use actix_web::HttpResponse;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
 
 use super::described::described;
+use super::stored;
+use crate::http::admin::keys::sees_all;
 use crate::http::error::ApiError;
 use crate::http::query::Query;
 use crate::http::route::Call;
@@ -28,11 +30,16 @@ pub async fn info(call: Call) -> Result<HttpResponse, ApiError> {
         .table()
         .deployments()
         .map(|(_, deployment)| deployment);
-    let data: Vec<Value> = deployments
+    let mut data: Vec<Value> = deployments
         .filter(|deployment| asked.is_none_or(|id| *deployment.id == *id))
         .filter(|deployment| routes.table().shows(principal, deployment))
         .map(|deployment| described(deployment))
         .collect();
+    if sees_all(call.caller()?) {
+        let left_out = routes.models().left_out();
+        let left_out = left_out.filter(|(model, _)| asked.is_none_or(|id| model.id() == id));
+        data.extend(left_out.map(|(model, problem)| stored::left_out(model, problem)));
+    }
     match asked {
         Some(id) if data.is_empty() => {
             let text = format!("Model id = {id:.128} not found on litellm proxy");
