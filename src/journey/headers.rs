@@ -209,6 +209,12 @@ pub fn describe(headers: &mut HeaderMap, charge: &Charge, bill: Option<Bill>) {
             &group,
         );
     }
+    if let Some(region) = &charge.asked.region {
+        tell.set(
+            const { HeaderName::from_static("x-litellm-model-region") },
+            region,
+        );
+    }
     if charge.asked.access.is_some() {
         tell.set(
             const { HeaderName::from_static("x-litellm-model-api-base") },

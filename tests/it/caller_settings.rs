@@ -123,6 +123,42 @@ fn retries_and_time_limits() {
 }
 
 #[test]
+fn another_strategy_or_other_weights() {
+    let simulator = Simulator::start();
+    simulator.behave("a", Behaviour::saying("a"));
+    let member = |id: &str, weight: f64, cost: f64| {
+        let deployment = Deployment::of(&simulator, "a").id(id).priced(cost, cost);
+        deployment.param("weight", weight)
+    };
+    let gateway = Gateway::of(&Config::of([
+        member("dear", 1e6, 0.01),
+        member("cheap", 1e-6, 0.0001),
+        member("third", 1e-6, 0.02),
+    ]));
+    let taken_by = |client: &Client| {
+        let reply = client.chat(&chat_with("a", json!({}))).with_status(200);
+        reply.must("x-litellm-model-id").to_owned()
+    };
+    let by_cost = with(json!({"routing_strategy": "cost-based-routing"}));
+    let weighted = with(json!({"weights": {"a": {"third": 1}, "b": {"dear": 1}}}));
+    let without_effect = with(json!({"weights": {"a": {"third": 0, "nobody": 1}}}));
+    gateway.team("t", |team| {
+        team.row.router_settings = json!({"weights": {"a": {"cheap": 1}}}).to_string();
+    });
+    for (caller, expected) in [
+        (gateway.master(), "dear"),
+        (gateway.caller(by_cost), "cheap"),
+        (gateway.caller(weighted), "third"),
+        (gateway.caller(without_effect), "dear"),
+        (gateway.caller(json!({"team_id": "t"})), "cheap"),
+    ] {
+        for _ in 0..3 {
+            assert_eq!(taken_by(&caller), expected);
+        }
+    }
+}
+
+#[test]
 fn tags_may_choose_for_some_keys() {
     let simulator = Simulator::start();
     simulator.behave("a", Behaviour::saying("a"));

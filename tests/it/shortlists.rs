@@ -141,6 +141,94 @@ fn a_prompt_that_is_too_long_goes_to_the_fallback_for_that() {
     assert!(rows.iter().all(|row| row.http_status == 200), "{rows:#?}");
 }
 
+/// A fallback is passed over like the group before it, and its own fallbacks are next.
+#[test]
+fn a_fallback_that_cannot_take_it_is_passed_over() {
+    let simulator = Simulator::start();
+    for name in ["failing", "small", "large"] {
+        let answer = Behaviour::saying(name);
+        simulator.behave(name, answer);
+    }
+    simulator.behave("failing", Behaviour::failing(500));
+    let gateway = Gateway::of(
+        &Config::of([
+            Deployment::of(&simulator, "failing"),
+            Deployment::of(&simulator, "small").info("max_input_tokens", 120),
+            Deployment::of(&simulator, "large"),
+        ])
+        .router("num_retries", 0)
+        .router("enable_pre_call_checks", true)
+        .router("fallbacks", json!([{"failing": ["small"]}]))
+        .router("context_window_fallbacks", json!([{"small": ["large"]}])),
+    );
+    let long = "hello ".repeat(LONG);
+    for door in DOORS {
+        let body = question(door, "failing", &long, &json!({}));
+        let reply = gateway.master().post(door, &body).with_status(200);
+        assert_eq!(reply.must("x-litellm-model-group"), "large", "{door}");
+    }
+    assert_eq!(simulator.received("small"), 0);
+    let nowhere = json!({"context_window_fallbacks": []});
+    let body = question(CHAT, "failing", &long, &nowhere);
+    let reply = gateway.master().chat(&body).with_status(500);
+    let why = "Fallback to small also failed: litellm.ContextWindowExceededError";
+    assert!(reply.text().contains(why), "{}", reply.text());
+}
+
+/// A failed call is tried again where the request may go, and nowhere else.
+#[test]
+fn retries_stay_within_the_tags() {
+    let simulator = Simulator::start();
+    simulator.behave("bad", Behaviour::failing(500));
+    let member = |model: &str, id: &str, tag: &str, share: f64| {
+        let deployment = Deployment::of(&simulator, model).group("m").id(id);
+        deployment
+            .param("tags", json!([tag]))
+            .param("weight", share)
+    };
+    let config = Config::of([
+        member("bad", "first", "paid", 1e6),
+        member("good", "second", "paid", 1e-6),
+        member("other", "other", "default", 1e3),
+    ]);
+    let gateway = Gateway::of(
+        &config
+            .router("enable_tag_filtering", true)
+            .router("num_retries", 2)
+            .never_cooling(),
+    );
+    for _ in 0..5 {
+        let taken = taken_by(&gateway.master(), CHAT, "hello", json!({"tags": ["paid"]}));
+        assert_eq!(taken, "second");
+    }
+    simulator.behave("good", Behaviour::failing(500));
+    let taken = taken_by(&gateway.master(), CHAT, "hello", json!({"tags": ["paid"]}));
+    assert_eq!((taken.as_str(), simulator.received("other")), ("500", 0));
+}
+
+/// Who names a deployment does not choose by tags; a region and reserved times hold.
+#[test]
+fn a_deployment_that_is_named() {
+    let simulator = Simulator::start();
+    let members = vec![
+        tagged(&simulator, "free", &["free"]).param("region_name", "us"),
+        tagged(&simulator, "paid", &["paid"]).param("region_name", "eu"),
+    ];
+    let gateway = Gateway::of(&group(&simulator, members).router("enable_tag_filtering", true));
+    let taken = |fields: Value| {
+        let reply = gateway
+            .master()
+            .chat(&question(CHAT, "paid", "hello", &fields));
+        match reply.status {
+            200 => reply.must("x-litellm-model-id").to_owned(),
+            status => status.to_string(),
+        }
+    };
+    assert_eq!(taken(json!({"tags": ["free"]})), "paid");
+    assert_eq!(taken(json!({"allowed_model_region": "eu"})), "paid");
+    assert_eq!(taken(json!({"allowed_model_region": "us"})), "400");
+}
+
 #[test]
 fn a_region_holds() {
     let simulator = Simulator::start();
@@ -178,6 +266,8 @@ fn a_region_holds() {
             );
         }
     }
+    let reply = ask(&held, CHAT, "hello", &json!({})).with_status(200);
+    assert_eq!(reply.must("x-litellm-model-region"), "us");
     let mars = json!({"allowed_model_region": "mars"});
     let message = ask(&master, CHAT, "hello", &mars).message();
     assert!(message.contains("is in the region 'mars'"), "{message}");

@@ -41,3 +41,47 @@ fn window(section: &Section<'_>) -> Option<Reservation> {
     })
     .ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Config;
+
+    fn told(windows: &str) -> Vec<String> {
+        let text = format!(
+            "model_list:\n- model_name: m\n  litellm_params: {{model: openai/m, api_key: k}}\n  model_info:\n    access_windows: {windows}\n"
+        );
+        let loaded = Config::from_text("c.yaml", &text, &|_| None).unwrap();
+        let told = loaded.diagnostics.iter().map(ToString::to_string);
+        told.collect()
+    }
+
+    #[test]
+    fn what_is_no_window_stops_the_start_and_says_where() {
+        let whole = "{start: '22:00', end: '06:00', timezone: Europe/Berlin, team_ids: [t]}";
+        assert_eq!(told(&format!("[{whole}]")), [""; 0]);
+        let path = "c.yaml:5:";
+        for (windows, expected) in [
+            (
+                format!(
+                    "[{whole}, {{start: '25:00', end: '06:00', timezone: UTC, team_ids: [t]}}]"
+                ),
+                "error: model_list[0].model_info.access_windows[1].start: expected a time of the day",
+            ),
+            (
+                "[{start: '01:00', end: '06:00', timezone: Mars, team_ids: [t]}]".to_owned(),
+                "error: model_list[0].model_info.access_windows[0].timezone: expected the IANA name",
+            ),
+            (
+                "[{start: '01:00', end: '06:00', timezone: UTC}]".to_owned(),
+                "error: model_list[0].model_info.access_windows[0].team_ids: expected a list",
+            ),
+            (
+                "soon".to_owned(),
+                "error: model_list[0].model_info.access_windows: expected a list of maps",
+            ),
+        ] {
+            let told = told(&windows).join("\n");
+            assert!(told.starts_with(path) && told.contains(expected), "{told}");
+        }
+    }
+}
