@@ -33,17 +33,95 @@ fn main() {
     divan::main();
 }
 
-/// A table with one group of so many deployments.
-fn table(deployments: usize, strategy: &str) -> Arc<RoutingTable> {
-    let entry = |number: usize| {
+/// A table of so many groups, each of so many deployments.
+fn table(groups: usize, deployments: usize, strategy: &str) -> Arc<RoutingTable> {
+    let entry = |group: usize, number: usize| {
         format!(
-            "  - model_name: m\n    litellm_params: {{model: openai/gpt-4o, api_base: 'http://h{number}/v1', api_key: k}}\n"
+            "  - model_name: m{group}\n    litellm_params: {{model: openai/gpt-4o, api_base: 'http://h{number}/v1', api_key: k, rpm: 1000000, max_parallel_requests: 1000000}}\n"
         )
     };
-    let entries: String = (0..deployments).map(entry).collect();
+    let entries: String = (0..groups)
+        .flat_map(|group| (0..deployments).map(move |number| entry(group, number)))
+        .collect();
     let text = format!("model_list:\n{entries}router_settings:\n  routing_strategy: {strategy}\n");
     let loaded = Config::from_text("bench.yaml", &text, &|_| None).expect("the text is YAML");
     Arc::new(RoutingTable::compile(&loaded.config))
+}
+
+const BEGIN: Begin = Begin {
+    scopes: [None; 3],
+    group: 0,
+    estimate: Estimate {
+        input_tokens: 30,
+        max_tokens: None,
+        choices: 1,
+        tier: None,
+    },
+    user_budget_binds: false,
+    is_stream: false,
+    pin: None,
+    wish: None,
+    queue: None,
+};
+
+/// A deployment chosen for a request without limits of its own, and the call ended.
+fn decide(bencher: Bencher, table: Arc<RoutingTable>) {
+    let keeper = Rc::new(RefCell::new(Gatekeeper::new(60_000, false)));
+    let mut control = Control::new(table, keeper);
+    let begins = Turn {
+        begins: vec![BEGIN],
+        ..Turn::default()
+    };
+    let mut round = move || {
+        let mut answer = control.turn(black_box(&begins));
+        let ticket = answer.begins.pop().and_then(Result::ok).expect("granted");
+        let outcome = Outcome::Success {
+            latency_ms: 1.0,
+            first_token_ms: None,
+        };
+        let end = End {
+            hold: Some(ticket.hold),
+            lease: Some((ticket.lease, outcome)),
+            group: 0,
+            settlement: Settlement::default(),
+            used: Used {
+                input: 30,
+                output: 10,
+            },
+            output_tokens: Some(10),
+        };
+        control.turn(&Turn {
+            ends: vec![end],
+            ..Turn::default()
+        })
+    };
+    // Each has answered: nobody is chosen for being new.
+    (0..20_000).for_each(|_| drop(round()));
+    bencher.bench_local(round);
+}
+
+/// By the number of deployments in the group.
+#[divan::bench(
+    args = [10, 100, 1_000, 10_000],
+    consts = [0, 1, 2, 3, 4, 5, 6],
+)]
+fn decision<const STRATEGY: usize>(bencher: Bencher, deployments: usize) {
+    let strategy = [
+        "simple-shuffle",
+        "least-busy",
+        "usage-based-routing",
+        "latency-based-routing",
+        "cost-based-routing",
+        "p2c-ewma",
+        "cache-affinity",
+    ][STRATEGY];
+    decide(bencher, table(1, deployments, strategy));
+}
+
+/// By the number of groups, of ten deployments each.
+#[divan::bench(args = [1, 10, 100, 1_000])]
+fn decision_among_groups(bencher: Bencher, groups: usize) {
+    decide(bencher, table(groups, 10, "least-busy"));
 }
 
 /// One request admitted in three limited scopes, routed, and settled.
@@ -66,7 +144,7 @@ fn begin_to_ticket_and_end<const LEAST_BUSY: usize>(bencher: Bencher, deployment
         };
         Some(keeper.borrow_mut().enroll(kind, &scope))
     });
-    let mut control = Control::new(table(deployments, strategy), keeper);
+    let mut control = Control::new(table(1, deployments, strategy), keeper);
     let begin = Begin {
         scopes,
         group: 0,
@@ -80,6 +158,7 @@ fn begin_to_ticket_and_end<const LEAST_BUSY: usize>(bencher: Bencher, deployment
         is_stream: false,
         pin: None,
         wish: None,
+        queue: None,
     };
     let begins = Turn {
         begins: vec![begin],

@@ -35,5 +35,6 @@ pub mod journey;
 pub mod http;
 
 pub mod cli;
+pub mod console;
 pub mod launch;
 pub mod run;

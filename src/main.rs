@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use pointsman::cli::{self, Cli, Command, DotEnv, Ledger, MasterKey};
+use pointsman::console::{self, ConsoleError};
 use pointsman::launch::launch;
 use pointsman::run;
 
@@ -30,6 +31,8 @@ fn main() -> ExitCode {
     let ended = match &cli.command {
         Some(Command::Check(check)) => return run::check(&check.files, &env),
         Some(Command::Ledger(Ledger::Verify(verify))) => return run::verify_ledger(verify, &env),
+        Some(Command::Explain(wanted)) => return told(console::explain(wanted, &env)),
+        Some(Command::Chaos(wanted)) => return told(console::chaos(wanted, &env)),
         Some(Command::Launch(wanted)) => {
             let Err(error) = launch(wanted, &env);
             eprintln!("pointsman: {error}");
@@ -47,6 +50,20 @@ fn main() -> ExitCode {
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("pointsman: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints what a running gateway has told.
+fn told(told: Result<String, ConsoleError>) -> ExitCode {
+    match told {
+        Ok(text) => {
+            print!("{text}");
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             eprintln!("pointsman: {error}");
             ExitCode::FAILURE

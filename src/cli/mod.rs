@@ -1,10 +1,11 @@
 //! The command line: what may be written there, and nothing of what it does.
 //!
 //! `pointsman` alone serves; `check` looks a configuration over; `master-key rotate` makes another administrator's key,
-//! `ledger verify` looks the books over; `launch` starts a coding agent.
+//! `ledger verify` looks the books over; `explain` and `chaos` speak to a running gateway; `launch` starts a coding agent.
 //! LiteLLM's spellings of flags work, with underscores or dashes; those without a meaning here are listed in `litellm`.
 //! `main` reads a [`Cli`] and hands it on. Reads arguments and the environment, never a file.
 
+mod console;
 mod environment;
 mod litellm;
 mod models;
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+pub use console::{Chaos, Explain};
 pub use environment::{DotEnv, adopt, export};
 pub use litellm::{Flag, Lack};
 pub use models::{ModelOptions, ModelsError, SOURCE as COMMAND_LINE};
@@ -51,8 +53,34 @@ pub enum Command {
     /// The books: what was spent, by whom.
     #[command(subcommand)]
     Ledger(Ledger),
+    /// Tell which deployment of a running gateway would take a request, and why each of the others is passed over.
+    Explain(Explain),
+    /// Rehearse failures: delay or fail a share of one deployment's calls at a running gateway for a while.
+    Chaos(Chaos),
     /// Start a coding agent that calls a running gateway. Your own configuration of it stays as it is.
     Launch(Launch),
+}
+
+/// A running gateway.
+#[derive(Debug, Args)]
+pub struct Gateway {
+    /// The gateway's address.
+    #[arg(
+        long,
+        env = "POINTSMAN_URL",
+        default_value = "http://localhost:4000",
+        value_name = "URL"
+    )]
+    pub url: String,
+
+    /// The key to ask with. The variable keeps it out of what others see of this process.
+    #[arg(
+        long,
+        env = "POINTSMAN_KEY",
+        hide_env_values = true,
+        value_name = "KEY"
+    )]
+    pub key: Option<String>,
 }
 
 /// `launch`.
@@ -153,6 +181,8 @@ Examples:
   pointsman check config.yaml
   pointsman --config config.yaml
   pointsman ledger verify --config config.yaml
+  POINTSMAN_KEY=sk-... pointsman explain gpt-4o
+  POINTSMAN_KEY=sk-... pointsman chaos <deployment id> --fail 503 --share 0.5 --seconds 60
   POINTSMAN_KEY=sk-... pointsman launch claude --model claude-sonnet -- --continue
 ";
 

@@ -47,6 +47,10 @@ pub struct RouterSettings {
     pub model_group_affinity: Vec<(String, Affinity)>,
     /// How long they stay there.
     pub affinity_ttl: Option<Duration>,
+    /// Requests that say no priority have this one, and wait where nobody takes calls.
+    pub default_priority: Option<i64>,
+    /// Time between two looks at a queue, at least a millisecond.
+    pub polling_interval: Option<Duration>,
     /// Retries go on, by weight, to deployments of the group that have not been asked, before another group is.
     pub enable_weighted_failover: bool,
     /// `rpm` of deployments is a limit for every strategy, and prompts that a window cannot hold are not sent there.
@@ -139,6 +143,10 @@ pub fn read(node: &Node, sink: &Sink) -> RouterSettings {
         affinity: affinity(&section, CHECKS_KEY),
         model_group_affinity: affinity_by_group(&section),
         affinity_ttl: section.seconds("deployment_affinity_ttl_seconds"),
+        default_priority: section.integer("default_priority"),
+        polling_interval: section
+            .seconds("polling_interval")
+            .map(|interval| interval.max(Duration::from_millis(1))),
         enable_weighted_failover: section.flag("enable_weighted_failover").unwrap_or(false),
         num_retries: section.small("num_retries", MAX_RETRIES),
         timeout: section.timeout("timeout"),

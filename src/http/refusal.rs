@@ -95,6 +95,12 @@ pub fn refusal(
         }
         Failure::NoDeployment(why) => no_deployment(&why),
         Failure::Unfit(unfit) => unfitting(&unfit),
+        Failure::WaitedTooLong => ApiError::new(
+            408,
+            "timeout_error",
+            "Request timed out while polling queue",
+            None,
+        ),
         Failure::LedgerClosed => ApiError::unavailable(
             "spend cannot be recorded at the moment (journal not writable, or full), so no call may begin; try again later",
         ),

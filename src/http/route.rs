@@ -57,6 +57,10 @@ impl Route {
         Self::new(Method::POST, path, permission, mount)
     }
 
+    pub(super) const fn delete(path: &'static str, permission: Permission, mount: Mount) -> Self {
+        Self::new(Method::DELETE, path, permission, mount)
+    }
+
     pub(super) const fn new(
         method: Method,
         path: &'static str,
@@ -176,6 +180,7 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         responses::ROUTES,
         admin::KEYS,
         admin::MODELS,
+        admin::ROUTER,
         admin::ROUTES,
         health::ROUTES,
         metrics::ROUTES,

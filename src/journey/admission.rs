@@ -9,7 +9,9 @@ use bytes::Bytes;
 use super::asked::Asked;
 use super::course::{Course, Traveller, own_lists};
 use super::destination::{destination, lost};
+use super::explain::words;
 use super::failure::{Failure, NoDeployment};
+use super::queue;
 use super::routes::{Prepared, Routes};
 use super::shortlisting::Unfit;
 use super::wishes::wish;
@@ -97,13 +99,15 @@ struct Granted {
     prospect: Prospect,
 }
 
-async fn ask(
+/// Where a request leads, what it asks the control thread for (but for its wish), and the input tokens that it is billed by
+/// when its provider tells no usage.
+pub async fn lead(
     worker: &Rc<Worker>,
     routes: &Routes,
     caller: &Caller,
     request: &Request<'_>,
     asked: &Asked,
-) -> Result<Granted, Failure> {
+) -> Result<(Destination, Begin, u64), Failure> {
     let Some(model) = request.model() else {
         return Err(Failure::UnknownModel(None));
     };
@@ -136,8 +140,8 @@ async fn ask(
         return Err(Failure::LedgerClosed);
     }
     let scopes = worker.places(caller).await.ok_or(Failure::ControlFailed)?;
-    let (expected, mut input_tokens) = estimate(routes, request);
-    let mut begin = Begin {
+    let (expected, input_tokens) = estimate(routes, request);
+    let begin = Begin {
         scopes,
         group,
         estimate: expected,
@@ -145,14 +149,27 @@ async fn ask(
         is_stream: request.stream,
         pin: destination.pin(asked.pin()),
         wish: None,
+        queue: None,
     };
+    Ok((destination, begin, input_tokens))
+}
+
+async fn ask(
+    worker: &Rc<Worker>,
+    routes: &Routes,
+    caller: &Caller,
+    request: &Request<'_>,
+    asked: &Asked,
+) -> Result<Granted, Failure> {
+    let led = lead(worker, routes, caller, request, asked).await?;
+    let (mut destination, mut begin, mut input_tokens) = led;
+    let group = destination.group;
     let by = Traveller {
         routes,
-        principal,
+        principal: caller.principal(),
         asked,
     };
     steps::point("journey.admit");
-    let mut destination = destination;
     let mut answer = begin_with_wish(worker, by, &destination, request, &mut begin).await;
     if let Err(Refused::Denied(Denied::Refused(refusal))) = &answer
         && refusal.depends_on_the_estimate(routes.settings().strict_budgets)
@@ -164,10 +181,11 @@ async fn ask(
         {
             begin.estimate.input_tokens = counted;
             input_tokens = counted;
-            let again = worker.port.begin(begin.clone()).await;
+            let again = queue::begin(worker, by, &begin).await;
             answer = again.map_err(Refused::Denied);
         }
     }
+    let model = request.model().unwrap_or_default();
     let mut course = Course::new(model, destination.clone());
     let mut refused = None;
     let ticket = loop {
@@ -216,7 +234,7 @@ async fn begin_with_wish(
 ) -> Result<Ticket, Refused> {
     let wish = wish(worker, by, destination, request).await;
     begin.wish = wish.map_err(Refused::Unfit)?;
-    let answer = worker.port.begin(begin.clone()).await;
+    let answer = queue::begin(worker, by, begin).await;
     answer.map_err(Refused::Denied)
 }
 
@@ -277,14 +295,9 @@ impl Denial<'_> {
 impl fmt::Display for Denial<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
-            Denied::NoDeployment(trace) => match trace.nobody() {
-                Nobody::Busy { .. } => "all slots of its deployments are in use",
-                Nobody::Limited { .. } => "the limits of its deployments are reached",
-                Nobody::Cooling { .. } => "all its deployments are in cooldown",
-                Nobody::OverBudget { .. } => "the budgets of its deployments are spent",
-                Nobody::Exhausted => "it has no deployment to call",
-            },
+            Denied::NoDeployment(trace) => words(trace.nobody()),
             Denied::Refused(_) | Denied::Crowded { .. } => "a limit or a budget does not allow it",
+            Denied::Queued(_) => "nobody took the call in time",
             Denied::Failed => "it could not be asked",
         })
     }
@@ -347,6 +360,7 @@ pub fn failure(routes: &Routes, group: u32, denied: Denied) -> Failure {
         Denied::NoDeployment(trace) => {
             Failure::NoDeployment(Box::new(no_deployment(routes, group, &trace)))
         }
+        Denied::Queued(_) => Failure::WaitedTooLong,
         Denied::Failed => Failure::ControlFailed,
     }
 }

@@ -8,12 +8,15 @@ use bytes::{Bytes, BytesMut};
 use super::answers::{Unusable, answered, unexpected};
 use super::asked::Rehearsal;
 use super::azure_login::LoginError;
+use super::chaos::Disturbance;
 use super::charge::{Charge, Told};
 use super::editor::Editor;
 use super::headers::to_server;
 use super::mocked;
 use super::question::{Question, Way, form};
-use crate::policy::upstream_error::{ErrorClass, Failure, Headers, Stage, Upstream, classify};
+use crate::policy::upstream_error::{
+    ErrorClass, Failure, Headers as UpstreamHeaders, Stage, Upstream, classify,
+};
 use crate::protocol::openai::request::Request;
 use crate::protocol::openai::stream::StreamForm;
 use crate::protocol::pass::StreamFault;
@@ -30,6 +33,9 @@ pub const MOST_ERROR_BYTES: usize = 64 * 1024;
 const ERROR_TIME: Duration = Duration::from_secs(10);
 /// Most bytes held back for the same reason.
 const MOST_HELD: usize = 1024 * 1024;
+
+/// What a provider would have said.
+const REHEARSED: &[u8] = br#"{"error": {"message": "a rehearsal of a failure (/router/chaos)", "type": "rehearsal", "code": null}}"#;
 
 /// What came back.
 #[allow(
@@ -140,6 +146,11 @@ pub async fn attempt(
     let fail = |upstream: &Upstream<'_>| Failed::of(&deployment, upstream, HeaderMap::new());
     let limit = charge.limit(request.stream);
     let mock = charge.asked.mock.as_ref().or(deployment.mock.as_ref());
+    let chaos = &worker.shared.chaos;
+    let struck = chaos.strikes(&deployment.id, fastrand::f64(), began);
+    if let Some(struck) = struck {
+        Box::pin(rehearse(&deployment, &struck, limit)).await?;
+    }
     let (called, way, told) = match mock {
         Some(mock) => (
             Box::pin(mocked::call(mock, &worker, &deployment, request, limit)).await,
@@ -266,6 +277,31 @@ pub async fn attempt(
     }
 }
 
+/// What a rehearsal does before a call goes out: it waits, or the call fails.
+async fn rehearse(
+    deployment: &Deployment,
+    struck: &Disturbance,
+    limit: Duration,
+) -> Result<(), Box<Failed>> {
+    let began = Instant::now();
+    tokio::time::sleep(struck.delay.min(limit)).await;
+    let failed = |upstream: &Upstream<'_>| Err(Failed::of(deployment, upstream, HeaderMap::new()));
+    if struck.delay >= limit {
+        return failed(&Upstream::Timeout {
+            after: began.elapsed(),
+            stage: Stage::Head,
+        });
+    }
+    match struck.status {
+        None => Ok(()),
+        Some(status) => failed(&Upstream::Status {
+            status,
+            headers: UpstreamHeaders::default(),
+            body: REHEARSED,
+        }),
+    }
+}
+
 fn stream_form(charge: &Charge, request: &Request<'_>, name_json: &[u8]) -> StreamForm {
     let operation = request.operation();
     let kind = match operation {
@@ -363,8 +399,8 @@ pub fn read_failure(error: ReadError, began: Instant) -> Upstream<'static> {
 }
 
 /// How long an answer asks to wait.
-pub fn waits(answer: &Answer) -> Headers<'_> {
-    Headers {
+pub fn waits(answer: &Answer) -> UpstreamHeaders<'_> {
+    UpstreamHeaders {
         retry_after: answer.header("retry-after"),
         retry_after_ms: answer.header("retry-after-ms"),
         should_retry: answer.header("x-should-retry"),

@@ -45,6 +45,8 @@ pub enum Failure {
     NoDeployment(Box<NoDeployment>),
     /// None of the group's deployments may take this request.
     Unfit(Box<Unfit>),
+    /// Nobody took the call while it waited for its turn.
+    WaitedTooLong,
     /// Spend could not be journalled, so no call may begin.
     LedgerClosed,
     /// The control thread failed at this request.

@@ -11,6 +11,7 @@ use bytes::BytesMut;
 
 use super::charge::{Bill, Charge};
 use super::cost_headers;
+use super::explain;
 use crate::limits::Standing;
 use crate::router::Deployment;
 use crate::types::NanoUsd;
@@ -197,11 +198,21 @@ pub fn describe(headers: &mut HeaderMap, charge: &Charge, bill: Option<Bill>) {
     for (name, value) in &charge.prepared().headers {
         headers.insert(name.clone(), value.clone());
     }
+    if let Some(explained) = explain::header_of(charge) {
+        headers.insert(explain::EXPLAIN, explained);
+    }
     let mut tell = Writer::new(headers);
     tell.set(
         const { HeaderName::from_static("x-litellm-call-id") },
         &charge.call_id,
     );
+    let table = charge.routes.table();
+    if charge.asked.priority.or(table.default_priority).is_some() {
+        tell.set(
+            const { HeaderName::from_static("x-litellm-request-prioritization-used") },
+            &true,
+        );
+    }
     let group = charge.group_name();
     if group != charge.deployment().group {
         tell.set(

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::course::Traveller;
 use super::shortlisting::{Unfit, shortlist};
 use super::worker::Worker;
+use crate::protocol::kinship;
 use crate::protocol::openai::request::Request;
-use crate::router::{Destination, Group, Wish};
+use crate::router::{Destination, Group, Kin, Wish};
 
 /// The wish of a request for a group; `None`, for most requests: it has none.
 pub async fn wish(
@@ -16,20 +17,42 @@ pub async fn wish(
     request: &Request<'_>,
 ) -> Result<Option<Arc<Wish>>, Box<Unfit>> {
     let shortlist = shortlist(worker, by, destination, request).await?;
-    let settings = by.asked.settings.as_deref();
-    if shortlist.is_none() && settings.is_none() {
+    let asked = by.asked;
+    let settings = asked.settings.as_deref();
+    let (table, group) = (by.routes.table(), by.routes.group(destination.group));
+    let has_kin = group.is_some_and(|group| group.keeps_kin_together);
+    let has_nothing = shortlist.is_none() && settings.is_none() && asked.explained.is_none();
+    if has_nothing && !has_kin && table.budgets.is_empty() {
         return Ok(None);
     }
-    let group = by.routes.group(destination.group);
+    let budgets = asked
+        .tags
+        .iter()
+        .filter_map(|tag| table.budgets.of_tag(tag));
     let wish = Wish {
         shortlist,
         strategy: settings.and_then(|settings| settings.strategy),
         weights: group.and_then(|group| weights(by, group)),
-        ..Wish::default()
+        tag_budgets: budgets.collect(),
+        kin: match has_kin {
+            true => kin(by, request),
+            false => Kin::default(),
+        },
+        explain: asked.explained.clone(),
     };
-    let says_something =
-        wish.shortlist.is_some() || wish.strategy.is_some() || wish.weights.is_some();
-    Ok(says_something.then(|| Arc::new(wish)))
+    Ok((!wish.is_empty()).then(|| Arc::new(wish)))
+}
+
+/// What a request shares with others that should go where it goes.
+fn kin(by: Traveller<'_>, request: &Request<'_>) -> Kin {
+    let session = by.asked.session.as_deref();
+    let beginnings = kinship::beginnings(request.operation(), request.bytes());
+    Kin {
+        session: session.map(|session| kinship::of(session.as_bytes())),
+        caller: Some(kinship::of(by.principal.key_hash.as_bytes())),
+        opening: beginnings.as_ref().map(|beginnings| beginnings.opening),
+        beginnings: beginnings.map_or_else(Box::default, |own| own.longest_first),
+    }
 }
 
 /// The shares that key or team give the deployments of a group; none, where none of them is more than nothing.

@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use super::asked::Rules;
 use super::body_room::BodyRoom;
 use super::buffers::Buffers;
+use super::chaos::Chaos;
 use super::cut::{Cut, Ending, Phase};
 use super::reloading::{ReloadConfig, ReloadStatus};
 use super::routes::{Current, InForce, Prepared, Routes};
@@ -83,6 +84,8 @@ pub struct Shared {
     pub keeper: Addr<Keeper>,
     /// Room for request bodies.
     pub bodies: Arc<BodyRoom>,
+    /// Rehearsals of failures under way.
+    pub chaos: Chaos,
     /// Exact token counts at the same time: each keeps a core busy.
     pub counts: Arc<Semaphore>,
 }

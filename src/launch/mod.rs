@@ -1,10 +1,9 @@
 //! `pointsman launch`: a coding agent started against a running gateway.
 //!
-//! `gateway` asks the gateway whether it is there and takes the key; `agent` knows what each agent has to be told, by its
+//! The gateway is asked whether it is there and takes the key; `agent` knows what each agent has to be told, by its
 //! environment and its arguments. The agent takes this process's place. No file of the user's is read or written.
 
 mod agent;
-mod gateway;
 
 use std::convert::Infallible;
 use std::io;
@@ -12,9 +11,9 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use crate::cli::Launch;
+use crate::console::gateway::{self, GatewayError, Place};
 use crate::types::Secret;
 use agent::{Found, Start, start};
-use gateway::GatewayError;
 
 /// What an agent that insists on a key is given where the gateway wants none.
 const NO_KEY: &str = "sk-none";
@@ -42,7 +41,11 @@ pub fn launch(
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Infallible, LaunchError> {
     let key = wanted.key.as_deref().map(Secret::new);
-    let models = gateway::models(&wanted.url, key.as_ref(), env)?;
+    let place = Place {
+        url: &wanted.url,
+        key: key.as_ref(),
+    };
+    let models = gateway::models(place, env)?;
     for asked in wanted.model.iter().chain(&wanted.small_model) {
         if !models.iter().any(|model| model.id == *asked) {
             let names: Vec<&str> = models.iter().map(|model| &*model.id).collect();

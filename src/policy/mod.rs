@@ -15,6 +15,7 @@ pub mod ewma;
 pub mod fallback;
 pub mod latency;
 pub mod output_estimate;
+pub mod priority_queue;
 pub mod proxies;
 pub mod retry;
 pub mod selection;

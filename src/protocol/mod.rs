@@ -16,6 +16,7 @@ pub mod json_edit;
 pub mod json_fields;
 pub mod json_text;
 pub mod json_write;
+pub mod kinship;
 pub mod mock;
 pub mod neutral;
 pub mod openai;

@@ -5,6 +5,7 @@
 
 mod affinity;
 mod budgets;
+mod queue;
 mod replace;
 mod select;
 #[cfg(test)]
@@ -15,6 +16,7 @@ mod tests;
 pub use self::budgets::{MOST_TAGS, NO_BUDGET};
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -34,6 +36,7 @@ use crate::policy::claims::Claims;
 use crate::policy::cooldown::Cooling;
 use crate::policy::cost::Expected;
 use crate::policy::output_estimate::OutputEstimate;
+use crate::policy::priority_queue::PriorityQueue;
 use crate::policy::selection::{Gauge, Need};
 use crate::policy::spend_window::SpendWindow;
 use crate::policy::strategies::{Strategy, StrategyName};
@@ -79,6 +82,8 @@ pub struct Control {
     /// By number of the budget.
     spends: Vec<SpendWindow>,
     claims: Claims,
+    /// Requests that wait, by number of the group.
+    queues: HashMap<u32, PriorityQueue>,
     /// What the wall clock said at the monotonic clock's zero, in milliseconds since the Unix epoch.
     epoch: i64,
     cooldowns: Option<Cooldowns>,
@@ -99,6 +104,7 @@ impl Control {
             cooling: Vec::new(),
             spends: Vec::new(),
             claims: Claims::default(),
+            queues: HashMap::new(),
             epoch: wall_clock_ms() - clock::now() as i64,
             cooldowns: None,
             is_anybody_spared: false,
@@ -208,6 +214,7 @@ impl Control {
     }
 
     fn begin(&mut self, begin: &Begin, now: u64) -> Answer {
+        self.is_in_turn(begin, now)?;
         let Some(group) = self.table.group(begin.group) else {
             return Err(self.unknown(begin.group));
         };
@@ -228,22 +235,26 @@ impl Control {
             free,
             user_budget_binds: begin.user_budget_binds,
         };
-        let id = self
-            .gatekeeper
-            .borrow_mut()
-            .admit(&ask, now)
-            .map_err(Denied::Refused)?;
+        let admitted = self.gatekeeper.borrow_mut().admit(&ask, now);
+        let id = match admitted {
+            Ok(id) => id,
+            Err(refusal) => {
+                self.leave_queue(begin);
+                return Err(Denied::Refused(refusal));
+            }
+        };
         let call = self.call(begin, hold, now);
         let dispatched = self.contained("router.dispatch", |control| control.dispatch(call));
         match dispatched.unwrap_or(Err(Denied::Failed)) {
             Ok(lease) => {
+                self.leave_queue(begin);
                 let used = self.use_group(begin.group, now);
                 Ok(self.ticket(id, lease, hold, begin, used))
             }
             Err(denied) => {
                 // Refused calls burn nothing, also when it is the deployments that are full.
                 self.gatekeeper.borrow_mut().cancel(id);
-                Err(denied)
+                Err(self.queued(begin, denied, now))
             }
         }
     }

@@ -34,7 +34,7 @@ pub use table::{
 };
 pub use trace::{Choice, Considered, Nobody, Trace, Verdict};
 pub use turn::{
-    Answer, Begin, Denied, End, Estimate, Lease, MAX_ATTEMPTS, Next, Outcome, Pin, Ticket, Turn,
-    TurnAnswer, Used,
+    Answer, Begin, Denied, End, Estimate, Lease, MAX_ATTEMPTS, Next, Outcome, Pin, Queueing,
+    Ticket, Turn, TurnAnswer, Used,
 };
 pub use wish::{Explained, Kin, Wish};

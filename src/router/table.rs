@@ -53,6 +53,8 @@ use self::names::Names;
 
 use super::numbers::{self, Numbers};
 
+/// Between two looks at a queue (LiteLLM 1.106.2).
+const POLLING_INTERVAL: Duration = Duration::from_millis(30);
 /// LiteLLM's time limit for a chat call that sets none.
 const TIMEOUT: Duration = Duration::from_secs(600);
 
@@ -183,6 +185,8 @@ pub struct Group {
     /// How one of them is chosen.
     pub strategy: StrategyName,
     pub strategy_args: StrategyArgs,
+    /// What a call shares with others has a part in decisions.
+    pub keeps_kin_together: bool,
     /// What calls share that keeps them at a member.
     pub affinity: Affinity,
     /// Some member has an `order`.
@@ -257,6 +261,12 @@ pub struct RoutingTable {
     listed: Vec<Arc<str>>,
     /// Discounts and margins of all providers.
     pub cost_adjustments: Adjustments,
+    /// The priority of requests that say none; without one they do not wait.
+    pub default_priority: Option<i64>,
+    /// Time between two looks at a queue.
+    pub polling_interval: Duration,
+    /// How long a request waits for a deployment, unless it says a time limit.
+    pub queue_timeout: Duration,
     /// Budgets of providers, deployments and tags.
     pub budgets: Budgets,
     /// How long calls stay where those went that they share something with, in milliseconds.
@@ -525,6 +535,12 @@ impl Builder {
             group.facts = facts::group(config, &tag_rules, members);
         }
         RoutingTable {
+            default_priority: config.router_settings.default_priority,
+            polling_interval: config
+                .router_settings
+                .polling_interval
+                .unwrap_or(POLLING_INTERVAL),
+            queue_timeout: config.router_settings.timeout.unwrap_or(TIMEOUT),
             budgets: Budgets::compile(config, &self.deployments),
             affinity_ttl: choice::affinity_ttl(config),
             deployments: self.deployments,

@@ -10,6 +10,7 @@ use super::wish::Wish;
 use crate::catalog::ServiceTier;
 use crate::limits::{EntityIx, HoldId, Refusal, Settlement, Standing};
 use crate::policy::cooldown::Fault;
+use crate::policy::priority_queue::Place;
 use crate::policy::selection::Booking;
 use crate::types::NanoUsd;
 
@@ -55,6 +56,17 @@ pub struct Begin {
     pub is_stream: bool,
     pub pin: Option<Pin>,
     pub wish: Option<Arc<Wish>>,
+    /// It may wait where nobody takes calls.
+    pub queue: Option<Queueing>,
+}
+
+/// How a request waits for a deployment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Queueing {
+    /// Lower ones are next.
+    Join { priority: i64 },
+    /// It has a place, and asks again.
+    Wait(Place),
 }
 
 /// Asks for another deployment under the same hold, after the failed attempt was reported by an [`End`] without a hold.
@@ -151,11 +163,19 @@ pub enum Denied {
     Crowded { limit: u64 },
     /// No deployment of the group takes the call.
     NoDeployment(Box<Trace>),
+    /// Nobody takes the call yet; it has this place.
+    Queued(Place),
     /// The control thread failed at this step, or is gone.
     Failed,
 }
 
 impl Denied {
+    /// Time may bring somebody who takes the call.
+    pub fn may_pass(&self) -> bool {
+        let nobody = self.nobody();
+        nobody.is_some_and(|nobody| nobody != Nobody::Exhausted)
+    }
+
     /// Why no deployment takes the call, if that is what it is about.
     pub fn nobody(&self) -> Option<Nobody> {
         match self {

@@ -24,6 +24,22 @@ pub struct Wish {
     pub explain: Option<Arc<Explained>>,
 }
 
+impl Wish {
+    /// It says nothing.
+    pub fn is_empty(&self) -> bool {
+        let Self {
+            shortlist,
+            strategy,
+            weights,
+            tag_budgets,
+            kin,
+            explain,
+        } = self;
+        let is_for_all = shortlist.is_none() && strategy.is_none() && weights.is_none();
+        is_for_all && tag_budgets.is_empty() && *kin == Kin::default() && explain.is_none()
+    }
+}
+
 /// What calls may share that belong together. Hashes: two that are equal by chance share a deployment, which harms nobody.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Kin {

@@ -33,7 +33,8 @@ use crate::config::{BudgetEnforcement, Config, GeneralSettings, Loaded};
 use crate::health::HealthBoard;
 use crate::http::{Cors, DocsSettings, OwnCertificate, RootPath, Running, TlsFiles, serve};
 use crate::journey::{
-    AskingRules, BodyRoom, Ending, HealthChecker, InForce, ReloadStatus, Settings, Shared, Snapshot,
+    AskingRules, BodyRoom, Chaos, Ending, HealthChecker, InForce, ReloadStatus, Settings, Shared,
+    Snapshot,
 };
 use crate::metrics::Metrics;
 use crate::responses::Keeper;
@@ -300,6 +301,7 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
         vault,
         keeper: keeper.clone(),
         bodies: BodyRoom::new(general.client_limits.most_body_bytes),
+        chaos: Chaos::default(),
         counts: Arc::new(Semaphore::new(COUNTS)),
     });
     // The actors of this thread begin now: one that is dropped before would begin at the end, without a runtime.

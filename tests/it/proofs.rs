@@ -797,6 +797,76 @@ const PROOFS: &[(&str, &[&str], &str)] = &[
         &["include_call_id_in_error_body"],
         "headers::the_bodys_call_id_is_configured",
     ),
+    (
+        "router_settings",
+        &["routing_strategy_args"],
+        "src/policy/strategies/latency_based.rs::the_fastest_share_the_calls",
+    ),
+    (
+        "router_settings",
+        &["optional_pre_call_checks"],
+        "routing::limits_bind_other_strategies_when_they_are_told_to",
+    ),
+    (
+        "router_settings",
+        &["model_group_affinity_config"],
+        "routing::calls_of_a_session_stay_together",
+    ),
+    (
+        "router_settings",
+        &["deployment_affinity_ttl_seconds"],
+        "src/policy/claims.rs::the_first_one_counts_until_it_is_over",
+    ),
+    (
+        "router_settings",
+        &["provider_budget_config"],
+        "routing::budgets_of_providers_and_deployments",
+    ),
+    (
+        "litellm_params",
+        &["max_budget", "budget_duration"],
+        "routing::budgets_of_providers_and_deployments",
+    ),
+    (
+        "litellm_settings",
+        &["tag_budget_config"],
+        "routing::budgets_of_tags",
+    ),
+    (
+        "router_settings",
+        &["routing_groups"],
+        "routing::a_routing_group_has_its_own_strategy_and_name",
+    ),
+    (
+        "router_settings",
+        &["enable_weighted_failover"],
+        "routing::weighted_failover_asks_everybody_before_another_group",
+    ),
+    (
+        "litellm_params",
+        &["order"],
+        "routing::levels_are_asked_one_after_another",
+    ),
+    (
+        "model_info",
+        &["order"],
+        "routing::a_failed_level_is_not_a_group_that_failed",
+    ),
+    (
+        "litellm_params",
+        &["itpm", "otpm"],
+        "routing::limits_bind_other_strategies_when_they_are_told_to",
+    ),
+    (
+        "model_list[]",
+        &["itpm", "otpm"],
+        "routing::limits_beside_the_parameters",
+    ),
+    (
+        "router_settings",
+        &["default_priority", "polling_interval"],
+        "routing::who_is_urgent_is_next",
+    ),
 ];
 
 /// Whether a test of [`PROOFS`] exists.

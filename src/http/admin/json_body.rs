@@ -87,6 +87,15 @@ pub trait FromJson: Sized {
     fn from_json(value: &Value) -> Option<Self>;
 }
 
+impl FromJson for f64 {
+    const KIND: &'static str = "float_parsing";
+    const EXPECTED: &'static str = "a finite number";
+
+    fn from_json(value: &Value) -> Option<Self> {
+        value.as_f64().filter(|number| number.is_finite())
+    }
+}
+
 impl FromJson for String {
     const KIND: &'static str = "string_type";
     const EXPECTED: &'static str = "a valid string";

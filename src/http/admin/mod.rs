@@ -5,6 +5,7 @@ mod cost_estimate;
 mod json_body;
 mod keys;
 mod models;
+mod router;
 mod spend_calculate;
 mod spend_logs;
 mod spend_logs_page;
@@ -20,6 +21,8 @@ pub const SCHEMAS: &str = include_str!("schemas.json");
 
 /// Routes of keys; see [`super::routes`].
 pub const KEYS: &[Route] = keys::ROUTES;
+/// Routes of the router's decisions; see [`super::routes`].
+pub const ROUTER: &[Route] = router::ROUTES;
 /// Routes that tell about models; see [`super::routes`].
 pub const MODELS: &[Route] = models::ROUTES;
 

@@ -36,6 +36,8 @@ pub struct ByHeader {
     /// A W3C trace: the last resort for a session.
     pub trace: Option<Arc<str>>,
     pub user_agent: Option<Arc<str>>,
+    /// `x-pointsman-explain: true`.
+    pub explain: bool,
     pub anthropic: Option<Box<AnthropicWishes>>,
 }
 
@@ -72,6 +74,10 @@ impl ByHeader {
                     if wishes.betas.len() < MOST_BETA_HEADERS {
                         wishes.betas.extend(plain(value).map(str::to_owned));
                     }
+                }
+                "x-pointsman-explain" => {
+                    found.explain = plain(value)
+                        .is_some_and(|text| text == "1" || text.eq_ignore_ascii_case("true"));
                 }
                 "x-litellm-num-retries" => {
                     let number = plain(value).and_then(|text| text.trim().parse().ok());

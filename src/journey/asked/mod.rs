@@ -33,8 +33,8 @@ use crate::policy::client_access::ClientAccess;
 use crate::policy::retry::RetryPolicy;
 use crate::protocol::mock::{FIELDS as MOCK_FIELDS, Mock};
 use crate::protocol::openai::request::{Request, RequestError};
-use crate::router::{Deployment, Group, Pin, RoutingTable};
-use crate::types::{Labels, Principal};
+use crate::router::{Deployment, Explained, Group, Pin, RoutingTable};
+use crate::types::{Labels, Operation, Principal};
 
 /// No call is given longer: a day.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
@@ -49,7 +49,7 @@ const MOST_ID: usize = 1024;
 #[derive(Clone, Debug, Default)]
 pub struct Asked {
     /// For a whole answer.
-    timeout: Option<Duration>,
+    pub timeout: Option<Duration>,
     /// For the head of a stream, and between its pieces.
     stream_timeout: Option<Duration>,
     num_retries: Option<u32>,
@@ -60,6 +60,12 @@ pub struct Asked {
     pub labels: Option<Arc<str>>,
     /// What deployments are chosen by, where they are chosen by tags: its own, and those of key and team.
     pub tags: Vec<String>,
+    /// Its turn where requests wait: lower ones are next.
+    pub priority: Option<i64>,
+    /// To which session it belongs.
+    pub session: Option<Arc<str>>,
+    /// Where decisions about it are told, if it wants to know.
+    pub explained: Option<Arc<Explained>>,
     /// It wants to be served by tags, whatever the group does.
     pub filters_tags: bool,
     /// The region that may serve it: the key's or the team's, else what it says itself.
@@ -138,7 +144,7 @@ impl Asked {
         })?;
         let mut labels = Labels {
             tags: tags.all,
-            session_id,
+            session_id: session_id.clone(),
             previous_models: Vec::new(),
             spend_logs_metadata: match header.spend_logs_metadata {
                 Some(metadata) => Some(metadata),
@@ -161,6 +167,9 @@ impl Asked {
                 None => body.name("allowed_model_region")?,
             },
             settings: None,
+            session: session_id,
+            priority: body.priority()?,
+            explained: header.explain.then(Arc::default),
             access: access::read(&body)?,
             mock: body.mock(rules, principal)?,
             anthropic: header.anthropic,
@@ -295,6 +304,22 @@ impl Body<'_> {
                 expected: "true or false",
             }),
         }
+    }
+
+    /// Of chats alone, as in LiteLLM.
+    fn priority(&self) -> Result<Option<i64>, RequestError> {
+        const FIELD: &str = "priority";
+        if self.0.operation() != Operation::Chat {
+            return Ok(None);
+        }
+        let Some(value) = self.json(FIELD)? else {
+            return Ok(None);
+        };
+        let number = value.as_i64();
+        number.map(Some).ok_or(RequestError::WrongType {
+            field: FIELD,
+            expected: "a whole number; lower ones are next",
+        })
     }
 
     fn retries(&self) -> Result<Option<u32>, RequestError> {

@@ -141,6 +141,7 @@ mod tests {
             is_stream: false,
             pin: None,
             wish: None,
+            queue: None,
         };
         let turn = Turn {
             begins: vec![begin],

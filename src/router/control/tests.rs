@@ -34,6 +34,7 @@ fn begin() -> Begin {
         is_stream: false,
         pin: None,
         wish: None,
+        queue: None,
     }
 }
 

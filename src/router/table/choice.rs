@@ -8,7 +8,7 @@ use super::{Deployment, Group, Kept};
 use crate::config::{Affinity, Config, RouterSettings, RoutingGroup};
 use crate::policy::cost::{Expected, Tariff};
 use crate::policy::selection::RateLimits;
-use crate::policy::strategies::UNKNOWN_COST;
+use crate::policy::strategies::{StrategyName, UNKNOWN_COST};
 use crate::types::DeploymentId;
 
 /// What tells a deployment from others, in every process alike.
@@ -92,6 +92,8 @@ pub fn complete(config: &Config, group: &mut Group, deployments: &[Option<Arc<De
     } else {
         affinity
     };
+    group.keeps_kin_together =
+        group.affinity != Affinity::default() || group.strategy == StrategyName::CacheAffinity;
     group.is_ordered = group.members.iter().any(|member| member.order.is_some());
     group.limits = limits(group, deployments);
     group.kept = kept(router, group);

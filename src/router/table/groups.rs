@@ -228,6 +228,7 @@ impl Group {
             members: Vec::new(),
             strategy: StrategyName::default(),
             strategy_args: StrategyArgs::default(),
+            keeps_kin_together: false,
             affinity: Affinity::default(),
             is_ordered: false,
             limits: Vec::new(),

@@ -106,6 +106,7 @@ impl Call {
             is_stream: false,
             pin: None,
             wish: None,
+            queue: None,
         }
     }
 

@@ -3,6 +3,7 @@
 use super::call::Call;
 use super::world::World;
 use crate::router::control::Control;
+use crate::router::table::Kept;
 use crate::router::trace::Nobody;
 use crate::router::turn::{Begin, Denied, Lease};
 use crate::types::NanoUsd;
@@ -121,45 +122,84 @@ pub fn check_grant(world: &World, control: &Control, call: &Call, lease: Lease, 
         !call.left_out().contains(&lease.deployment),
         "it was to be left out"
     );
+    let granted = group.members.iter();
+    let granted = granted.filter(|member| member.deployment == lease.deployment);
+    let order = granted.clone().next().and_then(|member| member.order);
+    for (position, member) in (0..).zip(&group.members) {
+        let number = member.deployment;
+        if number == lease.deployment {
+            assert!(!member.blocked, "a lease of a deployment that is paused");
+            let requests = control.gauges[number as usize].rates.requests(now);
+            if let Some(limits) = group.limits.get(position)
+                && group.kept != Kept::None
+            {
+                assert!(requests <= limits.rpm, "{requests} calls in a minute");
+            }
+            continue;
+        }
+        let comes_before = (member.order.is_none(), member.order) < (order.is_none(), order);
+        if comes_before && !member.blocked && !call.left_out().contains(&number) {
+            let gauge = control.gauges[number as usize];
+            let is_out = gauge.cooling(now).is_some() || gauge.spared(now).is_some();
+            let need = control.need(call.group, &call.estimate, NanoUsd::ZERO);
+            let limits = group
+                .limits
+                .get(position)
+                .filter(|_| group.kept != Kept::None);
+            let is_full = gauge.is_full(limits, need, now).is_some();
+            assert!(is_out || is_full, "deployment {number} comes before it");
+        }
+    }
 }
 
 /// A refusal that blames the deployments, at the end of a turn that had nothing after it.
 pub fn check_denial(world: &World, control: &Control, call: &Call, denied: &Denied, now: u64) {
     let group = world.table.group(call.group).expect("its group");
-    let members = group.members.iter().map(|member| member.deployment);
-    let untried: Vec<u32> = members
-        .filter(|number| !call.left_out().contains(number))
+    let members = (0..).zip(&group.members);
+    let untried: Vec<(usize, u32)> = members
+        .filter(|(_, member)| !member.blocked && !call.left_out().contains(&member.deployment))
+        .map(|(position, member)| (position, member.deployment))
         .collect();
-    let cooling_for = |number: &u32| {
-        let state = control.deployment(*number).expect("a state").borrow();
+    let cooling_for = |number: u32| {
+        let state = control.deployment(number).expect("a state").borrow();
         Some(state.cooling(now)?.until - now)
     };
     let Some(nobody) = denied.nobody() else {
         assert!(*denied != Denied::Failed, "a step panicked");
         return;
     };
+    let need = control.need(call.group, &call.estimate, NanoUsd::ZERO);
+    for (position, number) in &untried {
+        let limits = group
+            .limits
+            .get(*position)
+            .filter(|_| group.kept != Kept::None);
+        let gauge = control.gauges[*number as usize];
+        let is_full = gauge.is_full(limits, need, now).is_some();
+        assert!(
+            is_full || cooling_for(*number).is_some(),
+            "deployment {number} has room"
+        );
+    }
     match nobody {
         Nobody::Exhausted => assert!(untried.is_empty(), "one is left: {untried:?}"),
         Nobody::Cooling { returns_in_ms } => {
-            let waits: Option<Vec<u64>> = untried.iter().map(cooling_for).collect();
+            let waits: Option<Vec<u64>> = untried
+                .iter()
+                .map(|(_, number)| cooling_for(*number))
+                .collect();
             let soonest = waits.expect("one does not cool down").into_iter().min();
             assert_eq!(soonest, Some(returns_in_ms));
         }
         Nobody::Busy { deployment, slots } => {
-            assert!(untried.contains(&deployment));
-            for number in untried
-                .iter()
-                .filter(|number| cooling_for(number).is_none())
-            {
-                let gauge = control.gauges[*number as usize];
-                assert!(
-                    gauge.in_flight >= gauge.slots,
-                    "deployment {number} has room"
-                );
-            }
+            assert!(untried.iter().any(|(_, number)| *number == deployment));
             assert!(slots > 0);
         }
-        Nobody::Limited { .. } | Nobody::OverBudget { .. } => panic!("nothing is limited"),
+        Nobody::Limited { resets_in_ms } => {
+            assert!(group.kept != Kept::None, "nothing is limited");
+            assert!((1..=60_000).contains(&resets_in_ms), "{resets_in_ms} ms");
+        }
+        Nobody::OverBudget { .. } => panic!("nothing has a budget"),
     }
 }
 
@@ -188,5 +228,6 @@ pub fn probe(group: u32) -> Begin {
         is_stream: false,
         pin: None,
         wish: None,
+        queue: None,
     }
 }

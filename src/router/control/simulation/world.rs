@@ -8,6 +8,7 @@ use fastrand::Rng;
 
 use crate::config::Config;
 use crate::limits::{EntityIx, Gatekeeper, ScopeKind};
+use crate::policy::strategies::StrategyName;
 use crate::policy::upstream_error::{Failure, Headers, Stage, Upstream, classify};
 use crate::router::table::RoutingTable;
 use crate::types::{Limits, NanoUsd, Scope};
@@ -180,7 +181,21 @@ fn text(rng: &mut Rng, disables_cooldowns: bool, global_parallel: Option<u64>) -
             if rng.u8(..5) == 0 {
                 params += &format!(", cooldown_time: {}", rng.u8(..9));
             }
-            let info = match rng.u8(..8) {
+            for (limit, most) in [
+                ("rpm", 20),
+                ("tpm", 9_000),
+                ("itpm", 5_000),
+                ("otpm", 5_000),
+            ] {
+                if rng.u8(..5) == 0 {
+                    params += &format!(", {limit}: {}", rng.u64(1..most));
+                }
+            }
+            if rng.u8(..4) == 0 {
+                params += &format!(", order: {}", rng.u8(..3));
+            }
+            let info = match rng.u8(..9) {
+                8 => ", blocked: true".to_owned(),
                 0 => format!(", allowed_fails: {}", rng.u8(..3)),
                 1 => format!(
                     ", allowed_fails_policy: {{BadRequestErrorAllowedFails: {}}}",
@@ -193,10 +208,15 @@ fn text(rng: &mut Rng, disables_cooldowns: bool, global_parallel: Option<u64>) -
             );
         }
     }
-    let strategy = ["simple-shuffle", "least-busy"][rng.usize(..2)];
+    let strategy = StrategyName::ALL[rng.usize(..StrategyName::ALL.len())];
     text += &format!(
         "router_settings:\n  routing_strategy: {strategy}\n  disable_cooldowns: {disables_cooldowns}\n"
     );
+    if rng.bool() {
+        text += "  optional_pre_call_checks: [enforce_model_rate_limits]\n";
+    } else if rng.bool() {
+        text += "  enable_pre_call_checks: true\n";
+    }
     if rng.bool() {
         text += &format!("  cooldown_time: {}\n", rng.u8(1..30));
     }

@@ -1,9 +1,10 @@
-//! The gateway that the agent is to call: whether it is there, and what a key may call.
+//! A running gateway: whether it is there, what a key may call, and whatever else it is asked.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::http::Method;
+use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -54,6 +55,8 @@ pub enum GatewayError {
         status: u16,
         message: String,
     },
+    #[error("the gateway does not take this ({status}): {message}")]
+    Misunderstood { status: u16, message: String },
     #[error("what answers at {url} is no gateway of this kind: its list of models cannot be read")]
     Stranger { url: String },
     #[error("{0}")]
@@ -75,13 +78,47 @@ pub fn is_here(url: &str) -> bool {
         .any(|name| is_name(name) || is_name(&format!("[{name}]")))
 }
 
+/// What a gateway is asked.
+pub struct Ask<'a> {
+    pub method: Method,
+    /// With its query, from `/`.
+    pub path: &'a str,
+    /// JSON, or nothing.
+    pub body: Vec<u8>,
+}
+
+/// Where a gateway is, and who asks.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    pub url: &'a str,
+    pub key: Option<&'a Secret>,
+}
+
 /// What the key may call.
 pub fn models(
-    url: &str,
-    key: Option<&Secret>,
+    place: Place<'_>,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Vec<Model>, GatewayError> {
-    let proxies = if is_here(url) {
+    let list = Ask {
+        method: Method::GET,
+        path: "/v1/models?limit=1000",
+        body: Vec::new(),
+    };
+    let body = ask(place, list, env)?;
+    serde_json::from_slice(&body)
+        .map(|list: List| list.data)
+        .map_err(|_| GatewayError::Stranger {
+            url: base(place.url).to_owned(),
+        })
+}
+
+/// Asks a gateway; its answer, when it is one. `env` reads a variable.
+pub fn ask(
+    place: Place<'_>,
+    asked: Ask<'_>,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Bytes, GatewayError> {
+    let proxies = if is_here(place.url) {
         Proxies::default()
     } else {
         Proxies::of(env).map_err(|error| GatewayError::Proxy(error.to_string()))?
@@ -96,40 +133,47 @@ pub fn models(
         },
         ..NetworkSettings::default()
     };
-    actix_rt::System::new().block_on(ask(base(url), key, network))
+    actix_rt::System::new().block_on(call(place, asked, network))
 }
 
-async fn ask(
-    base: &str,
-    key: Option<&Secret>,
+async fn call(
+    place: Place<'_>,
+    asked: Ask<'_>,
     network: NetworkSettings,
-) -> Result<Vec<Model>, GatewayError> {
+) -> Result<Bytes, GatewayError> {
+    let Place { url, key } = place;
+    let base = base(url);
     let url = || base.to_owned();
     let absent = |why: &str| GatewayError::Absent {
         url: url(),
         why: why.to_owned(),
     };
-    let mut headers = vec![("anthropic-version".to_owned(), Secret::new("2023-06-01"))];
+    let mut headers = vec![
+        ("anthropic-version".to_owned(), Secret::new("2023-06-01")),
+        ("content-type".to_owned(), Secret::new("application/json")),
+    ];
     headers.extend(key.map(|key| ("x-litellm-api-key".to_owned(), key.clone())));
     let began = Instant::now();
     let client = Client::new(Arc::new(network));
-    let list = format!("{base}/v1/models?limit=1000");
+    let address = format!("{base}{}", asked.path);
     let endpoint = client
-        .endpoint_for(Method::GET, &list, &headers, None)
+        .endpoint_for(asked.method, &address, &headers, None)
         .map_err(|error| GatewayError::Address(error.to_string()))?;
-    let nothing = Pieces::default();
-    let called = client.call(&endpoint, &nothing, &[], PATIENCE).await;
+    let body = Pieces::from(Bytes::from(asked.body));
+    let called = client.call(&endpoint, &body, &[], PATIENCE).await;
     let mut answer = called.map_err(|error| absent(why(&error)))?;
     let left = PATIENCE.saturating_sub(began.elapsed());
     let body = answer.body(left, MOST_BYTES).await;
     let body = body.map_err(|_| absent("its answer broke off"))?;
     match answer.status().as_u16() {
-        200 => serde_json::from_slice(&body)
-            .map(|list: List| list.data)
-            .map_err(|_| GatewayError::Stranger { url: url() }),
+        200 => Ok(body),
         401 if key.is_none() => Err(GatewayError::NoKey { url: url() }),
         status @ (401 | 403) => Err(GatewayError::Refused {
             url: url(),
+            status,
+            message: message(&body),
+        }),
+        status @ (400 | 422) => Err(GatewayError::Misunderstood {
             status,
             message: message(&body),
         }),
@@ -154,7 +198,11 @@ fn why(error: &CallError) -> &'static str {
 fn message(body: &[u8]) -> String {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     let text = body["error"]["message"].as_str();
-    text.unwrap_or_default().chars().take(300).collect()
+    let detail = || body["detail"].to_string();
+    text.map_or_else(detail, str::to_owned)
+        .chars()
+        .take(600)
+        .collect()
 }
 
 #[cfg(test)]

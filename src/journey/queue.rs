@@ -1,0 +1,36 @@
+//! Asking for a deployment, and waiting for one where the request has a priority and nobody takes calls
+//! (LiteLLM's scheduler, which orders requests while its deployments cool down).
+
+use std::time::{Duration, Instant};
+
+use super::course::Traveller;
+use super::worker::Worker;
+use crate::router::{Answer, Begin, Denied, Queueing};
+
+/// Longest time between two looks: who is far behind in the queue need not look often.
+const SELDOM: Duration = Duration::from_millis(500);
+
+/// Asks; a request with a priority waits for its turn, no longer than its calls may take.
+pub async fn begin(worker: &Worker, by: Traveller<'_>, begin: &Begin) -> Answer {
+    let (asked, table) = (by.asked, by.routes.table());
+    let mut begin = begin.clone();
+    begin.queue = asked
+        .priority
+        .or(table.default_priority)
+        .map(|priority| Queueing::Join { priority });
+    let asked_at = Instant::now();
+    let most = asked.timeout.unwrap_or(table.queue_timeout);
+    let mut pause = table.polling_interval;
+    loop {
+        let place = match worker.port.begin(begin.clone()).await {
+            Err(Denied::Queued(place)) => place,
+            answer => return answer,
+        };
+        if asked_at.elapsed() >= most {
+            return Err(Denied::Queued(place));
+        }
+        begin.queue = Some(Queueing::Wait(place));
+        tokio::time::sleep(pause).await;
+        pause = (pause * 11 / 10).min(SELDOM.max(table.polling_interval));
+    }
+}

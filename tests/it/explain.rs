@@ -1,0 +1,241 @@
+//! How decisions came about, told beside an answer and before one; and failures on purpose.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::harness::{
+    Config, Deployment, Gateway, MASTER_KEY, Reply, Request, chat, chat_with, json,
+};
+use crate::simulator::{Behaviour, Simulator};
+
+fn gateway(simulator: &Simulator) -> Gateway {
+    let config = Config::of([
+        Deployment::of(simulator, "small")
+            .group("m")
+            .info("max_input_tokens", 10),
+        Deployment::of(simulator, "used").group("m").param("rpm", 1),
+        Deployment::of(simulator, "paused")
+            .group("m")
+            .info("blocked", true),
+        Deployment::of(simulator, "free").group("m"),
+    ]);
+    let config = config
+        .router("routing_strategy", "usage-based-routing")
+        .router("enable_pre_call_checks", true);
+    Gateway::of(&config)
+}
+
+fn long() -> Value {
+    let text = "A prompt of more than ten tokens, as anybody can count. ".repeat(4);
+    json!({"model": "m", "messages": [{"role": "user", "content": text}]})
+}
+
+fn verdicts(decision: &Value) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let considered = decision["considered"].as_array().unwrap().iter();
+    considered
+        .map(|own| (text(&own["id"]), text(&own["verdict"])))
+        .collect()
+}
+
+fn pairs(expected: [(&str, &str); 4]) -> Vec<(String, String)> {
+    expected
+        .map(|(id, verdict)| (id.to_owned(), verdict.to_owned()))
+        .to_vec()
+}
+
+#[test]
+fn a_request_tells_how_it_was_decided() {
+    let simulator = Simulator::start();
+    let gateway = gateway(&simulator);
+    let ask = |body: &Value| -> Reply {
+        let request = Request::post("/v1/chat/completions", body.to_string());
+        let explained = request.header("x-pointsman-explain", "true");
+        gateway.master().ask(explained).with_status(200)
+    };
+    // One call uses up what `used` has in a minute.
+    while simulator.received("used") == 0 {
+        ask(&long());
+    }
+    let reply = ask(&long());
+    let told: Value = serde_json::from_str(reply.must("x-pointsman-explain")).unwrap();
+    let decision = &told["decisions"][0];
+    assert_eq!(
+        verdicts(decision),
+        pairs([
+            ("id-small", "unfit"),
+            ("id-used", "rpm"),
+            ("id-paused", "paused"),
+            ("id-free", "chosen"),
+        ])
+    );
+    assert_eq!(decision["deployment"], reply.must("x-litellm-model-id"));
+    assert_eq!(
+        (&decision["by"], &decision["strategy"]),
+        (&json!("strategy"), &json!("usage-based-routing"))
+    );
+    let reason = decision["considered"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("10"), "{reason}");
+    let reply = gateway.master().chat(&chat("m")).with_status(200);
+    assert_eq!(reply.header("x-pointsman-explain"), None);
+}
+
+#[test]
+fn a_retry_is_another_decision() {
+    let simulator = Simulator::start();
+    simulator.behave("a", Behaviour::failing(500));
+    let config = Config::of([
+        Deployment::of(&simulator, "a")
+            .group("m")
+            .param("weight", 1),
+        Deployment::of(&simulator, "b").group("m"),
+    ]);
+    let gateway = Gateway::of(&config.router("num_retries", 1).never_cooling());
+    let request = Request::post("/v1/chat/completions", chat("m").to_string());
+    let request = request.header("x-pointsman-explain", "true");
+    let reply = gateway.master().ask(request).with_status(200);
+    let told: Value = serde_json::from_str(reply.must("x-pointsman-explain")).unwrap();
+    let deployments: Vec<&Value> = told["decisions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|own| &own["deployment"])
+        .collect();
+    assert_eq!(deployments, ["id-a", "id-b"]);
+    assert_eq!(
+        told["decisions"][1]["considered"][0]["verdict"],
+        "already_failed_this_request"
+    );
+}
+
+#[test]
+fn a_hypothetical_request_is_answered_and_not_made() {
+    let simulator = Simulator::start();
+    let gateway = gateway(&simulator);
+    let explain = |body: &Value| gateway.master().post("/router/explain", body);
+    let told = explain(&long()).with_status(200).json();
+    assert_eq!(told["group"], "m");
+    assert!(["id-used", "id-free"].contains(&told["deployment"].as_str().unwrap()));
+    assert_eq!(verdicts(&told)[0], ("id-small".into(), "unfit".into()));
+    assert_eq!(simulator.take().len(), 0);
+    assert_eq!(gateway.metric("pointsman_open_holds"), Some(0.0));
+    explain(&json!({"model": "nobody", "messages": []})).with_status(400);
+    explain(&json!({"messages": []})).with_status(400);
+    let messages =
+        json!({"model": "m", "max_tokens": 5, "messages": [{"role": "user", "content": "Hi"}]});
+    let path = "/router/explain?operation=messages";
+    gateway.master().post(path, &messages).with_status(200);
+    let path = "/router/explain?operation=tea";
+    let error = gateway.master().post(path, &messages).with_status(400);
+    assert_eq!(error.error()["param"], "operation");
+    // Whoever may not call the model is told no more than by a call.
+    let caller = gateway.caller(json!({"models": ["other"]}));
+    caller.post("/router/explain", &long()).with_status(403);
+}
+
+#[test]
+fn the_command_line_tells_it_too() {
+    let simulator = Simulator::start();
+    let gateway = gateway(&simulator);
+    let run = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_pointsman"))
+            .args(arguments)
+            .args(["--url", &format!("http://{}", gateway.address())])
+            .env("POINTSMAN_KEY", MASTER_KEY)
+            .output()
+            .unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (
+            output.status.success(),
+            text(output.stdout),
+            text(output.stderr),
+        )
+    };
+    let (well, told, _) = run(&["explain", "m"]);
+    assert!(
+        well && told.starts_with("m (usage-based-routing): id-"),
+        "{told}"
+    );
+    assert!(
+        told.contains("  - id-paused  openai/paused  paused\n"),
+        "{told}"
+    );
+    let (well, told, _) = run(&["explain", "m", "--json"]);
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert!(well && told["considered"].is_array());
+    let (well, _, why) = run(&["explain", "nobody"]);
+    assert!(!well && why.contains("Invalid model name"), "{why}");
+    let (_, told, _) = run(&["chaos"]);
+    assert_eq!(told, "no rehearsal is under way\n");
+    let (well, told, why) = run(&[
+        "chaos",
+        "id-free",
+        "--fail",
+        "503",
+        "--share",
+        "0.5",
+        "--seconds",
+        "60",
+    ]);
+    assert!(well, "{why}");
+    assert!(
+        told.starts_with("50 % of the calls of id-free fail with 503, for "),
+        "{told}"
+    );
+    let (_, told, _) = run(&["chaos", "--stop"]);
+    assert_eq!(told, "no rehearsal is under way\n");
+    let (well, _, why) = run(&["chaos", "id-nobody", "--fail", "503"]);
+    assert!(!well && why.contains("no deployment has this id"), "{why}");
+}
+
+#[test]
+fn failures_on_purpose_are_failures() {
+    let simulator = Simulator::start();
+    let config = Config::of(["a", "b"].map(|name| Deployment::of(&simulator, name).group("m")));
+    let gateway = Gateway::of(&config.router("num_retries", 2));
+    let begin = |fields: Value| gateway.master().post("/router/chaos", &fields);
+    begin(json!({"deployment": "id-a", "status": 503, "share": 1.0})).with_status(200);
+    for _ in 0..8 {
+        let reply = gateway.master().chat(&chat("m")).with_status(200);
+        assert_eq!(reply.must("x-litellm-model-id"), "id-b");
+    }
+    assert_eq!(simulator.received("a"), 0, "it was not called");
+    let rows = gateway.rows_when(8);
+    assert!(rows.iter().any(|row| row.retries == 1));
+    let ended = gateway
+        .master()
+        .ask(Request::new("DELETE", "/router/chaos"));
+    assert_eq!(ended.with_status(200).json()["under_way"], json!([]));
+    // A delay alone is a slow answer.
+    for id in ["id-a", "id-b"] {
+        begin(json!({"deployment": id, "delay_ms": 300})).with_status(200);
+    }
+    let began = std::time::Instant::now();
+    gateway
+        .master()
+        .chat(&chat_with("m", json!({})))
+        .with_status(200);
+    assert!(began.elapsed().as_millis() >= 300);
+    for (fields, param) in [
+        (json!({"deployment": "id-a"}), "status"),
+        (json!({"deployment": "id-a", "status": 200}), "status"),
+        (
+            json!({"deployment": "id-a", "status": 500, "share": 0}),
+            "share",
+        ),
+        (
+            json!({"deployment": "id-a", "status": 500, "seconds": 1e9}),
+            "seconds",
+        ),
+        (
+            json!({"deployment": "id-a", "delay_ms": 10_000_000}),
+            "delay_ms",
+        ),
+        (json!({"deployment": "id-x", "status": 500}), "deployment"),
+    ] {
+        let refused = begin(fields).with_status(400);
+        assert_eq!(refused.error()["param"], param);
+    }
+    begin(json!({"status": 500})).with_status(422);
+}
