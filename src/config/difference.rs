@@ -11,7 +11,7 @@ use super::outline::Outline;
 
 /// Fields of `general_settings` that a running gateway takes up. The others belong to what is made once: the listening
 /// socket, the database, the threads.
-const TAKEN_UP: [&str; 27] = [
+const TAKEN_UP: [&str; 29] = [
     "allow_client_side_credentials",
     "always_include_stream_usage",
     "auto_mode",
@@ -28,6 +28,7 @@ const TAKEN_UP: [&str; 27] = [
     "health_check_details",
     "health_check_ignore_transient_errors",
     "health_check_interval",
+    "health_check_skip_disabled_background_models",
     "health_check_staleness_threshold",
     "include_call_id_in_error_body",
     "max_request_size_mb",
@@ -37,6 +38,7 @@ const TAKEN_UP: [&str; 27] = [
     "responses_websocket_session_limit_seconds",
     "store_model_in_db",
     "supported_db_objects",
+    "use_shared_health_check",
     "user_header_mappings",
     "user_header_name",
 ];

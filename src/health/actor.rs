@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix::{Actor, Context, Handler, Message, MessageResult};
 
-use super::board::{Board, Finding, HistoryFilter, Page};
+use super::board::{Board, Finding};
 
 /// Owns the findings.
 #[derive(Default)]
@@ -37,18 +37,5 @@ impl Handler<GetLatest> for HealthBoard {
 
     fn handle(&mut self, _: GetLatest, _: &mut Self::Context) -> Self::Result {
         MessageResult(self.0.latest())
-    }
-}
-
-/// Asks for former findings.
-#[derive(Message)]
-#[rtype(result = "Page")]
-pub struct GetHistory(pub HistoryFilter);
-
-impl Handler<GetHistory> for HealthBoard {
-    type Result = MessageResult<GetHistory>;
-
-    fn handle(&mut self, asked: GetHistory, _: &mut Self::Context) -> Self::Result {
-        MessageResult(self.0.history(&asked.0))
     }
 }

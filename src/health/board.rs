@@ -1,14 +1,12 @@
-//! Findings, newest last.
+//! The last finding of each deployment.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::policy::cooldown::Fault;
 use crate::types::DeploymentId;
 
-/// Findings that are kept beside the last one of each deployment.
-const MOST_FORMER: usize = 1_000;
 /// Deployments whose last finding is kept: those that were asked long ago make room.
 const MOST_DEPLOYMENTS: usize = 10_000;
 
@@ -37,7 +35,9 @@ pub struct Problem {
     /// The HTTP status that a client would get.
     pub status: u16,
     pub message: String,
-    /// What it tells about the deployment; `None`: nothing was sent.
+    /// Something was sent: it is a failure of the deployment, not of what is said about it.
+    pub was_asked: bool,
+    /// How it counts towards a cooldown, if it does.
     pub fault: Option<Fault>,
 }
 
@@ -48,31 +48,10 @@ impl Problem {
     }
 }
 
-/// Which former findings are asked for.
-#[derive(Clone, Debug, Default)]
-pub struct HistoryFilter {
-    /// Of this group only.
-    pub group: Option<String>,
-    pub is_healthy: Option<bool>,
-    /// To pass over, from the newest.
-    pub offset: usize,
-    pub limit: usize,
-}
-
-/// Some of the former findings.
-#[derive(Clone, Debug, Default)]
-pub struct Page {
-    /// Newest first.
-    pub findings: Vec<Arc<Finding>>,
-    /// How many there are with the same filter.
-    pub total: usize,
-}
-
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Board {
     latest: HashMap<DeploymentId, Arc<Finding>>,
-    former: VecDeque<Arc<Finding>>,
 }
 
 impl Board {
@@ -84,12 +63,7 @@ impl Board {
             {
                 self.forget_the_oldest();
             }
-            self.latest
-                .insert(finding.deployment.clone(), finding.clone());
-            if self.former.len() >= MOST_FORMER {
-                self.former.pop_front();
-            }
-            self.former.push_back(finding);
+            self.latest.insert(finding.deployment.clone(), finding);
         }
     }
 
@@ -103,24 +77,6 @@ impl Board {
     /// The last finding of each deployment, in no order.
     pub fn latest(&self) -> Vec<Arc<Finding>> {
         self.latest.values().cloned().collect()
-    }
-
-    pub fn history(&self, filter: &HistoryFilter) -> Page {
-        let is_asked = |finding: &&Arc<Finding>| {
-            let group = filter.group.as_deref();
-            let is_healthy = finding.problem.is_none();
-            group.is_none_or(|group| group == &*finding.group)
-                && filter.is_healthy.is_none_or(|asked| asked == is_healthy)
-        };
-        let newest_first = || self.former.iter().rev().filter(is_asked);
-        Page {
-            findings: newest_first()
-                .skip(filter.offset)
-                .take(filter.limit)
-                .cloned()
-                .collect(),
-            total: newest_first().count(),
-        }
     }
 }
 
@@ -136,6 +92,7 @@ mod tests {
             problem: status.map(|status| Problem {
                 status,
                 message: "no".into(),
+                was_asked: true,
                 fault: None,
             }),
             rate_limits: Vec::new(),
@@ -146,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_finding_counts_and_former_ones_are_kept() {
+    fn the_last_finding_counts() {
         let mut board = Board::default();
         board.post(vec![finding("a", 1, Some(500)), finding("b", 1, None)]);
         board.post(vec![finding("a", 2, None)]);
@@ -157,25 +114,6 @@ mod tests {
             .map(|f| (&*f.deployment, f.problem.is_none()))
             .collect();
         assert_eq!(seen, [("b", true), ("a", true)]);
-        let history = |group: Option<&str>, is_healthy, offset, limit| {
-            let page = board.history(&HistoryFilter {
-                group: group.map(str::to_owned),
-                is_healthy,
-                offset,
-                limit,
-            });
-            let ids: Vec<String> = page
-                .findings
-                .iter()
-                .map(|f| format!("{}{}", &*f.deployment, f.at))
-                .collect();
-            (ids.join(" "), page.total)
-        };
-        assert_eq!(history(None, None, 0, 9), ("a2 b1 a1".into(), 3));
-        assert_eq!(history(None, None, 1, 1), ("b1".into(), 3));
-        assert_eq!(history(Some("group of a"), None, 0, 9), ("a2 a1".into(), 2));
-        assert_eq!(history(None, Some(false), 0, 9), ("a1".into(), 1));
-        assert_eq!(history(None, None, 9, 9), (String::new(), 3));
     }
 
     #[test]
@@ -186,13 +124,5 @@ mod tests {
         }
         assert_eq!(board.latest().len(), MOST_DEPLOYMENTS);
         assert!(board.latest().iter().all(|finding| finding.at >= 20));
-        let page = board.history(&HistoryFilter {
-            limit: usize::MAX,
-            ..HistoryFilter::default()
-        });
-        assert_eq!(
-            (page.findings.len(), page.total),
-            (MOST_FORMER, MOST_FORMER)
-        );
     }
 }

@@ -54,7 +54,7 @@ pub use explain::{Decision, Explanation, Weighed, explain};
 pub use failure::{Failure, NoDeployment, Refused};
 pub use headers::Seconds;
 pub use inference::infer;
-pub use probe::probe_all;
+pub use probe::{probe, probe_all};
 pub use reloading::{Rejected, ReloadConfig, ReloadStatus};
 pub use reply::{Incoming, Reply};
 pub use rounds::HealthChecker;

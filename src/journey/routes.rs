@@ -83,6 +83,12 @@ impl Prepared {
         })
     }
 
+    /// One that is in no table.
+    pub fn alone(deployment: &Arc<Deployment>, client: &Client) -> Rc<Self> {
+        let login = Logins::after(std::iter::empty(), client).of(deployment);
+        Self::new(deployment, login)
+    }
+
     /// Where it serves an operation.
     pub fn endpoint(&self, client: &Client, operation: Operation) -> Option<&Endpoint> {
         let endpoint = self.endpoints.get(operation.index())?;

@@ -262,8 +262,9 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
     let health = HealthBoard::start_in_arbiter(&arbiter.handle(), |_| HealthBoard::default());
     let _checker = {
         let (in_force, control, board) = (in_force.clone(), control.clone(), health.clone());
+        let store = store.clone();
         HealthChecker::start_in_arbiter(&arbiter.handle(), move |_| {
-            HealthChecker::new(in_force, control, board)
+            HealthChecker::new(in_force, control, board, store)
         })
     };
     let reload_status = Arc::<ReloadStatus>::default();

@@ -15,8 +15,8 @@ use super::cached::{AddUp, Charge, ChargeAll, Charged, DailyColumns};
 use super::names::NameKind;
 use super::rows::{DailyRow, KeptRow, LogRow, RejectedRow, TeamRow, UserRow};
 use super::schema::{
-    daily_spend, journal_checkpoints, kept_responses, keys, rejected_spend, spend_logs,
-    spend_names, teams, users,
+    daily_spend, health_rounds, journal_checkpoints, kept_responses, keys, rejected_spend,
+    spend_logs, spend_names, teams, users,
 };
 use super::{AnyConnection, JournalId, StoreError};
 
@@ -137,6 +137,20 @@ pub(super) fn insert_log_rows(conn: &mut AnyConnection, rows: &[LogRow<'_>]) -> 
 pub(super) fn insert_rejected(conn: &mut AnyConnection, row: &RejectedRow<'_>) -> QueryResult<()> {
     on_either!(conn, conn => diesel::insert_into(rejected_spend::table)
         .values(row)
+        .execute(conn)?);
+    Ok(())
+}
+
+/// A round that nobody holds and nobody has been through, unless it is there.
+pub(super) fn insert_round(conn: &mut AnyConnection, name: &str) -> QueryResult<()> {
+    on_either!(conn, conn => diesel::insert_into(health_rounds::table)
+        .values((
+            health_rounds::name.eq(name),
+            health_rounds::holder.eq(""),
+            health_rounds::held_until.eq(0),
+            health_rounds::began_at.eq(0),
+        ))
+        .on_conflict_do_nothing()
         .execute(conn)?);
     Ok(())
 }

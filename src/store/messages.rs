@@ -7,12 +7,12 @@ use actix::Message;
 use super::executor::Query;
 use super::names::NameCache;
 use super::queries::{
-    self, DaySpend, Deletion, DueReset, KeyPage, KeyQuery, LedgerTotals, LogPage, LogQuery,
-    PerDayQuery, ResetBooking, TeamModel,
+    self, DaySpend, Deletion, DueReset, FindingQuery, KeyPage, KeyQuery, LedgerTotals, LogPage,
+    LogQuery, PerDayQuery, ResetBooking, SharedRound, TeamModel, TurnAsked,
 };
 use super::{
-    AnyConnection, DeletedKeyRow, FlushBatch, FlushReport, JournalId, KeptTurn, KeyInfo, KeyUpdate,
-    ModelRow, NewKey, NewTeam, NewUser, Rotation, StoreError,
+    AnyConnection, DeletedKeyRow, FlushBatch, FlushReport, HealthRow, JournalId, KeptTurn, KeyInfo,
+    KeyUpdate, ModelRow, NewKey, NewTeam, NewUser, Rotation, StoreError,
 };
 use crate::types::{KeyHash, LedgerId, Principal, SpendRow};
 use crate::vault::Vault;
@@ -136,6 +136,24 @@ messages! {
 
     /// How many went; some may be left.
     ForgetExpired { now_ms: i64 } => usize, by: |conn, _| queries::forget_expired(conn, now_ms);
+
+    /// Writes findings of health checks down.
+    KeepFindings { rows: Vec<HealthRow> } => (), by: |conn, _| queries::keep_findings(conn, &rows);
+
+    /// The last finding of each deployment since then.
+    LatestFindings { since_ms: i64 } => Vec<HealthRow>, by: |conn, _| queries::latest_findings(conn, since_ms);
+
+    /// Former findings, and how many there are.
+    FindingPage { query: FindingQuery } => (Vec<HealthRow>, i64), by: |conn, _| queries::finding_page(conn, &query);
+
+    /// Whether it is this instance that checks.
+    TakeTurn { asked: TurnAsked } => bool, by: |conn, _| queries::take_turn(conn, &asked);
+
+    /// Its round is complete.
+    EndTurn { holder: String, began_at: i64 } => (), by: |conn, _| queries::end_turn(conn, &holder, began_at);
+
+    /// Whose turn it is.
+    ReadSharedRound {} => Option<SharedRound>, by: |conn, _| queries::shared_round(conn);
 
     /// Whether the database answers.
     Ping {} => (), by: |conn, _| queries::ping(conn);

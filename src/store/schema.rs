@@ -218,5 +218,30 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    health_checks (id) {
+        id -> Binary,
+        model_id -> Text,
+        model_name -> Text,
+        model -> Text,
+        is_healthy -> Bool,
+        status -> Nullable<Integer>,
+        error -> Nullable<Text>,
+        rate_limits -> Text,
+        took_us -> BigInt,
+        by_schedule -> Bool,
+        checked_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    health_rounds (name) {
+        name -> Text,
+        holder -> Text,
+        held_until -> BigInt,
+        began_at -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(keys, users, teams, retired_keys);
 diesel::allow_tables_to_appear_in_same_query!(spend_logs, daily_spend);

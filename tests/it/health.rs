@@ -1,6 +1,8 @@
 //! Probes of orchestrators, and `/health`, which asks the deployments themselves.
 
 mod modes;
+mod records;
+mod routing;
 
 use crate::harness::{Config, Deployment, Gateway, PROMPT, PROVIDER_KEY, Request, Value, json};
 use crate::simulator::{Behaviour, Simulator};
@@ -17,7 +19,7 @@ fn deployments(simulator: &Simulator) -> Config {
 }
 
 /// The endpoints of `which`, by deployment id.
-fn ids(health: &Value, which: &str) -> Vec<String> {
+pub fn ids(health: &Value, which: &str) -> Vec<String> {
     let endpoints = health[which].as_array().expect("endpoints");
     let id = |endpoint: &Value| endpoint["model_id"].as_str().expect("an id").to_owned();
     endpoints.iter().map(id).collect()
@@ -130,7 +132,7 @@ fn probes_may_ask_with_options() {
 }
 
 /// Two of a group, and one that nobody asks in the background.
-fn in_background(simulator: &Simulator, interval: f64) -> Config {
+pub fn in_background(simulator: &Simulator, interval: f64) -> Config {
     simulator.behave("ill", Behaviour::failing(401));
     Config::of([
         Deployment::of(simulator, "well").group("g"),
@@ -141,7 +143,7 @@ fn in_background(simulator: &Simulator, interval: f64) -> Config {
     .general("health_check_interval", interval)
 }
 
-fn health_when(gateway: &Gateway, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+pub fn health_when(gateway: &Gateway, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
     crate::harness::eventually(what, crate::harness::SOON, || {
         let health = gateway.master().get("/health").with_status(200).json();
         holds(&health).then_some(health)
@@ -318,7 +320,7 @@ fn checks_go_side_by_side_as_configured() {
 }
 
 /// `ill` answers calls, but not checks.
-fn routing_by_health(simulator: &Simulator, status: u16) -> Config {
+pub fn routing_by_health(simulator: &Simulator, status: u16) -> Config {
     simulator.behave("check-of-ill", Behaviour::failing(status));
     Config::of([
         Deployment::of(simulator, "ill")
@@ -331,7 +333,7 @@ fn routing_by_health(simulator: &Simulator, status: u16) -> Config {
     .general("health_check_interval", 3600)
 }
 
-fn calls(gateway: &Gateway, count: usize) {
+pub fn calls(gateway: &Gateway, count: usize) {
     let body = json!({"model": "g", "messages": [{"role": "user", "content": PROMPT}]});
     for _ in 0..count {
         gateway.master().chat(&body).with_status(200);

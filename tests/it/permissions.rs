@@ -239,6 +239,9 @@ const MATRIX: &[(&str, &str, &str)] = &[
     ("GET", "/health/backlog", "Y Y Y 1 1 1 1 1 1 1 1 1"),
     ("GET", "/health/latest", "Y Y Y 1 1 1 1 1 1 1 1 1"),
     ("GET", "/health/history", "Y Y Y 1 1 1 1 1 1 1 1 1"),
+    ("GET", "/health/shared-status", "Y Y Y 1 1 1 1 1 1 1 1 1"),
+    ("GET", "/health/license", "Y Y Y 1 1 1 1 1 1 1 1 1"),
+    ("POST", "/health/test_connection", "Y Y 3 1 1 1 1 1 1 1 1 1"),
     ("GET", "/test", "Y Y Y Y Y Y Y Y Y Y Y Y"),
     (
         "GET",

@@ -667,6 +667,16 @@ const PROOFS: &[(&str, &[&str], &str)] = &[
         "health::a_deployment_says_how_it_is_asked",
     ),
     (
+        "general_settings",
+        &["use_shared_health_check"],
+        "health::records::instances_share_what_they_find",
+    ),
+    (
+        "general_settings",
+        &["health_check_skip_disabled_background_models"],
+        "health::records::who_is_not_asked_in_the_background_may_be_passed_over",
+    ),
+    (
         "model_info",
         &["health_check_voice"],
         "health::modes::the_environment_says_what_is_asked",

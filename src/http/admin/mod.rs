@@ -10,6 +10,7 @@ mod spend_calculate;
 mod spend_logs;
 mod spend_logs_page;
 mod supported_params;
+mod test_connection;
 mod token_counter;
 
 use super::about::Tag;
@@ -66,6 +67,18 @@ pub const ROUTES: &[Route] = &[
     )
     .body::<cost_estimate::CostEstimateRequest>()
     .answers::<cost_estimate::CostEstimateResponse>(),
+    Route::post(
+        "/health/test_connection",
+        Permission::Reconfiguration,
+        |gate| guarded(gate, test_connection::test_connection),
+    )
+    .about(
+        Tag::Health,
+        "Asks a deployment that is described in the body whether it would work.",
+    )
+    .body::<test_connection::TestConnectionRequest>()
+    .answers::<test_connection::TestConnectionResponse>()
+    .errors(&[422]),
     Route::post("/config/reload", Permission::Reconfiguration, |gate| {
         guarded(gate, config_reload::reload)
     })

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use super::history::time;
-use crate::health::{Finding, GetLatest, Post};
+use crate::health::{Finding, GetLatest, Post, keep};
 use crate::http::error::ApiError;
 use crate::http::route::Call;
 use crate::journey::{Prepared, probe_all};
@@ -65,12 +65,14 @@ pub async fn health(call: Call) -> Result<HttpResponse, ApiError> {
     let routes = call.worker.routes();
     let table = routes.table();
     let is_targeted = query.model.is_some() || query.model_id.is_some();
+    let skips = routes.settings().health_checks.skips_disabled;
     let is_asked = |deployment: &Deployment| {
         let named =
             |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|w| w == name);
         deployment.mock.is_none()
             // One that is paused is asked by its name alone: whether it may be resumed.
             && (is_targeted || !deployment.is_paused())
+            && (deployment.health_check.in_background || !skips)
             && named(&query.model, &deployment.group)
             && named(&query.model_id, &deployment.id)
             && table.shows(caller.principal(), deployment)
@@ -139,7 +141,9 @@ async fn ask(
     let deployments: Vec<Rc<Prepared>> =
         asked.iter().map(|(_, prepared)| prepared.clone()).collect();
     let findings = probe_all(&call.worker.client, &deployments, concurrency, false).await;
-    call.worker.shared.health.do_send(Post(findings.clone()));
+    let shared = &call.worker.shared;
+    keep(&shared.store, &findings).await;
+    shared.health.do_send(Post(findings.clone()));
     findings
         .into_iter()
         .map(|finding| Some(Arc::new(finding)))

@@ -1,4 +1,4 @@
-//! `GET /health/latest` and `GET /health/history`: what checks of deployments have found since the start.
+//! `GET /health/latest` and `GET /health/history`: what checks of deployments have found.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,12 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::health::{Finding, GetHistory, GetLatest, HistoryFilter};
 use crate::http::error::ApiError;
 use crate::http::query::Query;
 use crate::http::route::Call;
+use crate::store::messages::{FindingPage, LatestFindings};
+use crate::store::queries::FindingQuery;
+use crate::store::{HealthRow, ask};
 
 /// Findings of one answer, LiteLLM's default and the most.
 const USUAL: i64 = 100;
@@ -35,23 +37,25 @@ pub struct HealthFinding {
 }
 
 impl HealthFinding {
-    fn of(finding: &Finding) -> Self {
-        let is_healthy = finding.problem.is_none();
-        let problem = finding.problem.as_ref();
+    fn of(row: &HealthRow) -> Self {
         Self {
-            model_name: finding.group.to_string(),
-            model_id: finding.deployment.to_string(),
-            status: if is_healthy { "healthy" } else { "unhealthy" },
-            healthy_count: is_healthy.into(),
-            unhealthy_count: (!is_healthy).into(),
-            error_message: problem.map(|problem| problem.message.clone()),
-            response_time_ms: finding.took.as_secs_f64() * 1e3,
-            checked_by: if finding.by_schedule {
+            model_name: row.model_name.clone(),
+            model_id: row.model_id.clone(),
+            status: if row.is_healthy {
+                "healthy"
+            } else {
+                "unhealthy"
+            },
+            healthy_count: row.is_healthy.into(),
+            unhealthy_count: (!row.is_healthy).into(),
+            error_message: row.error.clone(),
+            response_time_ms: row.took_us as f64 / 1e3,
+            checked_by: if row.by_schedule {
                 "background"
             } else {
                 "request"
             },
-            checked_at: time(finding.at),
+            checked_at: time(row.checked_at),
         }
     }
 }
@@ -65,19 +69,19 @@ pub fn time(at: i64) -> String {
 
 /// By deployment id.
 #[derive(Serialize, ToSchema)]
-pub struct LatestFindings {
+pub struct LatestChecks {
     latest_health_checks: BTreeMap<String, HealthFinding>,
     total_models: usize,
 }
 
 pub async fn latest(call: Call) -> Result<HttpResponse, ApiError> {
-    let latest = call.worker.shared.health.send(GetLatest).await;
-    let latest = latest.unwrap_or_default();
+    let store = &call.worker.shared.store;
+    let latest = ask(&store.admin, LatestFindings { since_ms: 0 }).await?;
     let by_id = latest
         .iter()
-        .map(|finding| (finding.deployment.to_string(), HealthFinding::of(finding)));
+        .map(|row| (row.model_id.clone(), HealthFinding::of(row)));
     let latest_health_checks: BTreeMap<_, _> = by_id.collect();
-    Ok(HttpResponse::Ok().json(LatestFindings {
+    Ok(HttpResponse::Ok().json(LatestChecks {
         total_models: latest_health_checks.len(),
         latest_health_checks,
     }))
@@ -101,10 +105,10 @@ pub struct HistoryQuery {
 #[derive(Serialize, ToSchema)]
 pub struct FindingHistory {
     health_checks: Vec<HealthFinding>,
-    /// With the same filter; the last 1,000 findings are kept.
-    total_records: usize,
-    limit: usize,
-    offset: usize,
+    /// With the same filter; the last 100,000 findings are kept.
+    total_records: i64,
+    limit: i64,
+    offset: i64,
 }
 
 pub async fn history(call: Call) -> Result<HttpResponse, ApiError> {
@@ -118,22 +122,18 @@ pub async fn history(call: Call) -> Result<HttpResponse, ApiError> {
             return Err(ApiError::invalid_query("status_filter", text));
         }
     };
-    let filter = HistoryFilter {
-        group: query.short_text("model")?.map(str::to_owned),
+    let query = FindingQuery {
+        model_name: query.short_text("model")?.map(str::to_owned),
         is_healthy,
-        limit: query.whole("limit", 1..=MOST)?.unwrap_or(USUAL) as usize,
-        offset: query.whole("offset", 0..=i64::from(u32::MAX))?.unwrap_or(0) as usize,
+        limit: query.whole("limit", 1..=MOST)?.unwrap_or(USUAL),
+        offset: query.whole("offset", 0..=i64::from(u32::MAX))?.unwrap_or(0),
     };
-    let (limit, offset) = (filter.limit, filter.offset);
-    let page = call.worker.shared.health.send(GetHistory(filter)).await;
-    let page = page.unwrap_or_default();
+    let (limit, offset) = (query.limit, query.offset);
+    let store = &call.worker.shared.store;
+    let (rows, total_records) = ask(&store.admin, FindingPage { query }).await?;
     Ok(HttpResponse::Ok().json(FindingHistory {
-        health_checks: page
-            .findings
-            .iter()
-            .map(|finding| HealthFinding::of(finding))
-            .collect(),
-        total_records: page.total,
+        health_checks: rows.iter().map(HealthFinding::of).collect(),
+        total_records,
         limit,
         offset,
     }))

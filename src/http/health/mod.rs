@@ -7,6 +7,7 @@ mod backlog;
 mod deployments;
 mod history;
 mod readiness;
+mod shared_status;
 
 pub use backlog::in_flight;
 
@@ -96,7 +97,7 @@ pub const ROUTES: &[Route] = &[
         Tag::Health,
         "Tells what the last check of each deployment has found.",
     )
-    .answers::<history::LatestFindings>(),
+    .answers::<history::LatestChecks>(),
     Route::get(
         "/health/history",
         Permission::Administration,
@@ -104,11 +105,26 @@ pub const ROUTES: &[Route] = &[
     )
     .about(
         Tag::Health,
-        "Tells what checks of deployments have found since the start, the newest first.",
+        "Tells what checks of deployments have found, the newest first.",
     )
     .query::<history::HistoryQuery>()
     .answers::<history::FindingHistory>()
     .errors(&[422]),
+    Route::get(
+        "/health/shared-status",
+        Permission::Administration,
+        |gate| guarded(gate, shared_status::shared_status),
+    )
+    .about(
+        Tag::Health,
+        "Tells which instance checks deployments for all, where they share what they find.",
+    )
+    .answers::<shared_status::SharedStatus>(),
+    Route::get("/health/license", Permission::Administration, |gate| {
+        guarded(gate, license)
+    })
+    .about(Tag::Health, "Tells that no licence is needed.")
+    .answers::<License>(),
     Route::get("/test", Permission::Public, |gate| {
         guarded(gate, echo)
     })
@@ -135,4 +151,25 @@ struct Echo {
 async fn echo(call: Call) -> Result<HttpResponse, ApiError> {
     let route = call.request.path().to_owned();
     Ok(HttpResponse::Ok().json(Echo { route }))
+}
+
+/// LiteLLM's fields. There is nothing to buy: everything is there for everybody, without limits.
+#[derive(Serialize, ToSchema)]
+struct License {
+    has_license: bool,
+    license_type: &'static str,
+    /// Never.
+    expiration_date: Option<String>,
+    max_users: Option<u64>,
+    max_teams: Option<u64>,
+}
+
+async fn license(_: Call) -> Result<HttpResponse, ApiError> {
+    Ok(HttpResponse::Ok().json(License {
+        has_license: false,
+        license_type: "none",
+        expiration_date: None,
+        max_users: None,
+        max_teams: None,
+    }))
 }

@@ -119,6 +119,7 @@ fn problem(failure: Failure) -> Problem {
     Problem {
         status: failure.status,
         message: failure.message,
+        was_asked: !failure.is_local,
         fault: (!failure.is_local).then_some(fault),
     }
 }

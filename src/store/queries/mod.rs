@@ -3,6 +3,7 @@
 mod access;
 mod budget_resets;
 mod checkpoints;
+mod health_checks;
 mod kept_responses;
 mod key_list;
 mod keys;
@@ -22,6 +23,10 @@ pub use access::{upsert_team, upsert_user};
 pub(super) use budget_resets::current_hashes;
 pub use budget_resets::{DueReset, ResetBooking, book_reset, due_resets, reset_overdue};
 pub use checkpoints::{booked_ids, forget_checkpoints, read_checkpoints};
+pub use health_checks::{
+    FindingQuery, MOST_FINDINGS, SharedRound, TurnAsked, end_turn, finding_page, keep_findings,
+    latest_findings, shared_round, take_turn,
+};
 pub use kept_responses::{
     MOST_CONVERSATION_BYTES, MOST_TURNS, forget_expired, forget_turn, keep_turns, kept_chain,
 };

@@ -4,6 +4,7 @@
 //! outside they are `types::SpendRow`.
 
 mod access;
+mod health;
 mod kept;
 mod key_changes;
 mod ledger;
@@ -12,6 +13,7 @@ mod money;
 
 pub(super) use access::GrantRow;
 pub use access::{KeyInfo, KeyRow, NewKey, NewTeam, NewUser, OwnerType, TeamRow, UserRow};
+pub use health::HealthRow;
 pub(super) use kept::KeptRow;
 pub use kept::KeptTurn;
 pub(super) use key_changes::RetiredRow;

@@ -5,6 +5,7 @@ mod access;
 mod budget_resets;
 mod executor;
 mod flush;
+mod health_checks;
 mod kept_responses;
 mod keys;
 mod models;
