@@ -60,6 +60,7 @@ const BEGIN: Begin = Begin {
     user_budget_binds: false,
     is_stream: false,
     pin: None,
+    costs: None,
     wish: None,
     queue: None,
 };
@@ -157,6 +158,7 @@ fn begin_to_ticket_and_end<const LEAST_BUSY: usize>(bencher: Bencher, deployment
         user_budget_binds: false,
         is_stream: false,
         pin: None,
+        costs: None,
         wish: None,
         queue: None,
     };

@@ -24,7 +24,7 @@ use crate::policy::token_count;
 use crate::policy::upstream_error::ErrorClass;
 use crate::protocol;
 use crate::protocol::openai::request::{Request, RequestError};
-use crate::router::{Begin, Denied, Destination, Estimate, Group, Nobody, Ticket, Trace, Wish};
+use crate::router::{Begin, Denied, Destination, Estimate, Nobody, Ticket, Trace, Wish};
 use crate::steps;
 
 /// A ticket may name a deployment that two reloads, one right after the other, have brought and taken away again while it was
@@ -69,7 +69,7 @@ pub async fn admit(
         let routes = worker.routes();
         let granted = ask(worker, &routes, caller, request, asked).await?;
         let ticket = granted.ticket;
-        let Some(prepared) = worker.leased(&routes, ticket.lease) else {
+        let Some(prepared) = worker.leased(&routes, ticket.lease, &granted.destination) else {
             worker
                 .port
                 .return_admission(ticket, granted.destination.group);
@@ -124,8 +124,11 @@ pub async fn lead(
         return Err(Failure::Paused(model.to_owned()));
     }
     let group = destination.group;
-    let unpriced = |group: &Group| group.is_blocked_for_want_of_a_price;
-    if routes.group(group).is_some_and(unpriced) {
+    let costs = routes.costs(&destination);
+    if costs.as_ref().is_some_and(|costs| costs.is_empty()) {
+        return Err(Failure::UnknownModel(Some(model.to_owned())));
+    }
+    if table.is_blocked_for_want_of_a_price(&destination, costs.as_deref()) {
         return Err(Failure::Unpriced(model.to_owned()));
     }
     if let Some(access) = &asked.access {
@@ -148,6 +151,7 @@ pub async fn lead(
         user_budget_binds: principal.team.is_none(),
         is_stream: request.stream,
         pin: destination.pin(asked.pin()),
+        costs,
         wish: None,
         queue: None,
     };
@@ -163,7 +167,6 @@ async fn ask(
 ) -> Result<Granted, Failure> {
     let led = lead(worker, routes, caller, request, asked).await?;
     let (mut destination, mut begin, mut input_tokens) = led;
-    let group = destination.group;
     let by = Traveller {
         routes,
         principal: caller.principal(),
@@ -176,7 +179,7 @@ async fn ask(
         && may_still_fit(refusal, request)
     {
         // A guess may admit, it never refuses: count, and ask again.
-        if let Some(counted) = count(worker, routes, group, request).await
+        if let Some(counted) = count(worker, routes, &destination, request).await
             && counted < begin.estimate.input_tokens
         {
             begin.estimate.input_tokens = counted;
@@ -203,6 +206,7 @@ async fn ask(
         refused = Some(why);
         begin.group = next.group;
         begin.pin = next.pin(asked.pin());
+        begin.costs = routes.costs(&next);
         destination = next;
         let body = course
             .own_fields()
@@ -337,14 +341,13 @@ fn may_still_fit(refusal: &Refusal, request: &Request<'_>) -> bool {
 async fn count(
     worker: &Rc<Worker>,
     routes: &Routes,
-    group: u32,
+    destination: &Destination,
     request: &Request<'_>,
 ) -> Option<u64> {
     // All counters busy: the guess stands, rather than a queue of large bodies.
     let _turn = worker.shared.counts.try_acquire().ok()?;
-    let member = routes.group(group)?.members.first()?;
-    let deployment = routes.table().deployment(member.deployment)?;
-    let model: Arc<str> = deployment.counted_as.clone();
+    let prepared = routes.members(destination).next()?;
+    let model: Arc<str> = prepared.deployment.counted_as.clone();
     let body = Bytes::copy_from_slice(request.bytes());
     let operation = request.operation();
     actix_web::web::block(move || token_count::count_request(operation, &model, &body).ok())

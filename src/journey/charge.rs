@@ -18,7 +18,8 @@ use crate::metrics::DeploymentMetrics;
 use crate::policy::cooldown::Fault;
 use crate::policy::upstream_error::Failure;
 use crate::router::{
-    Denied, Deployment, Destination, End, Estimate, Lease, Next, Outcome, Pin, Ticket, Used, Wish,
+    Costs, Denied, Deployment, Destination, End, Estimate, Lease, Next, Outcome, Pin, Ticket, Used,
+    Wish,
 };
 use crate::spend::journal::{Appended, Opened};
 use crate::steps;
@@ -162,6 +163,11 @@ impl Charge {
         self.destination.group
     }
 
+    /// What a call can cost where it goes, if the group cannot say it.
+    pub fn costs(&self) -> Option<Arc<Costs>> {
+        self.routes.costs(&self.destination)
+    }
+
     /// The deployment that the call is held to.
     pub fn pin(&self) -> Option<Pin> {
         self.destination.pin(self.asked.pin())
@@ -189,6 +195,9 @@ impl Charge {
 
     /// The group that the request is served by.
     pub fn group_name(&self) -> Arc<str> {
+        if let Some(name) = &self.deployment.concrete {
+            return name.clone();
+        }
         let group = self.routes.group(self.group());
         group.map_or_else(|| self.deployment.group.clone(), |group| group.name.clone())
     }
@@ -232,7 +241,8 @@ impl Charge {
 
     /// Asks for another deployment of the same group for the same request.
     pub async fn go_on(&mut self, failure: &Failure, next: Next) -> Result<(), Denied> {
-        self.take(failure, next).await?;
+        let destination = self.destination.clone();
+        self.take(failure, next, &destination).await?;
         self.retries += 1;
         Ok(())
     }
@@ -240,7 +250,8 @@ impl Charge {
     /// Asks for another deployment of the same group, with all retries before it again.
     pub async fn go_on_anew(&mut self, failure: &Failure, next: Next) -> Result<(), Denied> {
         let above = next.above;
-        self.take(failure, next).await?;
+        let destination = self.destination.clone();
+        self.take(failure, next, &destination).await?;
         self.above = above;
         self.retries = 0;
         Ok(())
@@ -254,7 +265,7 @@ impl Charge {
         destination: Destination,
     ) -> Result<(), Denied> {
         let wish = next.wish.clone();
-        let ticket = self.take(failure, next).await?;
+        let ticket = self.take(failure, next, &destination).await?;
         (self.destination, self.wish) = (destination, wish);
         self.above = None;
         self.group_used = ticket.group_used;
@@ -264,11 +275,16 @@ impl Charge {
         Ok(())
     }
 
-    async fn take(&mut self, failure: &Failure, next: Next) -> Result<Ticket, Denied> {
+    async fn take(
+        &mut self,
+        failure: &Failure,
+        next: Next,
+        destination: &Destination,
+    ) -> Result<Ticket, Denied> {
         for _ in 0..LEASES {
             let ticket = self.worker.port.next(next.clone()).await?;
             let lease = ticket.lease;
-            if let Some(prepared) = self.worker.leased(&self.routes, lease) {
+            if let Some(prepared) = self.worker.leased(&self.routes, lease, destination) {
                 self.remember(failure);
                 self.deployment = as_asked(&prepared.deployment, &self.asked);
                 self.prepared = prepared;

@@ -84,31 +84,21 @@ pub async fn count_tokens(
 }
 
 /// The deployments that a name leads to.
-fn members<'r>(routes: &'r Routes, principal: &Principal, model: &str) -> Vec<&'r Rc<Prepared>> {
-    let Ok(destination) = routes.table().resolve_for(principal, model) else {
-        return Vec::new();
-    };
-    let group = routes.group(destination.group);
-    let members = group.iter().flat_map(|group| &group.members);
-    members
-        .filter(|member| {
-            destination
-                .only
-                .is_none_or(|only| only == member.deployment)
-        })
-        .filter_map(|member| routes.deployment(member.deployment))
-        .collect()
+fn members(routes: &Routes, principal: &Principal, model: &str) -> Vec<Rc<Prepared>> {
+    let destination = routes.table().resolve_for(principal, model);
+    let members = |destination| routes.members(&destination).collect();
+    destination.map(members).unwrap_or_default()
 }
 
 /// The count of the first deployment that has Anthropic's API and works.
 async fn by_upstream(
     worker: &Worker,
-    members: &[&Rc<Prepared>],
+    members: &[Rc<Prepared>],
     headers: &HeaderMap,
     body: &[u8],
 ) -> Option<u64> {
     let now = clock::now();
-    let counts = |prepared: &&&Rc<Prepared>| {
+    let counts = |prepared: &&Rc<Prepared>| {
         let deployment = &prepared.deployment;
         deployment.urls[Operation::Messages.index()].is_some()
             && deployment.gauges.cooling_for(now).is_none()

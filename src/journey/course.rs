@@ -139,8 +139,12 @@ fn reached(by: Traveller<'_>, target: &Target) -> Option<Destination> {
     let named = table.resolve(&target.model, asker);
     let destination = named.or_else(|_| table.resolve_for(by.principal, &target.model));
     let destination = destination.ok()?;
-    let group = table.group(destination.group)?;
-    if group.is_blocked_for_want_of_a_price || table.is_paused(&destination) {
+    let costs = by.routes.costs(&destination);
+    let is_nowhere = costs.as_ref().is_some_and(|costs| costs.is_empty());
+    if is_nowhere
+        || table.is_paused(&destination)
+        || table.is_blocked_for_want_of_a_price(&destination, costs.as_deref())
+    {
         return None;
     }
     if table.failover.enforces_access && !by.may_call(&target.model) {

@@ -109,6 +109,7 @@ async fn stay(
         above,
         is_stream: request.stream,
         pin: charge.pin(),
+        costs: charge.costs(),
         wish: charge.wish.clone(),
     };
     let level = group.order_of(charge.deployment_index());
@@ -163,8 +164,8 @@ async fn go_on(
         let next_call = Next {
             hold: charge.hold(),
             group: destination.group,
-            // Another body may cost more, also in the same group.
-            from: if has_own_fields {
+            // Another body, or another model that the same star stands for, may cost more.
+            from: if has_own_fields || destination.concrete != charge.destination.concrete {
                 u32::MAX
             } else {
                 charge.group()
@@ -174,6 +175,7 @@ async fn go_on(
             above: None,
             is_stream: request.stream,
             pin: destination.pin(charge.asked.pin()),
+            costs: charge.routes.costs(&destination),
             wish,
         };
         let group = destination.group;
@@ -313,6 +315,7 @@ async fn in_group(
                 above: charge.above,
                 is_stream: request.stream,
                 pin,
+                costs: charge.costs(),
                 wish: charge.wish.clone(),
             };
             match charge.go_on(&failed.failure, next).await {

@@ -210,7 +210,7 @@ pub fn describe(headers: &mut HeaderMap, charge: &Charge, bill: Option<Bill>) {
     if charge.asked.priority.or(table.default_priority).is_some() {
         tell.set(
             const { HeaderName::from_static("x-litellm-request-prioritization-used") },
-            &true,
+            true,
         );
     }
     let group = charge.group_name();

@@ -15,6 +15,7 @@ mod body_room;
 mod buffers;
 mod chaos;
 mod charge;
+mod concretes;
 mod continuity;
 mod cost_headers;
 mod counting;

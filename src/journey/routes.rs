@@ -11,11 +11,13 @@ use arc_swap::ArcSwap;
 
 use super::answer_prices::AnswerPrices;
 use super::azure_login::{Login, Logins};
+use super::concretes::Concretes;
 use super::headers::prepared;
 use super::worker::Settings;
 use crate::metrics::{DeploymentMetrics, Metrics};
 use crate::models::Models;
-use crate::router::{Deployment, Group, RoutingTable};
+use crate::policy::wildcard::Wildcard;
+use crate::router::{Costs, Deployment, Destination, Group, RoutingTable};
 use crate::types::Operation;
 use crate::upstream::{Client, Endpoint};
 
@@ -69,6 +71,8 @@ pub struct Prepared {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// Of the models that its answers name.
     pub answer_prices: AnswerPrices,
+    /// Of one that stands for many models by a star: those that were asked for.
+    concretes: Concretes<Arc<str>, Option<Rc<Prepared>>>,
 }
 
 impl Prepared {
@@ -79,6 +83,7 @@ impl Prepared {
             metrics: Default::default(),
             headers: prepared(deployment),
             answer_prices: AnswerPrices::default(),
+            concretes: Concretes::default(),
             deployment: deployment.clone(),
         })
     }
@@ -109,14 +114,28 @@ impl Prepared {
         endpoint.get_or_init(make).as_ref()
     }
 
+    /// The same for one name of those that `pattern`, the name of its group, stands for. `None`: that is no model of its
+    /// provider.
+    fn standing_for(self: &Rc<Self>, pattern: &Wildcard, name: &Arc<str>) -> Option<Rc<Self>> {
+        if !self.deployment.stands_for_many() {
+            return Some(self.clone());
+        }
+        let make = || {
+            let deployment = self.deployment.standing_for(pattern, name)?;
+            Some(Self::new(&Arc::new(deployment), self.login.clone()))
+        };
+        self.concretes.get_or_make(name, make)
+    }
+
     /// The series of its calls of one operation.
     pub fn metrics(&self, metrics: &Metrics, operation: Operation) -> Option<&DeploymentMetrics> {
         let series = self.metrics.get(operation.index())?;
         let deployment = &self.deployment;
         Some(series.get_or_init(|| {
+            let [group, model] = deployment.metric_names();
             metrics.deployment([
-                &deployment.group,
-                &deployment.model,
+                group,
+                model,
                 &deployment.id,
                 &deployment.provider,
                 operation.path(),
@@ -130,6 +149,8 @@ pub struct Routes {
     snapshot: Arc<Snapshot>,
     /// By number.
     prepared: Vec<Option<Rc<Prepared>>>,
+    /// Of what stars stand for.
+    costs: Concretes<Destination, Arc<Costs>>,
 }
 
 impl Routes {
@@ -146,7 +167,11 @@ impl Routes {
             let made = || Prepared::new(deployment, logins.of(deployment));
             prepared[number] = Some(known.cloned().unwrap_or_else(made));
         }
-        Self { snapshot, prepared }
+        Self {
+            snapshot,
+            prepared,
+            costs: Concretes::default(),
+        }
     }
 
     pub fn table(&self) -> &Arc<RoutingTable> {
@@ -167,6 +192,43 @@ impl Routes {
 
     pub fn deployment(&self, number: u32) -> Option<&Rc<Prepared>> {
         self.prepared.get(number as usize)?.as_ref()
+    }
+
+    /// A deployment as a call of `destination` needs it. `None`: the name that is asked for is no model of its provider.
+    pub fn fitted(
+        &self,
+        prepared: &Rc<Prepared>,
+        destination: &Destination,
+    ) -> Option<Rc<Prepared>> {
+        let Some(name) = &destination.concrete else {
+            return Some(prepared.clone());
+        };
+        let pattern = self.group(destination.group)?.pattern.as_ref()?;
+        prepared.standing_for(pattern, name)
+    }
+
+    /// The deployments that may take a call of `destination`, as it needs them.
+    pub fn members(&self, destination: &Destination) -> impl Iterator<Item = Rc<Prepared>> {
+        let group = self.group(destination.group);
+        let members = group.map_or(&[][..], |group| &group.members);
+        let only = destination.only;
+        let members = members
+            .iter()
+            .filter(move |member| only.is_none_or(|only| only == member.deployment));
+        members.filter_map(|member| self.fitted(self.deployment(member.deployment)?, destination))
+    }
+
+    /// What a call of `destination` can cost, where its group cannot say it: a star stands for the model.
+    pub fn costs(&self, destination: &Destination) -> Option<Arc<Costs>> {
+        destination.concrete.as_ref()?;
+        let make = || {
+            let mut costs = Costs::default();
+            let members = self.members(destination);
+            let members = members.filter(|prepared| !prepared.deployment.is_paused());
+            members.for_each(|prepared| costs.add(&prepared.deployment));
+            Arc::new(costs)
+        };
+        Some(self.costs.get_or_make(destination, make))
     }
 }
 

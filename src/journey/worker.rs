@@ -23,7 +23,7 @@ use crate::metrics::Metrics;
 use crate::models::ChangeModel;
 use crate::policy::client_access::Reach;
 use crate::responses::Keeper;
-use crate::router::{ControlHandle, Deployment, Lease, Port};
+use crate::router::{ControlHandle, Deployment, Destination, Lease, Port};
 use crate::spend::{self, BudgetRenewals, Desk};
 use crate::store::Store;
 use crate::types::{Operation, Principal};
@@ -131,12 +131,16 @@ impl Worker {
     ///
     /// The table that a lease is given by is in force when its answer leaves the control thread, and the next one may follow
     /// before the answer is read.
-    pub fn leased(&self, begun: &Routes, lease: Lease) -> Option<Rc<Prepared>> {
+    pub fn leased(
+        &self,
+        begun: &Routes,
+        lease: Lease,
+        destination: &Destination,
+    ) -> Option<Rc<Prepared>> {
         let present = self.routes();
         let found = present.deployment(lease.deployment);
-        found
-            .or_else(|| begun.deployment(lease.deployment))
-            .cloned()
+        let found = found.or_else(|| begun.deployment(lease.deployment))?;
+        begun.fitted(found, destination)
     }
 
     /// The address of a deployment that has a caller's access: made for one call. Where only public addresses may be reached,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::providers;
 use crate::types::{ModelAccess, Principal};
 
 /// The list that refused a model. Every scope that is present must allow it.
@@ -90,12 +91,29 @@ pub fn check_with_groups<'g>(
 }
 
 fn allows(list: &ModelAccess, model: &str) -> bool {
-    list.0.is_empty()
-        || list.0.iter().any(|entry| {
-            matches!(entry.as_str(), "*" | "all-proxy-models")
-                || entry == model
-                || matches_pattern(entry, model)
-        })
+    let is_allowed = |entry: &String| {
+        matches!(entry.as_str(), "*" | "all-proxy-models")
+            || entry == model
+            || matches_pattern(entry, model)
+    };
+    list.0.is_empty() || list.0.iter().any(is_allowed) || allows_provider(list, model)
+}
+
+/// Whether a pattern such as `openai/*` allows a model that is written without its provider (LiteLLM 1.106.2).
+fn allows_provider(list: &ModelAccess, model: &str) -> bool {
+    let mut patterns = list
+        .0
+        .iter()
+        .filter(|entry| entry.contains("/*"))
+        .peekable();
+    if patterns.peek().is_none() {
+        return false;
+    }
+    let Some(provider) = providers::owner(model) else {
+        return false;
+    };
+    let whole = format!("{provider}/{model}");
+    patterns.any(|pattern| matches_pattern(pattern, &whole))
 }
 
 /// `openai/*`, `claude-*`: each star stands for any text, which may be empty.

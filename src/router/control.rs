@@ -25,7 +25,7 @@ use self::select::Call;
 use super::actor::HealthFinding;
 use super::clock;
 use super::deployment::DeploymentState;
-use super::table::{Group, RoutingTable};
+use super::table::{Costs, RoutingTable};
 use super::trace::Trace;
 use super::turn::{
     Answer, Begin, Denied, End, Estimate, Lease, Next, Outcome, Ticket, Turn, TurnAnswer, Used,
@@ -224,7 +224,8 @@ impl Control {
             return Err(Denied::Crowded { limit });
         }
         let estimate = &begin.estimate;
-        let (hold, free) = self.hold_for(begin.group, group, estimate);
+        let costs = begin.costs.as_deref().unwrap_or(&group.costs);
+        let (hold, free) = self.hold_for(begin.group, costs, estimate);
         let ask = Ask {
             scopes: begin.scopes,
             input_tokens: estimate.input_tokens,
@@ -288,23 +289,23 @@ impl Control {
     }
 
     /// Money to hold at the group's dearest prices, and whether the group is known to cost nothing.
-    fn hold_for(&self, index: u32, group: &Group, estimate: &Estimate) -> (NanoUsd, bool) {
+    fn hold_for(&self, index: u32, costs: &Costs, estimate: &Estimate) -> (NanoUsd, bool) {
         let output = self.group_state(index).map(|state| &state.output);
         let is_strict = self.gatekeeper.borrow().is_strict();
         let each = if is_strict {
-            let most = group.max_output_tokens;
+            let most = costs.max_output_tokens;
             estimate.max_tokens.map_or(most, |asked| asked.min(most))
         } else {
             output
                 .map_or(0, |output| output.expected(estimate.max_tokens))
-                .min(group.max_output_tokens)
+                .min(costs.max_output_tokens)
         };
         let expected = Expected {
             tier: estimate.tier,
             input_tokens: estimate.input_tokens,
             output_tokens: each.saturating_mul(estimate.choices),
         };
-        (group.hold(&expected, is_strict), group.is_free)
+        (costs.hold(&expected, is_strict), costs.is_free)
     }
 
     /// A group that the table does not have.
@@ -338,7 +339,8 @@ impl Control {
         };
         let held = |control: &Self| {
             let group = control.table.group(next.group)?;
-            Some(control.hold_for(next.group, group, &next.estimate).0)
+            let costs = next.costs.as_deref().unwrap_or(&group.costs);
+            Some(control.hold_for(next.group, costs, &next.estimate).0)
         };
         let call = Call {
             group: next.group,
@@ -357,7 +359,8 @@ impl Control {
         let Some(group) = self.table.group(next.group) else {
             return Err(self.unknown(next.group));
         };
-        let (hold, free) = self.hold_for(next.group, group, &next.estimate);
+        let costs = next.costs.as_deref().unwrap_or(&group.costs);
+        let (hold, free) = self.hold_for(next.group, costs, &next.estimate);
         // What was added stays when no deployment is free: the request may fall back further, and settles all at once.
         if !free {
             self.gatekeeper

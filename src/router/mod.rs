@@ -29,8 +29,8 @@ pub use price_list::Priced;
 pub use reload::{Reload, Tables};
 pub use start::{ControlHandle, start};
 pub use table::{
-    Asker, Astray, Deployment, Destination, Earlier, Errand, Failover, Gauges, Group, GroupKey,
-    HealthCheck, Kept, Mode, RoutingTable,
+    Asker, Astray, Costs, Deployment, Destination, Earlier, Errand, Failover, Gauges, Group,
+    GroupKey, HealthCheck, Kept, Mode, RoutingTable,
 };
 pub use trace::{Choice, Considered, Nobody, Trace, Verdict};
 pub use turn::{

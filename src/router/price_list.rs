@@ -18,13 +18,13 @@ pub struct Priced {
 
 impl RoutingTable {
     /// The first deployment that a group's name, an alias or a deployment's id leads to.
-    pub fn first_deployment(&self, name: &str) -> Option<&Arc<Deployment>> {
+    pub fn first_deployment(&self, name: &str) -> Option<Arc<Deployment>> {
         let destination = self.resolve(name, Asker::default()).ok()?;
         let group = self.group(destination.group)?;
         let member = destination
             .only
             .or(group.members.first().map(|member| member.deployment));
-        self.deployment(member?)
+        self.deployment_at(&destination, member?)
     }
 
     /// A group or an alias has the prices of its first deployment, any other name those of the catalogue with the discount

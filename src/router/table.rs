@@ -8,6 +8,8 @@
 mod auto;
 mod budgets;
 mod choice;
+mod concrete;
+mod costs;
 mod entry;
 mod facts;
 mod failover;
@@ -19,6 +21,7 @@ mod plan;
 mod targets;
 
 pub use budgets::Budgets;
+pub use costs::Costs;
 pub use gauges::Gauges;
 pub use groups::GroupKey;
 pub use health_check::{Errand, HealthCheck, Mode};
@@ -34,7 +37,7 @@ use crate::config::{Affinity, Config, ModelEntry, PriceField, TlsChoice};
 use crate::metrics::DeploymentLabels;
 use crate::policy::client_access::{AccessRule, ClientAccess};
 use crate::policy::cooldown::Rules as CooldownRules;
-use crate::policy::cost::{Adjustments, Expected, Residency, Tariff};
+use crate::policy::cost::{Adjustments, Residency, Tariff};
 use crate::policy::retry::RetriesByClass;
 use crate::policy::selection::RateLimits;
 use crate::policy::shortlist::GroupFacts;
@@ -43,8 +46,9 @@ use crate::policy::wildcard::Wildcard;
 use crate::protocol::mock::Mock;
 use crate::providers::parameters::Plan;
 use crate::providers::{self, Betas, Entra};
-use crate::types::{DeploymentId, NanoUsd, Operation, Secret};
+use crate::types::{DeploymentId, Operation, Secret};
 
+use self::concrete::ModelRules;
 use self::entry::{
     auth_headers, catalogue_row, deployment, own_off_peak, own_prices, residency, tariff,
 };
@@ -63,6 +67,10 @@ const TIMEOUT: Duration = Duration::from_secs(600);
 pub struct Deployment {
     pub id: DeploymentId,
     pub group: Arc<str>,
+    /// The name that it serves here, of those that its star stands for.
+    pub concrete: Option<Arc<str>>,
+    /// Of one whose model has a star: what makes others of it.
+    model_rules: Option<Arc<ModelRules>>,
     /// Only this team may call it.
     pub team: Option<Arc<str>>,
     /// Names under which keys may be allowed it with others.
@@ -195,16 +203,12 @@ pub struct Group {
     pub limits: Vec<RateLimits>,
     /// Which of them are kept.
     pub kept: Kept,
-    /// Every member is known to cost nothing.
-    pub is_free: bool,
-    /// The largest of the members' output bounds.
-    pub max_output_tokens: u64,
+    /// What a call can cost; but for members whose model has a star.
+    pub costs: Costs,
     /// Names under which keys may be allowed this group with others, of any member.
     pub access_groups: Vec<Arc<str>>,
     /// Every member is paused: calls are refused.
     pub is_paused: bool,
-    /// Calls are refused: the configuration wants priced models only, and a member has no price.
-    pub is_blocked_for_want_of_a_price: bool,
     /// The members' `rpm` and `tpm` together; `None` where no member has one.
     pub rpm: Option<u64>,
     pub tpm: Option<u64>,
@@ -212,8 +216,6 @@ pub struct Group {
     pub retries_by_class: RetriesByClass,
     /// What requests may choose its members by.
     pub facts: GroupFacts,
-    /// The members' different prices.
-    tariffs: Vec<Arc<Tariff>>,
 }
 
 /// Which of its deployments' limits a group keeps; the others are weights.
@@ -235,15 +237,6 @@ impl Group {
         members
             .find(|member| member.deployment == deployment)?
             .order
-    }
-
-    /// What such a call can cost at the dearest member; see [`Tariff::hold`].
-    pub fn hold(&self, expected: &Expected, any_tier: bool) -> NanoUsd {
-        self.tariffs
-            .iter()
-            .map(|tariff| tariff.hold(expected, any_tier))
-            .max()
-            .unwrap_or_default()
     }
 }
 
@@ -271,6 +264,8 @@ pub struct RoutingTable {
     pub budgets: Budgets,
     /// How long calls stay where those went that they share something with, in milliseconds.
     pub affinity_ttl: u64,
+    /// `litellm_settings.block_requests_for_models_without_pricing`.
+    blocks_unpriced: bool,
     /// `enable_pre_call_checks`.
     pub checks_windows: bool,
     /// What happens when a deployment or a group fails.
@@ -469,8 +464,7 @@ impl Builder {
         }
         let row = catalogue_row(entry);
         let tariff = self.tariff(config, entry, row.as_ref());
-        let plan = plan::compile(config, entry, row.as_ref());
-        let mut new = deployment(config, entry, tariff, plan);
+        let mut new = deployment(config, entry, tariff);
         if let Some(present) = present {
             new.gauges = present.gauges.clone();
         }
@@ -490,10 +484,11 @@ impl Builder {
         row: Option<&CatalogEntry>,
     ) -> Arc<Tariff> {
         let own = own_prices(entry);
+        let adjustment = config.litellm_settings.cost_adjustments.of(&entry.provider);
         let text = |field: &PriceField| (field.name.clone(), field.decimal.clone());
         if own_off_peak(entry).is_some() {
             // Rare, and nothing to compare cheaply: not shared.
-            return Arc::new(tariff(config, entry, row, &own).at_residency(residency(entry)));
+            return Arc::new(tariff(adjustment, entry, row, &own).at_residency(residency(entry)));
         }
         let residency = residency(entry);
         let key = (
@@ -505,8 +500,9 @@ impl Builder {
         if let Some(known) = self.tariffs.get(&key) {
             return known.clone();
         }
-        let tariff = Arc::new(tariff(config, entry, row, &own).at_residency(residency));
-        if tariff.is_unpriced() {
+        let tariff = Arc::new(tariff(adjustment, entry, row, &own).at_residency(residency));
+        // What a star stands for has its own.
+        if tariff.is_unpriced() && !entry.upstream_model.contains('*') {
             // Once a model: what has the same provider, row and figures shares its tariff.
             log::warn!(
                 "no price is known for {}/{} (deployment {}): unless its answers name a model that has one, its calls \
@@ -549,6 +545,7 @@ impl Builder {
             global_parallel: config.general_settings.global_max_parallel_requests,
             listed: self.listed,
             cost_adjustments: config.litellm_settings.cost_adjustments.clone(),
+            blocks_unpriced: config.litellm_settings.block_unpriced,
             checks_windows: config.router_settings.enable_pre_call_checks,
             failover: Failover::of(config, larger_windows),
             names: self.names,

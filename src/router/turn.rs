@@ -5,6 +5,7 @@ use std::sync::Arc;
 use actix::Message;
 
 use super::control::MOST_TAGS;
+use super::table::Costs;
 use super::trace::{Nobody, Trace};
 use super::wish::Wish;
 use crate::catalog::ServiceTier;
@@ -55,6 +56,8 @@ pub struct Begin {
     pub user_budget_binds: bool,
     pub is_stream: bool,
     pub pin: Option<Pin>,
+    /// What the call can cost, where a star stands for its model; else the group says it.
+    pub costs: Option<Arc<Costs>>,
     pub wish: Option<Arc<Wish>>,
     /// It may wait where nobody takes calls.
     pub queue: Option<Queueing>,
@@ -85,6 +88,8 @@ pub struct Next {
     pub above: Option<i64>,
     pub is_stream: bool,
     pub pin: Option<Pin>,
+    /// What the call can cost, where a star stands for its model; else the group says it.
+    pub costs: Option<Arc<Costs>>,
     pub wish: Option<Arc<Wish>>,
 }
 

@@ -89,3 +89,4 @@ mod stored_models;
 mod streams;
 mod unspeakable;
 mod upstream_errors;
+mod wildcards;

@@ -53,7 +53,7 @@ pub async fn count(call: Call) -> Result<HttpResponse, ApiError> {
     let mut fields = read_prompt(&call.request, call.payload, &worker).await?;
     let model: String = optional(&fields, "model")?.ok_or_else(|| missing("model"))?;
     let prompt = prompt(&mut fields)?;
-    let deployment = worker.routes().table().first_deployment(&model).cloned();
+    let deployment = worker.routes().table().first_deployment(&model);
     let (used, counted_as) = match &deployment {
         Some(deployment) => (deployment.model.clone(), deployment.counted_as.clone()),
         None => (model.as_str().into(), model.as_str().into()),

@@ -140,6 +140,7 @@ mod tests {
             user_budget_binds: true,
             is_stream: false,
             pin: None,
+            costs: None,
             wish: None,
             queue: None,
         };

@@ -33,6 +33,7 @@ fn begin() -> Begin {
         user_budget_binds: true,
         is_stream: false,
         pin: None,
+        costs: None,
         wish: None,
         queue: None,
     }
@@ -140,6 +141,7 @@ fn a_call_goes_where_it_refers_to() {
             is_strict: true,
             is_named: false,
         }),
+        costs: None,
         wish: None,
     };
     let turn = Turn {
@@ -173,6 +175,7 @@ fn another_try_leaves_out_what_failed() {
             above: None,
             is_stream: false,
             pin: None,
+            costs: None,
             wish: None,
         };
         let turn = Turn {
@@ -260,6 +263,7 @@ fn a_fallback_counts_where_it_goes() {
         above: None,
         is_stream: false,
         pin: None,
+        costs: None,
         wish: None,
     };
     let turn = Turn {
@@ -408,6 +412,7 @@ fn the_lowest_order_is_asked_first_and_a_failed_level_is_left_behind() {
             above,
             is_stream: false,
             pin: None,
+            costs: None,
             wish: None,
         };
         let turn = Turn {

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use super::concrete::ModelRules;
 use super::targets::Targets;
-use super::{Deployment, HealthCheck, TIMEOUT};
+use super::{Deployment, HealthCheck, TIMEOUT, plan};
 use crate::catalog::{self, ModelEntry as CatalogEntry, Prices, ServiceTier};
 use crate::config::{ClientsideParam, Config, ModelEntry, PriceField};
 use crate::policy::client_access::AccessRule;
 use crate::policy::cooldown::Rules as CooldownRules;
-use crate::policy::cost::{OffPeak, Residency, Tariff};
+use crate::policy::cost::{Adjustment, OffPeak, Residency, Tariff};
 use crate::protocol::json;
 use crate::protocol::mock::Mock;
 use crate::providers::parameters::Plan;
@@ -43,7 +44,7 @@ pub(super) fn own_off_peak(entry: &ModelEntry) -> Option<&OffPeak> {
 
 /// The catalogue's prices with the entry's own laid over them.
 pub(super) fn tariff(
-    config: &Config,
+    adjustment: Adjustment,
     entry: &ModelEntry,
     row: Option<&CatalogEntry>,
     own: &[&PriceField],
@@ -68,7 +69,7 @@ pub(super) fn tariff(
         &entry.provider,
         &listed.overridden_by(&over),
         off_peak,
-        config.litellm_settings.cost_adjustments.of(&entry.provider),
+        adjustment,
     )
 }
 
@@ -120,12 +121,7 @@ fn cooldown(config: &Config, entry: &ModelEntry) -> CooldownRules {
     }
 }
 
-pub(super) fn deployment(
-    config: &Config,
-    entry: &ModelEntry,
-    tariff: Arc<Tariff>,
-    plan: Plan,
-) -> Deployment {
+pub(super) fn deployment(config: &Config, entry: &ModelEntry, tariff: Arc<Tariff>) -> Deployment {
     let params = &entry.litellm_params;
     let router = &config.router_settings;
     let timeout = params
@@ -134,25 +130,29 @@ pub(super) fn deployment(
         .or(config.litellm_settings.request_timeout)
         .unwrap_or(TIMEOUT);
     let provider = providers::or_generic(&entry.provider);
-    let url = |operation| {
-        let is_left_out = match operation {
-            Operation::Chat => is_without_chat(entry, provider),
-            Operation::Responses => params.use_chat_completions_api,
-            _ => false,
-        };
-        if is_left_out {
-            return None;
-        }
-        let version = params.api_version.as_deref();
-        provider.url(operation, &entry.api_base, &entry.upstream_model, version)
-    };
     let mock = mock(config, entry);
     let (key, entra) = (entry.api_key.as_ref(), entry.entra.as_ref());
     let auth = |operation| auth_headers(provider, operation, &entry.api_base, key, entra);
-    let serves = |operation| url(operation).is_some();
+    let serves = |operation| url(entry, provider, operation).is_some();
     let (own_headers, betas) = own_headers(entry);
     let row = catalogue_row(entry);
+    let rules = ModelRules::of(config, &entry.provider);
+    let OfModel {
+        model,
+        counted_as,
+        model_json,
+        litellm_model,
+        texts_by_chat,
+        window,
+        max_output_tokens,
+        urls,
+        plan,
+        targets,
+    } = OfModel::of(entry, row.as_ref(), &rules, mock.is_none());
+    let stands_for_many = entry.upstream_model.contains('*');
     Deployment {
+        concrete: None,
+        model_rules: stands_for_many.then(|| Arc::new(rules)),
         id: entry.id.clone(),
         group: entry.model_name.as_str().into(),
         team: entry.model_info.team_id.as_deref().map(Arc::from),
@@ -161,45 +161,26 @@ pub(super) fn deployment(
             names.map(|name| name.as_str().into()).collect()
         },
         provider: entry.provider.as_str().into(),
-        model: entry.upstream_model.as_str().into(),
-        counted_as: entry.base_model().unwrap_or(&entry.upstream_model).into(),
-        model_json: json::quoted(&entry.upstream_model),
-        litellm_model: params.model.as_str().into(),
+        model,
+        counted_as,
+        model_json,
+        litellm_model,
         health_check: HealthCheck::of(entry, &config.health_checks, mode(entry), serves, timeout),
-        texts_by_chat: texts_by_chat(entry, provider),
-        window: entry
-            .model_info
-            .max_input_tokens
-            .or(row.as_ref().and_then(|row| row.max_input_tokens)),
-        max_output_tokens: entry
-            .model_info
-            .max_output_tokens
-            .or(entry.model_info.max_tokens)
-            .or(row
-                .as_ref()
-                .and_then(|row| row.max_output_tokens.or(row.max_tokens)))
-            .unwrap_or(UNKNOWN_MAX_OUTPUT),
+        texts_by_chat,
+        window,
+        max_output_tokens,
         api_base: entry.api_base.as_str().into(),
         api_key: entry.api_key.clone(),
         entra: entry.entra.clone(),
         api_version: params.api_version.as_deref().map(Arc::from),
-        urls: Operation::ALL.map(|operation| url(operation).filter(|_| mock.is_none())),
+        urls,
         plan,
         headers: auth(Operation::Chat).chain(own_headers.clone()).collect(),
         messages_headers: messages_headers(auth(Operation::Messages))
             .chain(own_headers.clone())
             .collect(),
         betas: Betas::of(&entry.provider, key, betas.iter().map(Secret::expose)),
-        targets: Targets::of(
-            provider,
-            &entry.upstream_model,
-            row.as_ref(),
-            entry
-                .model_info
-                .max_output_tokens
-                .or(entry.model_info.max_tokens),
-            config.litellm_settings.modify_params,
-        ),
+        targets,
         own_headers,
         tls: params.tls.over(&config.network.tls),
         timeout,
@@ -225,6 +206,79 @@ pub(super) fn deployment(
         gauges: Arc::default(),
         entry: Arc::new(entry.clone()),
     }
+}
+
+/// What of a deployment depends on the provider's model.
+pub(super) struct OfModel {
+    model: Arc<str>,
+    counted_as: Arc<str>,
+    model_json: Vec<u8>,
+    litellm_model: Arc<str>,
+    texts_by_chat: bool,
+    window: Option<u64>,
+    max_output_tokens: u64,
+    urls: [Option<String>; Operation::ALL.len()],
+    plan: Plan,
+    targets: Targets,
+}
+
+impl OfModel {
+    /// `row` is the catalogue's row of the model; one that `is_called` has addresses.
+    pub(super) fn of(
+        entry: &ModelEntry,
+        row: Option<&CatalogEntry>,
+        rules: &ModelRules,
+        is_called: bool,
+    ) -> Self {
+        let provider = providers::or_generic(&entry.provider);
+        let info = &entry.model_info;
+        let own_output = info.max_output_tokens.or(info.max_tokens);
+        let listed_input = row.and_then(|row| row.max_input_tokens);
+        let listed_output = row.and_then(|row| row.max_output_tokens.or(row.max_tokens));
+        let model = entry.upstream_model.as_str();
+        Self {
+            model: model.into(),
+            counted_as: entry.base_model().unwrap_or(model).into(),
+            model_json: json::quoted(model),
+            litellm_model: entry.litellm_params.model.as_str().into(),
+            texts_by_chat: texts_by_chat(entry, provider),
+            window: info.max_input_tokens.or(listed_input),
+            max_output_tokens: own_output.or(listed_output).unwrap_or(UNKNOWN_MAX_OUTPUT),
+            urls: Operation::ALL
+                .map(|operation| url(entry, provider, operation).filter(|_| is_called)),
+            plan: plan::compile(rules.drop_params, entry, row),
+            targets: Targets::of(provider, model, row, own_output, rules.mends),
+        }
+    }
+
+    /// Puts it in the place of another model's.
+    pub(super) fn put(self, deployment: &mut Deployment) {
+        deployment.model = self.model;
+        deployment.counted_as = self.counted_as;
+        deployment.model_json = self.model_json;
+        deployment.litellm_model = self.litellm_model;
+        deployment.texts_by_chat = self.texts_by_chat;
+        deployment.window = self.window;
+        deployment.max_output_tokens = self.max_output_tokens;
+        deployment.urls = self.urls;
+        deployment.plan = self.plan;
+        deployment.targets = self.targets;
+    }
+}
+
+/// Where an operation of an entry's model is served.
+fn url(entry: &ModelEntry, provider: &Provider, operation: Operation) -> Option<String> {
+    let params = &entry.litellm_params;
+    let is_left_out = match operation {
+        Operation::Chat => is_without_chat(entry, provider),
+        Operation::Responses => params.use_chat_completions_api,
+        _ => false,
+    };
+    if is_left_out {
+        return None;
+    }
+    let version = params.api_version.as_deref();
+    provider.url(operation, &entry.api_base, &entry.upstream_model, version)
 }
 
 /// Whether chats of this entry are asked as Responses: where the catalogue or the entry says that the model has no chat, or the

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::{Builder, Deployment, Group, Kept, choice};
+use super::{Builder, Costs, Deployment, Group, Kept, choice};
 use crate::config::{Affinity, Config};
 use crate::policy::retry::RetriesByClass;
 use crate::policy::shortlist::GroupFacts;
@@ -96,17 +96,17 @@ impl Builder {
         // What a team calls a model comes before a group of that name.
         for (team, names) in public {
             for (name, members) in names.lists {
-                self.group(config, GroupKey::OfTeam(team.clone(), name), &members);
+                self.group(GroupKey::OfTeam(team.clone(), name), &members);
             }
         }
         for (name, numbers) in named.lists {
             let (general, teams) = self.by_owner(&numbers);
             if !general.is_empty() {
                 self.listed.push(name.clone());
-                self.group(config, GroupKey::Named(name.clone()), &general);
+                self.group(GroupKey::Named(name.clone()), &general);
             }
             for (team, members) in teams {
-                self.group(config, GroupKey::OfTeam(team, name.clone()), &members);
+                self.group(GroupKey::OfTeam(team, name.clone()), &members);
             }
         }
         for alias in &config.router_settings.model_group_alias {
@@ -126,10 +126,10 @@ impl Builder {
         for (model, numbers) in models.lists {
             let (general, teams) = self.by_owner(&numbers);
             if !general.is_empty() {
-                self.of_model(config, None, &model, &general);
+                self.of_model(None, &model, &general);
             }
             for (team, members) in teams {
-                self.of_model(config, Some(&team), &model, &members);
+                self.of_model(Some(&team), &model, &members);
             }
         }
         self.names.sort();
@@ -171,13 +171,7 @@ impl Builder {
 
     /// What leads to the deployments that call `model`: the group of the first, if they are all of it, else a group of their
     /// own.
-    fn of_model(
-        &mut self,
-        config: &Config,
-        team: Option<&Arc<str>>,
-        model: &Arc<str>,
-        numbers: &[u32],
-    ) {
+    fn of_model(&mut self, team: Option<&Arc<str>>, model: &Arc<str>, numbers: &[u32]) {
         let first = numbers.first().and_then(|number| self.at(*number));
         let known = first.and_then(|first| self.group_of(first));
         let is_all_of = |group: &Group| {
@@ -196,18 +190,18 @@ impl Builder {
             None => GroupKey::OfModel(model.clone()),
             Some(team) => GroupKey::ModelOfTeam(team.clone(), model.clone()),
         };
-        self.group(config, key, numbers);
+        self.group(key, numbers);
     }
 
     /// Makes a group, unless there is one with this key.
-    fn group(&mut self, config: &Config, key: GroupKey, members: &[u32]) {
+    fn group(&mut self, key: GroupKey, members: &[u32]) {
         if self.made.contains_key(&key) {
             return;
         }
         let mut group = Group::new(key);
         for number in members {
             if let Some(deployment) = self.at(*number) {
-                group.add(config, *number, deployment);
+                group.add(*number, deployment);
             }
         }
         let number = self.group_numbers.give(&group.key);
@@ -233,20 +227,17 @@ impl Group {
             is_ordered: false,
             limits: Vec::new(),
             kept: Kept::None,
-            is_free: false,
             is_paused: true,
-            is_blocked_for_want_of_a_price: false,
-            max_output_tokens: 0,
+            costs: Costs::default(),
             access_groups: Vec::new(),
             rpm: None,
             tpm: None,
             retries_by_class: RetriesByClass::default(),
             facts: GroupFacts::default(),
-            tariffs: Vec::new(),
         }
     }
 
-    fn add(&mut self, config: &Config, number: u32, deployment: &Deployment) {
+    fn add(&mut self, number: u32, deployment: &Deployment) {
         let params = &deployment.entry.litellm_params;
         for name in &deployment.access_groups {
             if !self.access_groups.contains(name) {
@@ -268,17 +259,12 @@ impl Group {
         if blocked {
             return;
         }
-        let tariff = &deployment.tariff;
-        self.is_free = tariff.is_free() && (self.is_paused || self.is_free);
         self.is_paused = false;
-        self.is_blocked_for_want_of_a_price |=
-            config.litellm_settings.block_unpriced && tariff.is_unpriced();
-        self.max_output_tokens = self.max_output_tokens.max(deployment.max_output_tokens);
+        if !deployment.stands_for_many() {
+            self.costs.add(deployment);
+        }
         add(&mut self.rpm, params.rpm);
         add(&mut self.tpm, params.tpm);
-        if !self.tariffs.iter().any(|known| Arc::ptr_eq(known, tariff)) {
-            self.tariffs.push(tariff.clone());
-        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Deployment, GroupKey, RoutingTable};
+use super::{Costs, Deployment, GroupKey, RoutingTable};
 use crate::policy::access::{self, DeniedBy};
 use crate::policy::wildcard::{Wildcard, filled};
 use crate::providers;
@@ -331,6 +331,20 @@ impl RoutingTable {
                 .group(destination.group)
                 .is_some_and(|group| group.is_paused),
         }
+    }
+
+    /// The configuration wants priced models only, and the price of one is not known; `costs` are those of a name that a star
+    /// stands for.
+    pub fn is_blocked_for_want_of_a_price(
+        &self,
+        destination: &Destination,
+        costs: Option<&Costs>,
+    ) -> bool {
+        self.blocks_unpriced
+            && match (costs, self.group(destination.group)) {
+                (Some(costs), _) => costs.has_unpriced,
+                (None, group) => group.is_some_and(|group| group.costs.has_unpriced),
+            }
     }
 
     /// The access groups of what a name leads to.

@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::RoutingTable;
 use crate::catalog::ModelEntry as CatalogEntry;
-use crate::config::{Config, ModelEntry};
+use crate::config::ModelEntry;
 use crate::providers;
 use crate::providers::parameters::{Model, Plan, Settings};
 use crate::router::price_list::listed;
@@ -12,8 +12,8 @@ use crate::router::price_list::listed;
 /// Fields that a request decides alone.
 const NO_DEFAULT: [&str; 4] = ["model", "messages", "stream", "stream_options"];
 
-/// Compiles the plan of an entry; `row` is the catalogue's row of its model.
-pub fn compile(config: &Config, entry: &ModelEntry, row: Option<&CatalogEntry>) -> Plan {
+/// Compiles the plan of an entry; `row` is the catalogue's row of its model, `drop_params` what holds where it says nothing.
+pub fn compile(drop_params: bool, entry: &ModelEntry, row: Option<&CatalogEntry>) -> Plan {
     let params = &entry.litellm_params;
     let model = Model {
         name: &entry.upstream_model,
@@ -22,9 +22,7 @@ pub fn compile(config: &Config, entry: &ModelEntry, row: Option<&CatalogEntry>) 
         ..known(row)
     };
     let settings = Settings {
-        drop_params: params
-            .drop_params
-            .unwrap_or(config.litellm_settings.drop_params),
+        drop_params: params.drop_params.unwrap_or(drop_params),
         additional_drop_params: params.additional_drop_params.clone(),
         allowed_openai_params: params.allowed_openai_params.clone(),
         defaults: defaults(entry),

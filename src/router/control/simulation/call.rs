@@ -105,6 +105,7 @@ impl Call {
             user_budget_binds: self.user_budget_binds,
             is_stream: false,
             pin: None,
+            costs: None,
             wish: None,
             queue: None,
         }
@@ -120,6 +121,7 @@ impl Call {
             above: None,
             is_stream: false,
             pin: None,
+            costs: None,
             wish: None,
         })
     }

@@ -227,6 +227,7 @@ pub fn probe(group: u32) -> Begin {
         user_budget_binds: false,
         is_stream: false,
         pin: None,
+        costs: None,
         wish: None,
         queue: None,
     }
