@@ -34,7 +34,11 @@ fn exactly_the_limits_of_deployments_pass() {
         "latency-based-routing",
     ] {
         let simulator = Simulator::start();
-        let config = group(&simulator, 3, |_, deployment| deployment.param("rpm", 7));
+        let config = group(&simulator, 3, |_, deployment| {
+            deployment
+                .param("rpm", 7)
+                .param("max_parallel_requests", 100)
+        });
         let config = config.router("routing_strategy", strategy);
         let gateway = Setup::new(&config).workers(4).start();
         let master = gateway.master();
@@ -174,11 +178,9 @@ fn a_failed_level_is_not_a_group_that_failed() {
 
 #[test]
 fn weighted_failover_asks_everybody_before_another_group() {
-    let simulator = Simulator::start();
-    for name in ["m0", "m1", "m2"] {
-        simulator.behave(name, Behaviour::failing(400));
-    }
     for (weighted, expected) in [(false, 1), (true, 3)] {
+        let simulator = Simulator::start();
+        simulator.behave_by_default(Behaviour::failing(400));
         let config = group(&simulator, 3, |at, deployment| {
             deployment.param("weight", [5, 3, 1][at])
         });
@@ -187,7 +189,6 @@ fn weighted_failover_asks_everybody_before_another_group() {
         let counts = received(&simulator, 3);
         assert_eq!(counts.iter().sum::<u64>(), expected, "{counts:?}");
         assert!(counts.iter().all(|count| *count <= 1));
-        simulator.take();
     }
 }
 

@@ -10,7 +10,7 @@ use super::invariants::{check, check_budgets, check_denial, check_grant, check_r
 use super::world::{CALM, World};
 use crate::router::Nobody;
 use crate::router::control::Control;
-use crate::router::turn::{Answer, End, Outcome, Turn};
+use crate::router::turn::{Answer, Begin, End, Outcome, Pin, Turn};
 
 /// Requests of one world.
 const CALLS: usize = 40;
@@ -280,58 +280,46 @@ impl Play {
             .count()
     }
 
-    /// When all cooldowns are over, each deployment gets calls.
+    /// When all cooldowns and minutes are over, each deployment takes calls, whatever its group's strategy would choose.
     fn everybody_works_again(&mut self, now: u64) {
         let table = self.world.table.clone();
+        let now = now + 60_000;
         for (number, group) in table.groups() {
-            let mut called: Vec<u32> = Vec::new();
-            for _ in 0..30 {
-                // As many at once as there are deployments: for strategies that look at what is under way.
-                let count = group.members.len().min(
-                    self.world
-                        .global_parallel
-                        .map_or(usize::MAX, |limit| limit as usize),
-                );
+            for member in group.members.iter().filter(|member| !member.blocked) {
+                let pin = Pin {
+                    deployment: member.deployment,
+                    is_strict: true,
+                    is_named: true,
+                };
+                let begin = Begin {
+                    pin: Some(pin),
+                    ..probe(number)
+                };
                 let turn = Turn {
-                    begins: vec![probe(number); count],
+                    begins: vec![begin],
                     ..Turn::default()
                 };
-                let answers = self.control.turn_at(&turn, now).begins;
-                let tickets = answers.into_iter().filter_map(Result::ok);
-                let ends = tickets.map(|ticket| {
-                    called.push(ticket.lease.deployment);
-                    End {
-                        hold: Some(ticket.hold),
-                        lease: Some((
-                            ticket.lease,
-                            Outcome::Success {
-                                latency_ms: 1.0,
-                                first_token_ms: None,
-                            },
-                        )),
-                        group: number,
-                        settlement: Default::default(),
-                        used: Default::default(),
-                        output_tokens: None,
-                    }
-                });
+                let ticket = match self.control.turn_at(&turn, now).begins.remove(0) {
+                    Ok(ticket) => ticket,
+                    Err(denied) => panic!(
+                        "deployment {} has recovered and gets no calls: {denied:?}",
+                        member.deployment
+                    ),
+                };
+                assert_eq!(ticket.lease.deployment, member.deployment);
+                let end = End {
+                    hold: Some(ticket.hold),
+                    lease: Some((ticket.lease, Outcome::Neutral)),
+                    group: number,
+                    settlement: Default::default(),
+                    used: Default::default(),
+                    output_tokens: None,
+                };
                 let turn = Turn {
-                    ends: ends.collect(),
+                    ends: vec![end],
                     ..Turn::default()
                 };
                 self.control.turn_at(&turn, now);
-            }
-            let limited = self
-                .world
-                .global_parallel
-                .is_some_and(|limit| limit < group.members.len() as u64);
-            for member in &group.members {
-                let is_called = called.contains(&member.deployment);
-                assert!(
-                    is_called || limited,
-                    "deployment {} has recovered and gets no calls",
-                    member.deployment
-                );
             }
         }
         check_rest(&self.world, &self.control, now);
