@@ -30,6 +30,9 @@ fn main() -> ExitCode {
     }
     let ended = match &cli.command {
         Some(Command::Check(check)) => return run::check(&check.files, &env),
+        Some(Command::Plan(plan)) => {
+            return run::plan(&plan.old, &plan.new, plan.detailed_exitcode, &env);
+        }
         Some(Command::Ledger(Ledger::Verify(verify))) => return run::verify_ledger(verify, &env),
         Some(Command::Explain(wanted)) => return told(console::explain(wanted, &env)),
         Some(Command::Chaos(wanted)) => return told(console::chaos(wanted, &env)),

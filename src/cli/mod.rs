@@ -1,7 +1,8 @@
 //! The command line: what may be written there, and nothing of what it does.
 //!
-//! `pointsman` alone serves; `check` looks a configuration over; `master-key rotate` makes another administrator's key,
-//! `ledger verify` looks the books over; `explain` and `chaos` speak to a running gateway; `launch` starts a coding agent.
+//! `pointsman` alone serves; `check` looks a configuration over, `plan` compares two; `master-key rotate` makes another
+//! administrator's key, `ledger verify` looks the books over; `explain` and `chaos` speak to a running gateway; `launch` starts a
+//! coding agent.
 //! LiteLLM's spellings of flags work, with underscores or dashes; those without a meaning here are listed in `litellm`.
 //! `main` reads a [`Cli`] and hands it on. Reads arguments and the environment, never a file.
 
@@ -47,6 +48,9 @@ pub struct Cli {
 pub enum Command {
     /// Look a configuration over: every problem with its line, what was expected and what was probably meant.
     Check(Check),
+    /// What another configuration file would change where this one is in force: deployments field by field, groups, aliases,
+    /// settings, and what of it takes a restart. No secret is shown.
+    Plan(Plan),
     /// The administrator's key of a data directory.
     #[command(subcommand, name = "master-key", alias = "master_key")]
     MasterKey(MasterKey),
@@ -140,6 +144,22 @@ pub struct Check {
     pub files: Vec<PathBuf>,
 }
 
+/// `plan`.
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// The configuration file in force.
+    #[arg(value_name = "OLD")]
+    pub old: PathBuf,
+
+    /// The one that shall take its place.
+    #[arg(value_name = "NEW")]
+    pub new: PathBuf,
+
+    /// End with 2 when they differ: 0 means that nothing does, 1 that one of them cannot be used.
+    #[arg(long = "detailed-exitcode", alias = "detailed_exitcode")]
+    pub detailed_exitcode: bool,
+}
+
 /// `master-key`.
 #[derive(Debug, Subcommand)]
 pub enum MasterKey {
@@ -179,6 +199,7 @@ Examples:
   pointsman                                 # a demo model, SQLite, a new master key
   OPENAI_API_KEY=... pointsman --model openai/gpt-4o
   pointsman check config.yaml
+  pointsman plan config.yaml new.yaml
   pointsman --config config.yaml
   pointsman ledger verify --config config.yaml
   POINTSMAN_KEY=sk-... pointsman explain gpt-4o

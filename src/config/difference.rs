@@ -129,9 +129,9 @@ fn is_taken_up(path: &str) -> bool {
 }
 
 /// Equal entries share an id.
-type Identity<'a> = (&'a DeploymentId, usize);
+pub(super) type Identity<'a> = (&'a DeploymentId, usize);
 
-fn identities(list: &[ModelEntry]) -> impl Iterator<Item = (Identity<'_>, &ModelEntry)> {
+pub(super) fn identities(list: &[ModelEntry]) -> impl Iterator<Item = (Identity<'_>, &ModelEntry)> {
     let mut counts: HashMap<&DeploymentId, usize> = HashMap::new();
     list.iter().map(move |entry| {
         let count = counts.entry(&entry.id).or_default();

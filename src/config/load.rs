@@ -78,7 +78,18 @@ impl Config {
     ) -> Result<Loaded, LoadError> {
         let name = path.display().to_string();
         let text = source::read(path)?;
-        Self::from_source(&name, &text, Some(path), added, env)
+        let source = Self::from_source(&name, &text, Some(path), added, env)?;
+        Ok(source.loaded)
+    }
+
+    /// Reads the file at `path` likewise, and keeps what it says beside what it means.
+    pub fn load_source(
+        path: &Path,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Source, LoadError> {
+        let name = path.display().to_string();
+        let text = source::read(path)?;
+        Self::from_source(&name, &text, Some(path), None, env)
     }
 
     /// Reads `text`, which can include no files; `file_name` is what diagnostics call it.
@@ -96,7 +107,8 @@ impl Config {
         added: Option<(&str, &str)>,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Loaded, LoadError> {
-        Self::from_source(file_name, text, None, added, env)
+        let source = Self::from_source(file_name, text, None, added, env)?;
+        Ok(source.loaded)
     }
 
     fn from_source(
@@ -105,7 +117,7 @@ impl Config {
         file: Option<&Path>,
         added: Option<(&str, &str)>,
         env: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<Loaded, LoadError> {
+    ) -> Result<Source, LoadError> {
         let sink = Sink::new(name);
         let mut root = source::parse(text, 0, &sink)?;
         let mut files = include::expand(&mut root, file, &sink);
@@ -121,15 +133,23 @@ impl Config {
         let mut diagnostics = sink.into_diagnostics();
         diagnostics.extend(prices.diagnostics);
         files.extend(prices.path);
-        Ok(Loaded {
+        let loaded = Loaded {
             config,
             diagnostics,
             own_models: prices.models,
             files,
             outline: Outline::of_settings(&root),
             common,
-        })
+        };
+        Ok(Source { loaded, root })
     }
+}
+
+/// A file with what it says, field by field. Has no `Debug`: there are secrets in it.
+pub struct Source {
+    pub loaded: Loaded,
+    /// After look-ups.
+    pub(super) root: Node,
 }
 
 /// What entries of `model_list` are filled with.

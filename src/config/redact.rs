@@ -7,7 +7,7 @@ use super::yaml::{Node, Value};
 const MAX_SHOWN: usize = 40;
 
 /// Whether the last segment or any map around it holds secrets: keys, tokens, passwords, header values, the environment.
-fn is_secret_path(path: &str) -> bool {
+pub fn is_secret_path(path: &str) -> bool {
     path.split('.').any(|segment| {
         let name = segment
             .split('[')

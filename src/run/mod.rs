@@ -3,7 +3,7 @@
 //! `main` calls [`run`], [`check`], [`verify_ledger`] or [`rotate_master_key`]. `data_dir` takes the data directory and keeps its secret files,
 //! `configuration` reads and reports, `master_key` and `salt_key` decide which keys count, `greeting` says what a first
 //! start says, `reload` puts another configuration in force, `open_files` asks for as many as there may be connections,
-//! `watchdog` looks after the control thread, `stop` ends, `check` looks a file over. What is decided about a request is
+//! `watchdog` looks after the control thread, `stop` ends, `check` looks a file over, `plan` two of them side by side. What is decided about a request is
 //! decided elsewhere.
 
 mod check;
@@ -14,6 +14,7 @@ mod greeting;
 mod ledger;
 mod master_key;
 mod open_files;
+mod plan;
 mod reload;
 mod salt_key;
 mod stop;
@@ -60,6 +61,7 @@ pub use check::check;
 pub use error::RunError;
 pub use ledger::verify as verify_ledger;
 pub use master_key::rotate as rotate_master_key;
+pub use plan::plan;
 
 /// The embedded database's file inside the data directory.
 const DATABASE_FILE: &str = "pointsman.db";

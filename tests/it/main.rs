@@ -69,6 +69,7 @@ mod parsers;
 mod pass_through;
 mod paths;
 mod permissions;
+mod plan;
 mod prices;
 mod proofs;
 mod providers;
