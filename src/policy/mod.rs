@@ -4,6 +4,7 @@
 //! what makes every rule testable by table and by property.
 
 pub mod access;
+pub mod auto_router;
 pub mod by_class;
 pub mod caller_settings;
 pub mod claims;

@@ -28,6 +28,7 @@ pub mod pass;
 pub mod sse;
 pub mod sse_events;
 pub mod stream_end;
+pub mod user_text;
 
 use self::openai::shape::Shape;
 use crate::types::Operation;

@@ -40,9 +40,9 @@ pub enum List {
 }
 
 impl List {
-    /// The targets for a group that is known by `names` (its own, and the one that the request gave). A name as it is written
-    /// beats one that differs by the provider's prefix (`openai/gpt-4o`, `gpt-4o`), which beats `*`; of equal ones the first
-    /// counts.
+    /// The targets for a group that is known by `names` (its own, and the one that the request gave), the first of them first. A
+    /// name as it is written beats one that differs by the provider's prefix (`openai/gpt-4o`, `gpt-4o`), which beats `*`; of
+    /// equal ones the first counts.
     pub fn targets(&self, names: &[&str]) -> Option<&Targets> {
         let lists = match self {
             Self::Plain(targets) => return Some(targets),
@@ -52,7 +52,10 @@ impl List {
             let found = lists.iter().find(|(group, _)| fits(group));
             found.map(|(_, targets)| targets)
         };
-        find(&|group| names.contains(&group))
+        let exactly = |name: &&str| find(&|group| group == *name);
+        names
+            .iter()
+            .find_map(exactly)
             .or_else(|| {
                 find(&|group| {
                     names.iter().any(|name| {

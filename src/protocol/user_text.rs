@@ -1,0 +1,182 @@
+//! What the user of a request said: read by routers that judge a request by its words.
+//!
+//! Only texts count, of messages by `user`. What programs put into them (`<system-reminder>` blocks of coding agents, results of
+//! tools) is none of the user's.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::continuity::field;
+use crate::types::Operation;
+
+/// So much of a text is kept, in bytes.
+const MOST_BYTES: usize = 64 << 10;
+
+/// See the module.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserText {
+    /// The last text, empty where there is none.
+    pub last: String,
+    /// The first one, by which a conversation can be known.
+    pub first: String,
+    /// How many messages of the user have a text.
+    pub turns: usize,
+}
+
+#[derive(Deserialize)]
+struct Message<'a> {
+    #[serde(default)]
+    role: Option<&'a str>,
+    #[serde(default, borrow)]
+    content: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Part {
+    #[serde(default)]
+    text: Option<String>,
+}
+
+impl UserText {
+    /// Of a request's body. What cannot be read has no text: whoever serves the request will say what is wrong with it.
+    pub fn of(operation: Operation, body: &[u8]) -> Self {
+        let name = match operation {
+            Operation::Completion => "prompt",
+            Operation::Embedding => "input",
+            _ if operation.is_of_responses() => "input",
+            _ => "messages",
+        };
+        let Some(value) = field(body, name) else {
+            return Self::default();
+        };
+        if let Some(text) = text(value) {
+            return Self::of_texts([text]);
+        }
+        let messages: Vec<&RawValue> = serde_json::from_slice(value).unwrap_or_default();
+        let texts = messages.into_iter().filter_map(|message| {
+            let message = message.get();
+            if let Some(text) = text(message.as_bytes()) {
+                return Some(text);
+            }
+            let message: Message<'_> = serde_json::from_str(message).ok()?;
+            let content = message.content.filter(|_| message.role == Some("user"))?;
+            content_text(content.get())
+        });
+        Self::of_texts(texts)
+    }
+
+    fn of_texts(texts: impl IntoIterator<Item = String>) -> Self {
+        let mut said = Self::default();
+        for text in texts {
+            let mut text = without_reminders(&text);
+            if text.trim().is_empty() {
+                continue;
+            }
+            text.truncate(text.floor_char_boundary(MOST_BYTES));
+            if said.turns == 0 {
+                said.first.clone_from(&text);
+            }
+            said.turns += 1;
+            said.last = text;
+        }
+        said
+    }
+}
+
+/// A JSON string.
+fn text(value: &[u8]) -> Option<String> {
+    serde_json::from_slice(value).ok()
+}
+
+/// A text, or the texts of parts.
+fn content_text(content: &str) -> Option<String> {
+    if let Some(text) = text(content.as_bytes()) {
+        return Some(text);
+    }
+    let parts: Vec<&RawValue> = serde_json::from_str(content).ok()?;
+    let texts = parts.into_iter().filter_map(|part| {
+        let part: Part = serde_json::from_str(part.get()).ok()?;
+        part.text
+    });
+    Some(texts.collect::<Vec<_>>().join("\n"))
+}
+
+/// A text without what coding agents have added to it.
+fn without_reminders(text: &str) -> String {
+    const BEGIN: &str = "<system-reminder>";
+    const END: &str = "</system-reminder>";
+    let (mut kept, mut rest) = (String::new(), text);
+    while let Some(begin) = rest.find(BEGIN) {
+        let Some(end) = rest[begin..].find(END) else {
+            break;
+        };
+        kept.push_str(&rest[..begin]);
+        rest = &rest[begin + end + END.len()..];
+    }
+    kept.push_str(rest);
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn of_each_protocol() {
+        let said = |operation, body: &str| {
+            let said = UserText::of(operation, body.as_bytes());
+            (said.first, said.last, said.turns)
+        };
+        let of = |first: &str, last: &str, turns| (first.to_owned(), last.to_owned(), turns);
+        assert_eq!(
+            said(
+                Operation::Chat,
+                r#"{"messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "a"}, {"role": "assistant", "content": "b"},
+                   {"role": "user", "content": [{"type": "text", "text": "c"}, {"type": "image_url", "image_url": {}}, {"type": "text", "text": "d"}]}]}"#
+            ),
+            of("a", "c\nd", 2)
+        );
+        assert_eq!(
+            said(
+                Operation::Messages,
+                r#"{"messages": [{"role": "user", "content": "hi <system-reminder>be nice</system-reminder>"},
+                   {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "x", "content": "42"}]},
+                   {"role": "user", "content": [{"type": "text", "text": "<system-reminder>x</system-reminder>"}]}]}"#
+            ),
+            of("hi ", "hi ", 1)
+        );
+        assert_eq!(
+            said(Operation::Responses, r#"{"input": "q"}"#),
+            of("q", "q", 1)
+        );
+        assert_eq!(
+            said(
+                Operation::Responses,
+                r#"{"input": [{"role": "user", "content": [{"type": "input_text", "text": "q"}]}, {"type": "reasoning"}]}"#
+            ),
+            of("q", "q", 1)
+        );
+        assert_eq!(
+            said(Operation::Completion, r#"{"prompt": ["p", "q"]}"#),
+            of("p", "q", 2)
+        );
+        assert_eq!(said(Operation::Chat, r#"{"messages": 7}"#), of("", "", 0));
+        assert_eq!(
+            without_reminders("a<system-reminder>b"),
+            "a<system-reminder>b"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn anything_is_read(body in "\\PC{0,200}", content in "\\PC{0,40}") {
+            for operation in Operation::ALL {
+                UserText::of(operation, body.as_bytes());
+                let body = format!("{{\"messages\": [{{\"role\": \"user\", \"content\": {content}}}], \"input\": {content}}}");
+                UserText::of(operation, body.as_bytes());
+            }
+        }
+    }
+}
