@@ -14,6 +14,7 @@ use super::read::Section;
 use super::redact::found;
 use super::router_settings::RouterSettings;
 use super::yaml::{Entry, Node, Value};
+use crate::policy::strategies::StrategyName;
 
 /// The group of all.
 pub const AUTO: &str = "auto";
@@ -188,8 +189,13 @@ fn as_entry(item: &Node, path: &str, sink: &Sink) -> Option<Node> {
 }
 
 impl RouterSettings {
-    /// What holds with auto mode where nobody has said otherwise. `retries` are those that `litellm_settings` says.
-    pub(super) fn for_auto_mode(mut self, retries: Option<u32>) -> Self {
+    /// What holds with auto mode where nobody has said otherwise. `node` is the section as written, `retries` those that
+    /// `litellm_settings` says.
+    pub(super) fn for_auto_mode(mut self, node: Option<&Node>, retries: Option<u32>) -> Self {
+        let strategy = node.and_then(|node| node.get("routing_strategy"));
+        if strategy.is_none_or(|entry| entry.value.is_null()) {
+            self.routing_strategy = StrategyName::UsageBased;
+        }
         if retries.is_none() {
             self.num_retries.get_or_insert(RETRIES);
         }
@@ -275,6 +281,12 @@ global_llm_configs:
         let settings = |text: &str| {
             let loaded = Config::from_text("c.yaml", text, &|_| None).unwrap();
             let router = loaded.config.router_settings;
+            let usual = match loaded.config.auto_mode.is_on() {
+                _ if text.contains("least-busy") => StrategyName::LeastBusy,
+                true => StrategyName::UsageBased,
+                false => StrategyName::SimpleShuffle,
+            };
+            assert_eq!(router.routing_strategy, usual);
             (
                 router.num_retries,
                 router.cooldown.time_ms,
@@ -288,7 +300,7 @@ global_llm_configs:
         );
         assert_eq!(
             settings(
-                "auto_mode: true\nrouter_settings: {num_retries: 1, cooldown_time: 2, retry_after: 0}"
+                "auto_mode: true\nrouter_settings: {num_retries: 1, cooldown_time: 2, retry_after: 0, routing_strategy: least-busy}"
             ),
             (Some(1), Some(2_000), seconds(0))
         );

@@ -203,7 +203,8 @@ fn read(root: &Node, env: &dyn Fn(&str) -> Option<String>, sink: &Sink) -> (Conf
         .unwrap_or_default()
         .completed(litellm_settings.allowed_fails, env, sink);
     if auto_mode.is_on() {
-        router_settings = router_settings.for_auto_mode(litellm_settings.num_retries);
+        router_settings = router_settings
+            .for_auto_mode(top.value("router_settings"), litellm_settings.num_retries);
     }
     let config = Config {
         model_list,

@@ -117,7 +117,9 @@ pub async fn lead(
         let model = model.to_owned();
         move |by| Failure::ModelDenied { by, model }
     };
-    table.permit(principal, model).map_err(denied(model))?;
+    if asked.led.is_none() {
+        table.permit(principal, model).map_err(denied(model))?;
+    }
     let destination = destination(table, principal, asked, model)
         .map_err(|astray| lost(astray, model.to_owned()))?;
     if table.is_paused(&destination) {

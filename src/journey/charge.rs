@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::admission::Admitted;
 use super::asked::{Asked, Rehearsal};
+use super::call_line::CallSize;
 use super::course::Traveller;
 use super::reply::Incoming;
 use super::routes::{Prepared, Routes};
@@ -89,6 +90,8 @@ pub struct Charge {
     /// Time spent waiting for upstreams.
     pub upstream_time: Duration,
     settled: bool,
+    /// For its line of the log, where there is one.
+    pub size: Option<CallSize>,
     /// A step of it panicked.
     pub is_broken: bool,
 }
@@ -150,6 +153,7 @@ impl Charge {
             first_token: None,
             upstream_time: Duration::ZERO,
             settled: false,
+            size: None,
             is_broken: false,
         })
     }
@@ -372,6 +376,11 @@ impl Charge {
             is_callers_limit: failure.by_our_clock && self.asked.is_hurried(&self.deployment),
             is_repeat: self.is_repeat,
         }
+    }
+
+    /// How long after the request the first content of its stream came.
+    pub fn first_token_after(&self) -> Option<Duration> {
+        self.first_token
     }
 
     /// The first content of a stream has arrived.

@@ -13,6 +13,9 @@ pub fn destination(
     asked: &Asked,
     model: &str,
 ) -> Result<Destination, Astray> {
+    if let Some(led) = &asked.led {
+        return Ok(led.destination.clone());
+    }
     let asker = Asker::of(principal);
     let name = access::target(principal, model);
     if asked.names_deployment {

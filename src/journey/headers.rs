@@ -226,6 +226,9 @@ pub fn describe(headers: &mut HeaderMap, charge: &Charge, bill: Option<Bill>) {
             region,
         );
     }
+    for (name, value) in charge.asked.led.iter().flat_map(|led| led.headers()) {
+        tell.put(name.clone(), value.clone());
+    }
     if charge.asked.access.is_some() {
         tell.set(
             const { HeaderName::from_static("x-litellm-model-api-base") },

@@ -6,7 +6,9 @@ use std::rc::Rc;
 use super::admission::{Prospect, admit};
 use super::asked::Asked;
 use super::attempt::{Came, Whole};
+use super::auto_route::{Unanswered, lead};
 use super::background;
+use super::call_line::CallSize;
 use super::charge::Charge;
 use super::continuity::{Outgoing, resume};
 use super::failover::{Served, serve};
@@ -78,12 +80,24 @@ async fn answer(
         .map_err(|error| refused(Failure::Request(error), None))?
         .under(caller.known.settings.as_ref());
     asked.continuity = continuity;
+    let led = lead(worker, &routes, caller, &request, &asked, incoming.headers);
+    let led = Box::pin(led)
+        .await
+        .map_err(|failure| refused(failure, None))?;
+    let own_body = led.as_ref().and_then(|led| led.body.clone());
+    let request = match &own_body {
+        Some(body) => Request::read(shape, body, incoming.model.as_deref())
+            .map_err(|error| refused(Failure::Request(error), None))?,
+        None => request,
+    };
+    asked.led = led.clone();
     let admitted = admit(worker, caller, &request, &asked)
         .await
         .map_err(|failure| refused(failure, None))?;
     let (admitted, prospect) = admitted;
     let mut charge = Charge::new(worker, &caller.known, incoming, asked, admitted);
     charge.fallbacks = prospect.course.hops();
+    charge.size = CallSize::of(&request, routes.settings().tells_calls);
     let key_spend = charge.standings[0].map(|key| key.spent);
     let limit = charge.asked.limit(charge.deployment(), request.stream);
     let served = if request.stream {
@@ -94,6 +108,13 @@ async fn answer(
             Err(failure) => Err(failure),
         }
     };
+    let chosen = led.as_ref().and_then(|led| led.chosen.as_ref());
+    if let (Err(Failure::Upstream { .. }), Some(chosen)) = (&served, chosen) {
+        worker
+            .shared
+            .route_memory
+            .do_send(Unanswered(chosen.clone()));
+    }
     served.map_err(|failure| Refused {
         timeout: Some(limit),
         ..refused(failure, key_spend)

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Addr, Recipient};
+use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 
 use super::asked::Rules;
+use super::auto_route::{Learned, RouteMemory};
 use super::body_room::BodyRoom;
 use super::buffers::Buffers;
 use super::chaos::Chaos;
@@ -47,6 +49,8 @@ pub struct Settings {
     pub lets_in_without_database: bool,
     /// `general_settings.include_call_id_in_error_body`.
     pub call_id_in_errors: bool,
+    /// Each call leaves a line in the log at `info`.
+    pub tells_calls: bool,
     /// `general_settings.always_include_stream_usage`.
     pub always_stream_usage: bool,
     /// How providers are reached.
@@ -82,6 +86,10 @@ pub struct Shared {
     pub vault: Arc<Vault>,
     /// Keeps conversations for upstreams that keep none.
     pub keeper: Addr<Keeper>,
+    /// Sessions of auto routers, and what users said of answers.
+    pub route_memory: Addr<RouteMemory>,
+    /// What was learnt of that.
+    pub learned: Arc<ArcSwap<Learned>>,
     /// Room for request bodies.
     pub bodies: Arc<BodyRoom>,
     /// Rehearsals of failures under way.

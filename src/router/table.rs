@@ -6,6 +6,7 @@
 //! [`numbers`]: super::numbers
 
 mod auto;
+mod auto_routers;
 mod budgets;
 mod choice;
 mod concrete;
@@ -20,6 +21,7 @@ mod names;
 mod plan;
 mod targets;
 
+pub use auto_routers::{AutoRouter, AutoRouters, Meaning, Way};
 pub use budgets::Budgets;
 pub use costs::Costs;
 pub use gauges::Gauges;
@@ -271,6 +273,8 @@ pub struct RoutingTable {
     /// What happens when a deployment or a group fails.
     pub failover: Failover,
     names: Names,
+    /// Also by their aliases.
+    auto_routers: AutoRouters,
 }
 
 impl Deployment {
@@ -326,7 +330,8 @@ impl RoutingTable {
     /// The same for a configuration that takes the place of another while requests are under way.
     pub fn compile_after(config: &Config, earlier: &Earlier) -> Self {
         let mut builder = Builder::after(earlier);
-        for entry in &config.model_list {
+        let deployments = config.model_list.iter();
+        for entry in deployments.filter(|entry| entry.auto_router.is_none()) {
             builder.add(config, entry);
         }
         builder.finish(config)
@@ -369,6 +374,11 @@ impl RoutingTable {
     /// One more than the largest number of a group.
     pub fn group_places(&self) -> usize {
         self.groups.len()
+    }
+
+    /// The auto router of a requested name.
+    pub fn auto_router(&self, model: &str) -> Option<&Arc<AutoRouter>> {
+        self.auto_routers.get(model)
     }
 }
 
@@ -518,6 +528,7 @@ impl Builder {
 
     fn finish(mut self, config: &Config) -> RoutingTable {
         self.gather(config);
+        let auto_routers = self.auto_routers(config);
         let larger_windows = self.larger_windows(config);
         let tag_rules = Arc::new(config.router_settings.tag_rules.clone());
         for group in self.groups.iter_mut().flatten() {
@@ -549,6 +560,7 @@ impl Builder {
             checks_windows: config.router_settings.enable_pre_call_checks,
             failover: Failover::of(config, larger_windows),
             names: self.names,
+            auto_routers,
         }
     }
 }

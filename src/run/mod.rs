@@ -26,6 +26,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use actix::{Actor, Arbiter};
+use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 
 use crate::auth::Changes;
@@ -34,8 +35,8 @@ use crate::config::{BudgetEnforcement, Config, GeneralSettings, Loaded};
 use crate::health::HealthBoard;
 use crate::http::{Cors, DocsSettings, OwnCertificate, RootPath, Running, TlsFiles, serve};
 use crate::journey::{
-    AskingRules, BodyRoom, Chaos, Ending, HealthChecker, InForce, ReloadStatus, Settings, Shared,
-    Snapshot,
+    AskingRules, BodyRoom, Chaos, Ending, HealthChecker, InForce, Learned, ReloadStatus,
+    RouteMemory, Settings, Shared, Snapshot,
 };
 use crate::metrics::Metrics;
 use crate::responses::Keeper;
@@ -256,6 +257,11 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
         let (store, vault) = (store.clone(), vault.clone());
         Keeper::start_in_arbiter(&arbiter.handle(), move |_| Keeper::new(store, vault))
     };
+    let learned = Arc::<ArcSwap<Learned>>::default();
+    let route_memory = {
+        let (store, learned) = (store.clone(), learned.clone());
+        RouteMemory::start_in_arbiter(&arbiter.handle(), move |_| RouteMemory::new(store, learned))
+    };
     let in_force = Arc::new(InForce::new(Snapshot {
         table: table.clone(),
         settings: settings(config, strict),
@@ -303,6 +309,8 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
         health,
         vault,
         keeper: keeper.clone(),
+        route_memory: route_memory.clone(),
+        learned,
         bodies: BodyRoom::new(general.client_limits.most_body_bytes),
         chaos: Chaos::default(),
         counts: Arc::new(Semaphore::new(COUNTS)),
@@ -356,7 +364,14 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
         )?;
     }
     let served = serve_until_told(server, handle, signals, &ending, general, lost).await;
-    finish(&store, &options.place.data_dir, &logger, &keeper, &syncer).await?;
+    finish(
+        &store,
+        &options.place.data_dir,
+        &logger,
+        (&keeper, &route_memory),
+        &syncer,
+    )
+    .await?;
     served.map_err(|error| RunError::Other(error.to_string()))
 }
 
@@ -433,6 +448,7 @@ fn settings(config: &Config, strict_budgets: bool) -> Settings {
         strict_budgets,
         lets_in_without_database: general.allow_requests_on_db_unavailable,
         call_id_in_errors: general.include_call_id_in_error_body,
+        tells_calls: config.auto_mode.is_on(),
         always_stream_usage: general.always_include_stream_usage,
         network: Arc::new(config.network.clone()),
         health_checks: Arc::new(config.health_checks.clone()),

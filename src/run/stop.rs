@@ -10,7 +10,7 @@ use actix_rt::signal::unix;
 use actix_web::dev::{Server, ServerHandle};
 
 use crate::config::GeneralSettings;
-use crate::journey::{Ending, Phase};
+use crate::journey::{Ending, FlushLearnt, Phase, RouteMemory};
 use crate::responses::{FlushTurns, Keeper};
 use crate::spend::journal::Syncer;
 use crate::spend::{Flush, SpendLogger, book_settled, recover};
@@ -113,7 +113,7 @@ pub async fn finish(
     store: &Store,
     data_dir: &Path,
     logger: &Addr<SpendLogger>,
-    keeper: &Addr<Keeper>,
+    (keeper, route_memory): (&Addr<Keeper>, &Addr<RouteMemory>),
     syncer: &Syncer,
 ) -> Result<(), RunError> {
     let later = "not everything could be booked; the journal keeps it for the next start";
@@ -124,9 +124,10 @@ pub async fn finish(
         }
     };
     let is_quiet = tokio::time::timeout(LAST_WRITES, quiet).await.is_ok();
-    let (kept, flushed) = tokio::join!(
+    let (kept, flushed, _) = tokio::join!(
         tokio::time::timeout(LAST_FLUSH, keeper.send(FlushTurns)),
         tokio::time::timeout(LAST_FLUSH, logger.send(Flush)),
+        tokio::time::timeout(LAST_FLUSH, route_memory.send(FlushLearnt)),
     );
     if kept.is_err() {
         log::warn!("the last responses could not be written down: nobody can refer to them later");

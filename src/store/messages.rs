@@ -12,7 +12,7 @@ use super::queries::{
 };
 use super::{
     AnyConnection, DeletedKeyRow, FlushBatch, FlushReport, HealthRow, JournalId, KeptTurn, KeyInfo,
-    KeyUpdate, ModelRow, NewKey, NewTeam, NewUser, Rotation, StoreError,
+    KeyUpdate, LearntRow, ModelRow, NewKey, NewTeam, NewUser, Rotation, StoreError,
 };
 use crate::types::{KeyHash, LedgerId, Principal, SpendRow};
 use crate::vault::Vault;
@@ -154,6 +154,12 @@ messages! {
 
     /// Whose turn it is.
     ReadSharedRound {} => Option<SharedRound>, by: |conn, _| queries::shared_round(conn);
+
+    /// Adds to what adaptive routers have learnt.
+    AddLearnt { rows: Vec<LearntRow> } => (), by: |conn, _| queries::add_learnt(conn, &rows);
+
+    /// All of it.
+    ReadLearnt {} => Vec<LearntRow>, by: |conn, _| queries::read_learnt(conn);
 
     /// Whether the database answers.
     Ping {} => (), by: |conn, _| queries::ping(conn);

@@ -35,6 +35,6 @@ pub use flush::{FlushBatch, FlushItem, FlushReport, JournalId, RefusedRow};
 pub use names::NameCache;
 pub use open::{Pools, Store};
 pub use rows::{
-    DeletedKeyRow, HealthRow, KeptTurn, KeyChanges, KeyInfo, KeyRow, KeyUpdate, ModelRow, NewKey,
-    NewTeam, NewUser, OwnerType, Rotation, TeamRow, UserRow,
+    DeletedKeyRow, HealthRow, KeptTurn, KeyChanges, KeyInfo, KeyRow, KeyUpdate, LearntRow,
+    ModelRow, NewKey, NewTeam, NewUser, OwnerType, Rotation, TeamRow, UserRow,
 };

@@ -243,5 +243,15 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    route_learning (router, model_group, request_type) {
+        router -> Text,
+        model_group -> Text,
+        request_type -> Text,
+        good -> BigInt,
+        bad -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(keys, users, teams, retired_keys);
 diesel::allow_tables_to_appear_in_same_query!(spend_logs, daily_spend);

@@ -1,7 +1,8 @@
 //! One group of all deployments, and one of those with larger windows.
 
 use crate::harness::{
-    Client, Config, Deployment, Gateway, PROVIDER_KEY, Setup, chat, json, streamed,
+    Client, Config, Deployment, Gateway, PROVIDER_KEY, Reply, SOON, Setup, chat, chat_with, json,
+    streamed, until,
 };
 use crate::simulator::{Behaviour, Simulator};
 
@@ -195,4 +196,133 @@ fn defaults_where_the_file_says_nothing() {
     gateway.master().chat(&chat("a")).with_status(401);
     let refused = gateway.master().chat(&chat("a")).with_status(429);
     assert!(refused.message().contains("60"), "{}", refused.message());
+}
+
+#[test]
+fn a_group_tells_the_smallest_window_of_its_members() {
+    let simulator = Simulator::start();
+    let config = Config::of([
+        of_window(&simulator, "small", 8_000).info("supports_fast_mode", true),
+        of_window(&simulator, "large", 32_000)
+            .param("rpm", 7)
+            .param("itpm", 50)
+            .info("supports_vision", true)
+            .info("supports_reasoning", true)
+            .param("configurable_clientside_auth_params", json!(["api_key"])),
+        of_window(&simulator, "huge", 64_000)
+            .param("rpm", 5)
+            .info("supports_reasoning", true)
+            .info("supports_none_reasoning_effort", true),
+    ])
+    .top("auto_mode", true);
+    let gateway = Gateway::of(&config);
+    let all = gateway
+        .master()
+        .get("/model_group/info")
+        .with_status(200)
+        .json();
+    let of = |name: &str| {
+        let groups = all["data"].as_array().unwrap();
+        groups
+            .iter()
+            .find(|group| group["model_group"] == name)
+            .unwrap()
+            .clone()
+    };
+    let (auto, large, small) = (of("auto"), of("auto-large"), of("small"));
+    for (group, field, expected) in [
+        (&auto, "min_input_tokens", json!(8_000.0)),
+        (&auto, "max_input_tokens", json!(64_000.0)),
+        (&auto, "rpm", json!(12)),
+        (&auto, "tpm", json!(null)),
+        (&auto, "itpm", json!(50)),
+        (&auto, "otpm", json!(null)),
+        (&auto, "supports_vision", json!(true)),
+        (&auto, "supports_fast_mode", json!(false)),
+        (
+            &auto,
+            "supported_reasoning_efforts",
+            json!(["low", "medium", "high"]),
+        ),
+        (
+            &auto,
+            "configurable_clientside_auth_params",
+            json!(["api_key"]),
+        ),
+        (&large, "min_input_tokens", json!(32_000.0)),
+        (&large, "max_input_tokens", json!(64_000.0)),
+        (&small, "min_input_tokens", json!(8_000.0)),
+        (&small, "supports_fast_mode", json!(true)),
+        (&small, "supported_reasoning_efforts", json!(null)),
+        (&small, "configurable_clientside_auth_params", json!(null)),
+    ] {
+        assert_eq!(group[field], expected, "{} {field}", group["model_group"]);
+    }
+    let params = auto["supported_openai_params"].as_array().unwrap();
+    assert!(params.contains(&json!("temperature")), "{params:?}");
+}
+
+#[test]
+fn a_call_leaves_one_line() {
+    let simulator = Simulator::start();
+    let config = Config::of([Deployment::of(&simulator, "a")]).top("auto_mode", true);
+    let gateway = Setup::new(&config).log("info").start();
+    let client = gateway.master();
+    let fields = json!({
+        "messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}],
+        "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}],
+    });
+    let whole = client
+        .chat(&chat_with("auto", fields.clone()))
+        .with_status(200);
+    let stream = client.chat(&streamed("auto", fields)).with_status(200);
+    simulator.behave("a", Behaviour::failing(404));
+    let failed = client.chat(&chat("auto")).with_status(404);
+    let line = |reply: &Reply| {
+        let id = reply.must("x-litellm-call-id").to_owned();
+        let mut found = Vec::new();
+        until("the call has its line", SOON, || {
+            let log = gateway.log();
+            found = log
+                .lines()
+                .filter(|line| line.contains(&id))
+                .map(str::to_owned)
+                .collect();
+            !found.is_empty()
+        });
+        assert_eq!(found.len(), 1, "{found:?}");
+        found.remove(0)
+    };
+    let whole = line(&whole);
+    assert!(
+        whole.contains("auto by id-a: 200, messages 2, tools 1, 0."),
+        "{whole}"
+    );
+    assert!(!whole.contains("first chunk"), "{whole}");
+    assert!(line(&stream).contains(" s, first chunk 0."));
+    assert!(line(&failed).contains("404, messages 1, tools 0, "));
+}
+
+/// By the name of any of its groups a call counts towards the limit of its deployment, and with auto mode limits are kept.
+#[test]
+fn a_limit_counts_in_every_group() {
+    let simulator = Simulator::start();
+    let config = Config::of([
+        of_window(&simulator, "small", 8_000).param("rpm", 100),
+        of_window(&simulator, "large", 32_000).param("rpm", 3),
+    ])
+    .top("auto_mode", true)
+    .router("num_retries", 0);
+    let gateway = Gateway::of(&config);
+    let client = gateway.master();
+    for name in ["large", "auto-large", "large"] {
+        client.chat(&chat(name)).with_status(200);
+    }
+    for name in ["auto-large", "large"] {
+        client.chat(&chat(name)).with_status(429);
+    }
+    for _ in 0..5 {
+        let answered = client.chat(&chat("auto")).with_status(200);
+        assert_eq!(answered.must("x-litellm-model-id"), "id-small");
+    }
 }

@@ -12,6 +12,7 @@ mod anthropic_upstream;
 mod architecture;
 mod asks;
 mod auto_mode;
+mod auto_routers;
 mod azure_login;
 mod bad_input;
 mod balancing;

@@ -81,6 +81,45 @@ const PROOFS: &[(&str, &[&str], &str)] = &[
         "auto_mode::a_list_of_its_own",
     ),
     (
+        "litellm_params",
+        &[
+            "complexity_router_config",
+            "complexity_router_default_model",
+        ],
+        "auto_routers::by_difficulty",
+    ),
+    (
+        "litellm_params",
+        &["quality_router_config", "quality_router_default_model"],
+        "auto_routers::by_quality",
+    ),
+    (
+        "litellm_params",
+        &["adaptive_router_config", "adaptive_router_default_model"],
+        "auto_routers::by_what_was_learnt",
+    ),
+    (
+        "litellm_params",
+        &[
+            "auto_router_config",
+            "auto_router_config_path",
+            "auto_router_default_model",
+            "auto_router_embedding_model",
+            "auto_router_max_input_chars",
+        ],
+        "auto_routers::by_meaning",
+    ),
+    (
+        "model_info",
+        &["adaptive_router_preferences"],
+        "auto_routers::by_what_was_learnt",
+    ),
+    (
+        "model_info",
+        &["litellm_routing_preferences"],
+        "auto_routers::by_quality",
+    ),
+    (
         "general_settings",
         &["auto_mode"],
         "auto_mode::every_deployment_is_in_the_group",

@@ -1,5 +1,7 @@
 //! One deployment.
 
+use std::sync::Arc;
+
 use crate::config::credentials::Credentials;
 use crate::config::default_params::DefaultParams;
 use crate::config::diagnostic::{Severity, Sink};
@@ -8,6 +10,7 @@ use crate::config::outline::Outline;
 use crate::config::read::Section;
 use crate::config::review::review;
 use crate::config::yaml::{Node, Value};
+use crate::policy::auto_router;
 use crate::providers::{self, Address, AddressError, Entra, Given, Protocol, ProviderError};
 use crate::types::{DeploymentId, Secret};
 
@@ -35,6 +38,8 @@ pub struct ModelEntry {
     pub entra: Option<Entra>,
     /// Headers of the provider whose values the environment holds (OpenAI's organisation and project).
     pub env_headers: Vec<(&'static str, Secret)>,
+    /// It is no deployment, but leads requests to groups.
+    pub auto_router: Option<Arc<auto_router::Kind>>,
     pub litellm_params: LitellmParams,
     pub model_info: ModelInfo,
     /// Its place in the file's `model_list`, from 0; `None` when it stands elsewhere.
@@ -154,6 +159,7 @@ pub fn read(
         api_key,
         entra,
         env_headers,
+        auto_router,
     } = target;
     let one = ModelEntry {
         model_name,
@@ -164,6 +170,7 @@ pub fn read(
         api_key,
         entra,
         env_headers,
+        auto_router,
         litellm_params,
         model_info,
         position: None,
@@ -210,6 +217,7 @@ fn model_info(entry: &Section<'_>) -> ModelInfo {
 }
 
 /// Who is called, and where.
+#[derive(Default)]
 struct Target {
     provider: String,
     upstream_model: String,
@@ -217,6 +225,7 @@ struct Target {
     api_key: Option<Secret>,
     entra: Option<Entra>,
     env_headers: Vec<(&'static str, Secret)>,
+    auto_router: Option<Arc<auto_router::Kind>>,
 }
 
 /// `None`, with a warning, when there is nobody who can be called.
@@ -232,6 +241,20 @@ fn target(
             "expected `model`, such as `openai/gpt-4o`, found none",
         );
         return None;
+    }
+    if let Some(kind) = super::auto_router::kind_of(&params.model) {
+        return match super::auto_router::read(section, kind) {
+            Ok(settings) => Some(Target {
+                provider: "auto_router".to_owned(),
+                upstream_model: kind.to_owned(),
+                auto_router: Some(Arc::new(settings)),
+                ..Target::default()
+            }),
+            Err(why) => {
+                skip(section, Some("model"), why);
+                None
+            }
+        };
     }
     if params.mock.is_some() {
         return Some(answered_here(params));
@@ -308,6 +331,7 @@ fn target(
                 api_key: address.key,
                 entra,
                 env_headers: address.headers,
+                auto_router: None,
             })
         }
         Err(error) => {
@@ -349,10 +373,7 @@ fn answered_here(params: &LitellmParams) -> Target {
     Target {
         provider,
         upstream_model,
-        api_base: String::new(),
-        api_key: None,
-        entra: None,
-        env_headers: Vec::new(),
+        ..Target::default()
     }
 }
 

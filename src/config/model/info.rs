@@ -12,6 +12,7 @@ use crate::policy::cost::OffPeak;
 use crate::policy::shortlist::Reservation;
 
 use super::access_windows;
+use super::auto_router::{self, AdaptivePreferences, QualityPreferences};
 use super::price::{PriceField, read_all as read_prices};
 
 /// What is told about a deployment.
@@ -51,6 +52,10 @@ pub struct ModelInfo {
     pub allow_fail_open: bool,
     pub supports_web_search: Option<bool>,
     pub supports_response_schema: Option<bool>,
+    /// What quality routers are told of it.
+    pub quality: Option<QualityPreferences>,
+    /// What adaptive routers are told of it.
+    pub adaptive: Option<AdaptivePreferences>,
     /// Paused: no call is sent to it.
     pub blocked: bool,
     /// Everything else, in the order written; shown in model lists. Maps inside a value come in the order of `serde_json`.
@@ -85,6 +90,8 @@ pub fn read(section: &Section<'_>) -> ModelInfo {
         allow_fail_open: beside(section, |own| own.flag("allow_fail_open")).unwrap_or(false),
         supports_web_search: stated(section, "supports_web_search"),
         supports_response_schema: stated(section, "supports_response_schema"),
+        quality: beside(section, auto_router::quality_preferences),
+        adaptive: beside(section, auto_router::adaptive_preferences),
         blocked: section.flag("blocked").unwrap_or(false),
         other: Vec::new(),
     };

@@ -5,6 +5,7 @@
 //! value is an error. Nothing here knows how a provider is called.
 
 mod access_windows;
+mod auto_router;
 mod azure;
 mod clientside;
 mod entry;

@@ -16,6 +16,7 @@ use crate::protocol::mock::Mock;
 use crate::providers::parameters::Path;
 use crate::types::Secret;
 
+use super::auto_router;
 use super::azure::{self, AzureParams};
 use super::clientside::{self, ClientsideParam};
 use super::price::{PriceField, read_all as read_prices};
@@ -187,7 +188,11 @@ fn other(section: &Section<'_>) -> Vec<(String, Json)> {
     for entry in section.unread() {
         let ours = fields::find(Place::LitellmParams, &entry.key)
             .is_some_and(|field| field.status != Status::Obeyed);
-        if ours || entry.value.is_null() || fields::is_price_field(&entry.key) {
+        if ours
+            || auto_router::is_setting(&entry.key)
+            || entry.value.is_null()
+            || fields::is_price_field(&entry.key)
+        {
             continue;
         }
         match entry.value.to_json() {

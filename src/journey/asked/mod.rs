@@ -27,6 +27,7 @@ pub use self::rules::Rules;
 
 use self::headers::ByHeader;
 use self::metadata::Metadata;
+use super::auto_route::Led;
 use super::continuity::Continuity;
 use crate::policy::caller_settings::CallerSettings;
 use crate::policy::client_access::ClientAccess;
@@ -72,6 +73,8 @@ pub struct Asked {
     pub region: Option<Arc<str>>,
     /// What key or team say of its routing.
     pub settings: Option<Arc<CallerSettings>>,
+    /// Where an auto router has led it.
+    pub led: Option<Rc<Led>>,
     /// The caller's own access, where deployments allow it.
     pub access: Option<Box<ClientAccess>>,
     /// Answered by the gateway itself, because the caller may ask for that.
@@ -170,6 +173,7 @@ impl Asked {
             session: session_id,
             priority: body.priority()?,
             explained: header.explain.then(Arc::default),
+            led: None,
             access: access::read(&body)?,
             mock: body.mock(rules, principal)?,
             anthropic: header.anthropic,
@@ -194,6 +198,14 @@ impl Asked {
     /// Whether it may be for some deployments of any group only.
     pub fn is_choosy(&self) -> bool {
         self.filters_tags || self.region.is_some()
+    }
+
+    /// What the gateway asks when it calls a group for its own sake.
+    pub fn of_the_gateway(led: Led) -> Self {
+        Self {
+            led: Some(Rc::new(led)),
+            ..Self::default()
+        }
     }
 
     /// The deployment that the request refers to.

@@ -246,6 +246,9 @@ impl Charge {
                 && self.operation != Operation::Embedding)
                 .then(|| usage.completion_tokens()),
         });
+        if let Some(size) = self.size {
+            size.tell(self, ending.http_status);
+        }
         let row = self.row(ending, told, priced);
         self.worker.desk.settled(self.opened.take(), row);
     }

@@ -109,6 +109,7 @@ impl Builder {
                 self.group(GroupKey::OfTeam(team, name.clone()), &members);
             }
         }
+        self.name_auto_routers(config);
         for alias in &config.router_settings.model_group_alias {
             self.names.add_alias(&alias.alias, &alias.model);
             if !alias.hidden {

@@ -349,6 +349,9 @@ impl RoutingTable {
 
     /// The access groups of what a name leads to.
     fn access_groups(&self, name: &str, asker: Asker<'_>) -> &[Arc<str>] {
+        if let Some(router) = self.auto_router(name) {
+            return &router.access_groups;
+        }
         let Ok(destination) = self.resolve(name, asker) else {
             return &[];
         };

@@ -9,6 +9,7 @@ mod key_list;
 mod keys;
 mod models;
 mod principal;
+mod route_learning;
 mod spend_logs;
 mod spend_logs_page;
 mod spend_per_day;
@@ -36,6 +37,7 @@ pub use keys::{
 };
 pub use models::{TeamModel, change_model, delete_model, insert_model, read_models};
 pub use principal::load_principal;
+pub use route_learning::{add_learnt, read_learnt};
 pub use spend_logs::{LogFilter, LogQuery, MOST_ROWS, spend_logs};
 pub use spend_logs_page::{LogOrder, LogPage, MOST_COUNTED, spend_logs_page};
 pub use spend_per_day::{DaySpend, PerDayQuery, spend_per_day};

@@ -6,6 +6,7 @@ import langchain_core.messages as messages
 import openai
 import pydantic
 import pytest
+from langchain_core.exceptions import ContextOverflowError
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
 
@@ -143,3 +144,24 @@ def test_errors(model, status, expected, stream):
 def test_its_fallbacks(model):
     chain = model({"status": 503}).with_fallbacks([model({"content": "from the second"})])
     assert chain.invoke("Hi").text == "from the second"
+
+
+@pytest.mark.parametrize("said", [
+    {"message": "This model's maximum context length is 8 tokens.", "type": "invalid_request_error", "code": "context_length_exceeded"},
+    {"message": "the input tokens exceed what this model takes"},
+    {"message": "Please reduce the length of your prompt"},
+    {"message": "context window of 8192 is over its limit"},
+])
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_prompt_that_is_too_long(model, said, stream):
+    """In whatever words the provider says it, LangChain raises its own error for it, so that agents make their prompts shorter."""
+    too_long = model({"status": 400, "body": {"error": said}})
+    with pytest.raises(ContextOverflowError) as raised:
+        list(too_long.stream("Hi")) if stream else too_long.invoke("Hi")
+    assert isinstance(raised.value, openai.BadRequestError)
+
+
+def test_another_bad_request_is_no_overflow(model):
+    with pytest.raises(openai.BadRequestError) as raised:
+        model({"status": 400, "body": {"error": {"message": "temperature is out of range"}}}).invoke("Hi")
+    assert not isinstance(raised.value, ContextOverflowError)

@@ -1,0 +1,99 @@
+//! Auto routers: entries whose model is `auto_router/…`. They stand for no deployment, but lead each request to a group.
+//!
+//! The model names the kind: `auto_router/complexity_router`, `/quality_router`, `/adaptive_router`; any other name is a semantic
+//! router. Fields are LiteLLM's (1.106.2). Only entries of the model list and what deployments say of their groups are read here;
+//! how routers decide is `policy::auto_router`'s.
+
+mod complexity;
+mod learning;
+mod meaning;
+mod preferences;
+mod quality;
+mod words;
+
+use std::sync::Arc;
+
+use crate::config::diagnostic::Severity;
+use crate::config::read::Section;
+use crate::config::yaml::Pos;
+use crate::policy::auto_router::Kind;
+
+pub use preferences::{
+    AdaptivePreferences, QualityPreferences, adaptive_preferences, quality_preferences,
+};
+
+/// What begins the model of such an entry.
+const PREFIX: &str = "auto_router/";
+
+/// The kind of an entry with this model.
+pub fn kind_of(model: &str) -> Option<&str> {
+    model.strip_prefix(PREFIX)
+}
+
+/// Whether a field of `litellm_params` is an auto router's.
+pub fn is_setting(field: &str) -> bool {
+    let kinds = ["auto", "complexity", "quality", "adaptive"];
+    kinds.iter().any(|kind| {
+        let rest = field.strip_prefix(kind);
+        rest.is_some_and(|rest| rest.starts_with("_router_"))
+    })
+}
+
+/// Reads the settings of an entry with this model. `Err` says why it cannot be used.
+pub fn read(section: &Section<'_>, kind: &str) -> Result<Kind, &'static str> {
+    let name = |field: &str| section.text(field).filter(|name| !name.is_empty());
+    let own = |field: &str| {
+        let node = section.value(field)?;
+        Section::open(node, section.path_of(field), section.sink, Severity::Error)
+    };
+    Ok(match kind {
+        "complexity_router" => {
+            let settings = own("complexity_router_config");
+            let default = name("complexity_router_default_model");
+            Kind::Complexity(complexity::read(settings.as_ref(), default)?)
+        }
+        "quality_router" => {
+            let settings = own("quality_router_config");
+            Kind::Quality(quality::read(
+                settings.as_ref(),
+                name("quality_router_default_model"),
+            )?)
+        }
+        "adaptive_router" => {
+            let settings = own("adaptive_router_config");
+            Kind::Adaptive(learning::read(
+                settings.as_ref(),
+                name("adaptive_router_default_model"),
+            )?)
+        }
+        _ => Kind::Semantic(meaning::read(section)?),
+    })
+}
+
+/// Tells of fields that nobody has read.
+fn unread(section: &Section<'_>) {
+    for entry in section.unread() {
+        let path = section.path_of(&entry.key);
+        section.sink.not_yet(entry.key_pos, path);
+    }
+}
+
+fn groups(section: &Section<'_>) -> Vec<Arc<str>> {
+    let mut groups: Vec<Arc<str>> = Vec::new();
+    for name in section.texts("available_models") {
+        if !groups.iter().any(|known| **known == *name) {
+            groups.push(name.into());
+        }
+    }
+    groups
+}
+
+fn inner<'a>(section: &Section<'a>, key: &str) -> Option<Section<'a>> {
+    let node = section.value(key)?;
+    Section::open(node, section.path_of(key), section.sink, Severity::Error)
+}
+
+fn unknown_tier(section: &Section<'_>, key: &str, pos: Pos) {
+    let message = "unknown tier, ignored: they are SIMPLE, MEDIUM, COMPLEX and REASONING";
+    section.sink.warning(pos, section.path_of(key), message);
+}
