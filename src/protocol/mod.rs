@@ -25,6 +25,7 @@ pub mod openai_completions;
 pub mod openai_embeddings;
 pub mod openai_responses;
 pub mod pass;
+pub mod resumption;
 pub mod sse;
 pub mod sse_events;
 pub mod stream_end;

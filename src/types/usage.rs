@@ -25,6 +25,25 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// Both together, bucket by bucket.
+    pub fn plus(&self, other: &Self) -> Self {
+        let sum = u64::saturating_add;
+        Self {
+            input: sum(self.input, other.input),
+            cache_read: sum(self.cache_read, other.cache_read),
+            cache_write_5m: sum(self.cache_write_5m, other.cache_write_5m),
+            cache_write_1h: sum(self.cache_write_1h, other.cache_write_1h),
+            input_audio: sum(self.input_audio, other.input_audio),
+            input_image: sum(self.input_image, other.input_image),
+            input_video: sum(self.input_video, other.input_video),
+            output: sum(self.output, other.output),
+            reasoning: sum(self.reasoning, other.reasoning),
+            output_audio: sum(self.output_audio, other.output_audio),
+            output_image: sum(self.output_image, other.output_image),
+            output_video: sum(self.output_video, other.output_video),
+        }
+    }
+
     /// All input tokens, cached ones included (OpenAI's `prompt_tokens`).
     pub fn prompt_tokens(&self) -> u64 {
         [

@@ -7,7 +7,9 @@ use crate::protocol::neutral::{Answer, Dialect, Failure, NotCarried, Reversal, U
 use crate::protocol::openai_responses::stream::Head;
 use crate::protocol::openai_responses::{self, Asked};
 use crate::protocol::pass::{StreamFacts, StreamFault};
+use crate::protocol::resumption::Passed;
 use crate::protocol::{anthropic, json_write, openai_chat};
+use crate::types::Usage;
 
 /// What turns an upstream's answer into its client's.
 #[derive(Clone, Debug)]
@@ -83,6 +85,11 @@ impl Back {
     /// For a stream.
     pub fn stream(self, form: Form) -> Crossing {
         Crossing::new(self, form)
+    }
+
+    /// For the rest of a stream that broke; `before` is what the calls before this one used.
+    pub fn stream_behind(self, form: Form, passed: &Passed, before: Usage) -> Crossing {
+        Crossing::behind(self, form, passed, before)
     }
 
     pub(super) fn head(&self, form: Form) -> Head {

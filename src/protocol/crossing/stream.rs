@@ -5,12 +5,16 @@ use bytes::Bytes;
 use super::back::{Back, Form, frame, tell_usage};
 use crate::protocol::neutral::{Dialect, Event, Failure, StreamReversal};
 use crate::protocol::pass::{Edited, StreamFacts, StreamFault};
+use crate::protocol::resumption::{Passed, Splice};
 use crate::protocol::{anthropic, openai_chat, openai_responses};
+use crate::types::Usage;
 
 /// The state of one stream. Accepts any chunk boundary; what it writes is well-formed whatever comes.
 pub struct Crossing {
     upstream: Upstream,
     reversal: StreamReversal,
+    /// Where it is the rest of a stream that broke.
+    splice: Option<Splice>,
     client: Client,
     /// Room for the events of one read.
     events: Vec<Event>,
@@ -34,25 +38,9 @@ enum Client {
 
 impl Crossing {
     pub(super) fn new(back: Back, form: Form) -> Self {
-        use openai_chat::stream::{Decoder, Encoder, Ending, StreamForm};
-        let upstream = match back.upstream {
-            Dialect::Chat => {
-                let ending = match form.ends_with_reason {
-                    true => Ending::WithReason,
-                    false => Ending::Anyhow,
-                };
-                Upstream::Chat(Decoder::new(&form.id, ending))
-            }
-            Dialect::Anthropic => Upstream::Anthropic(Default::default()),
-            Dialect::Responses => Upstream::Responses(Default::default()),
-        };
+        let upstream = Upstream::new(back.upstream, &form);
         let client = match back.client {
-            Dialect::Chat => Client::Chat(Encoder::new(StreamForm {
-                model: form.model,
-                id: form.id,
-                created: form.created,
-                wants_usage: form.wants_usage,
-            })),
+            Dialect::Chat => Client::Chat(openai_chat::stream::Encoder::new(chat_form(form))),
             Dialect::Anthropic => {
                 Client::Anthropic(anthropic::stream::Encoder::new(form.model, form.id))
             }
@@ -64,6 +52,30 @@ impl Crossing {
         Self {
             upstream,
             reversal: StreamReversal::new(back.reversal),
+            splice: None,
+            client,
+            events: Vec::new(),
+            facts: StreamFacts::default(),
+        }
+    }
+
+    pub(super) fn behind(back: Back, form: Form, passed: &Passed, before: Usage) -> Self {
+        let upstream = Upstream::new(back.upstream, &form);
+        let client = match back.client {
+            Dialect::Chat => {
+                let form = chat_form(form);
+                Client::Chat(openai_chat::stream::Encoder::going_on(form, passed))
+            }
+            Dialect::Anthropic => Client::Anthropic(anthropic::stream::Encoder::going_on(passed)),
+            Dialect::Responses => {
+                let head = back.head(form);
+                Client::Responses(openai_responses::stream::Encoder::going_on(head, passed))
+            }
+        };
+        Self {
+            upstream,
+            reversal: StreamReversal::new(back.reversal),
+            splice: Some(Splice::new(passed, before)),
             client,
             events: Vec::new(),
             facts: StreamFacts::default(),
@@ -108,12 +120,42 @@ impl Crossing {
                 };
             }
             learn(&mut self.facts, &event);
-            self.client.event(self.reversal.undo(event), &mut out);
+            let event = self.reversal.undo(event);
+            match &mut self.splice {
+                None => self.client.event(event, &mut out),
+                Some(splice) => splice.edit(event, |event| self.client.event(event, &mut out)),
+            }
         }
         Edited {
             out: Bytes::from(out),
             fault: None,
         }
+    }
+}
+
+impl Upstream {
+    fn new(dialect: Dialect, form: &Form) -> Self {
+        use openai_chat::stream::{Decoder, Ending};
+        match dialect {
+            Dialect::Chat => {
+                let ending = match form.ends_with_reason {
+                    true => Ending::WithReason,
+                    false => Ending::Anyhow,
+                };
+                Self::Chat(Decoder::new(&form.id, ending))
+            }
+            Dialect::Anthropic => Self::Anthropic(Default::default()),
+            Dialect::Responses => Self::Responses(Default::default()),
+        }
+    }
+}
+
+fn chat_form(form: Form) -> openai_chat::stream::StreamForm {
+    openai_chat::stream::StreamForm {
+        model: form.model,
+        id: form.id,
+        created: form.created,
+        wants_usage: form.wants_usage,
     }
 }
 

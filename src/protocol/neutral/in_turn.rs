@@ -47,6 +47,14 @@ struct Waiting {
 }
 
 impl InTurn {
+    /// Where a block of this number has been opened already.
+    pub fn inside(block: u32) -> Self {
+        Self {
+            open: Some(block),
+            ..Self::default()
+        }
+    }
+
     /// A block begins.
     pub fn start(
         &mut self,

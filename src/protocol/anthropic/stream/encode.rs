@@ -6,6 +6,7 @@ use crate::protocol::neutral::{
     Delta, Dialect, Event, Failure, FailureKind, InTurn, NotCarried, Notes, Opening, Step, Stop,
     StopReason, Unfit, UsageReport, Why,
 };
+use crate::protocol::resumption::{self, Passed, REOPENED};
 
 /// Writes one stream.
 ///
@@ -57,6 +58,27 @@ impl Encoder {
             refused: false,
             calls: false,
             notes: Notes::default(),
+        }
+    }
+
+    /// Goes on with a stream that has passed so far. Its open block is number [`REOPENED`].
+    pub fn going_on(passed: &Passed) -> Self {
+        let between = Between::behind(passed.blocks.into());
+        let (stage, turns) = match passed.open {
+            None => (Stage::Between(between), InTurn::default()),
+            Some(resumption::Open::Text) => (
+                Stage::Inside(Open::Text(between.in_text())),
+                InTurn::inside(REOPENED),
+            ),
+            Some(resumption::Open::Thinking) => (
+                Stage::Inside(Open::Thinking(between.in_thinking())),
+                InTurn::inside(REOPENED),
+            ),
+        };
+        Self {
+            stage,
+            turns,
+            ..Self::new(passed.model.as_str(), passed.id.as_str())
         }
     }
 

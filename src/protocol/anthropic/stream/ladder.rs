@@ -98,6 +98,21 @@ impl Before {
 // === impl Between ===
 
 impl Between {
+    /// In a stream that goes on: so many blocks have passed.
+    pub fn behind(blocks: u64) -> Self {
+        Self { next: blocks }
+    }
+
+    /// The same, where a text of that stream is open behind them.
+    pub fn in_text(self) -> TextBlock {
+        TextBlock(self.next)
+    }
+
+    /// The same with an unsigned thought.
+    pub fn in_thinking(self) -> ThinkingBlock {
+        ThinkingBlock(self.next)
+    }
+
     fn block(&self, out: &mut Vec<u8>, fill: impl FnOnce(&mut Object<'_>)) -> u64 {
         event(out, "content_block_start", |out| {
             out.number("index", self.next);

@@ -80,6 +80,15 @@ impl Silent {
         Self(index)
     }
 
+    /// In a stream that goes on: the role has been said.
+    pub fn spoken(self) -> Speaking {
+        Speaking {
+            index: self.0,
+            calls: 0,
+            role_due: false,
+        }
+    }
+
     /// The role goes out with what is said first.
     pub fn speak(self) -> Speaking {
         Speaking {

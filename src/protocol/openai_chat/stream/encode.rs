@@ -8,6 +8,7 @@ use crate::protocol::neutral::{
     StopReason, ToolCallKind, UsageReport, Why,
 };
 use crate::protocol::openai_chat::answer::{completion_id, reason_with};
+use crate::protocol::resumption::{Open, Passed, REOPENED};
 
 /// Most choices of an answer, as OpenAI has it.
 const MOST_CHOICES: usize = 128;
@@ -93,6 +94,32 @@ impl Encoder {
             usage: UsageReport::default(),
             notes: Notes::default(),
         }
+    }
+
+    /// Goes on with a stream that has passed so far. Its open block is number [`REOPENED`].
+    pub fn going_on(form: StreamForm, passed: &Passed) -> Self {
+        let mut encoder = Self::new(form);
+        if let Stage::Open(chunks) = &mut encoder.stage {
+            chunks.id.clone_from(&passed.id);
+            chunks.model.clone_from(&passed.model);
+            chunks.created = passed.created.unwrap_or(chunks.created);
+        }
+        let block = passed.open.map(|open| match open {
+            Open::Text => Block::Text {
+                start: passed.length,
+                cited: Vec::new(),
+            },
+            Open::Thinking => Block::Thinking,
+        });
+        let spoken = Choice {
+            voice: Voice::Speaking(Silent::new(0).spoken()),
+            open: block.map(|block| (REOPENED, block)).into_iter().collect(),
+            calls: false,
+            images: 0,
+            length: passed.length,
+        };
+        encoder.choices.insert(0, spoken);
+        encoder
     }
 
     /// Writes what the event says, if anything is to be said yet. Any events in any order make a well-formed stream.

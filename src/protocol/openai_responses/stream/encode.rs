@@ -13,6 +13,7 @@ use crate::protocol::neutral::{
 use crate::protocol::openai_responses::decode_content::data_url;
 use crate::protocol::openai_responses::names::Called;
 use crate::protocol::openai_responses::{annotations, proofs};
+use crate::protocol::resumption::{OpenItem, Passed, REOPENED};
 
 /// Most bytes of content of one response: its last event repeats them all, so they must be kept.
 const MAX_CONTENT: usize = 64 * 1024 * 1024;
@@ -67,6 +68,40 @@ impl Encoder {
             refused: false,
             logprobs: None,
             notes: Notes::default(),
+        }
+    }
+
+    /// Goes on with a response that has passed so far. Its open block is number [`REOPENED`]. Of `head` the id, the model and
+    /// the time are those that have passed.
+    pub fn going_on(head: Head, passed: &Passed) -> Self {
+        let head = Head {
+            id: passed.id.clone(),
+            model: passed.model.clone(),
+            created: passed.created.unwrap_or(head.created),
+            ..head
+        };
+        let items = &passed.items;
+        let between = Between::behind(head.clone(), items);
+        let (stage, is_inside) = match items.open {
+            None => (Stage::Between(between), false),
+            Some(OpenItem::Message) if items.has_part => {
+                let text = between.in_message(items).in_text(items);
+                (Stage::Text(text), true)
+            }
+            Some(OpenItem::Message) => (Stage::Message(between.in_message(items)), false),
+            Some(OpenItem::Reasoning) => {
+                let thought = between.in_reasoning(items);
+                (Stage::Reasoning(thought, String::new()), true)
+            }
+        };
+        Self {
+            stage,
+            turns: match is_inside {
+                true => InTurn::inside(REOPENED),
+                false => InTurn::default(),
+            },
+            kept: items.output.len() + items.text.len(),
+            ..Self::new(head)
         }
     }
 

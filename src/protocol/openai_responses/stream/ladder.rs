@@ -10,6 +10,7 @@ use super::items::{self, CallHead};
 use super::line::Line;
 use crate::protocol::json_write::{self, Object};
 use crate::protocol::neutral::{Failure, UsageReport};
+use crate::protocol::resumption::Items;
 
 /// Nothing has been written.
 #[derive(Debug)]
@@ -108,6 +109,31 @@ impl Before {
 // === impl Between ===
 
 impl Between {
+    /// In a response that goes on, behind the items that have passed whole.
+    pub fn behind(head: Head, passed: &Items) -> Self {
+        Self(Box::new(Line::behind(head, passed)))
+    }
+
+    /// The same, where a message of that response is open behind them.
+    pub fn in_message(self, passed: &Items) -> Message {
+        Message {
+            line: self.0,
+            id: passed.open_id.clone(),
+            parts: passed.parts.clone(),
+            count: passed.part_count,
+        }
+    }
+
+    /// The same with a thought.
+    pub fn in_reasoning(self, passed: &Items) -> Reasoning {
+        Reasoning {
+            line: self.0,
+            id: passed.open_id.clone(),
+            text: passed.text.clone(),
+            has_part: passed.has_part,
+        }
+    }
+
     pub fn message(self, out: &mut Vec<u8>) -> Message {
         let mut line = self.0;
         let id = line.item_id("msg");
@@ -210,6 +236,17 @@ impl Outcome {
 // === impl Message ===
 
 impl Message {
+    /// In a response that goes on, where a text of the message is open.
+    pub fn in_text(self, passed: &Items) -> TextPart {
+        TextPart {
+            message: self,
+            length: passed.text.chars().count() as u64,
+            text: passed.text.clone(),
+            annotations: passed.annotations.clone(),
+            cited: passed.cited,
+        }
+    }
+
     fn part(&mut self, out: &mut Vec<u8>, name: &str, fill: impl FnOnce(&mut Object<'_>)) {
         let place = self.count;
         self.line.of_item(out, name, &self.id, |out| {

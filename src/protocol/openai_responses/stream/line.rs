@@ -4,6 +4,7 @@ use super::head::Head;
 use crate::protocol::json_write::{self, Object};
 use crate::protocol::neutral::Failure;
 use crate::protocol::openai_responses::errors;
+use crate::protocol::resumption::Items;
 
 /// What all rungs carry with them.
 #[derive(Debug)]
@@ -24,6 +25,16 @@ impl Line {
             sequence,
             items: 0,
             output: Vec::new(),
+        }
+    }
+
+    /// Of a response that goes on: these items have passed whole.
+    pub fn behind(head: Head, passed: &Items) -> Self {
+        Self {
+            head,
+            sequence: passed.sequence,
+            items: passed.count,
+            output: passed.output.clone(),
         }
     }
 
