@@ -6,6 +6,7 @@ use crate::policy::cooldown::{Limits, Return, Shares};
 
 use super::cooldown;
 use crate::policy::fallback::{Fallbacks, Targets};
+use crate::policy::mid_stream::MidStreamFailure;
 use crate::policy::retry::RetriesByClass;
 use crate::policy::shortlist::TagRules;
 use crate::policy::spend_window::BudgetRule;
@@ -90,6 +91,8 @@ pub struct RouterSettings {
     pub total_timeout: Option<Duration>,
     /// How long a stream's head waits for the first content; Pointsman's own.
     pub first_content_hold: Option<Duration>,
+    /// What becomes of a stream that breaks after its first content; Pointsman's own.
+    pub mid_stream_failure: MidStreamFailure,
 }
 
 const CHECKS_KEY: &str = "optional_pre_call_checks";
@@ -176,6 +179,7 @@ pub fn read(node: &Node, sink: &Sink) -> RouterSettings {
             .map(|most| most.max(1)),
         total_timeout: section.timeout("total_timeout"),
         first_content_hold: section.seconds("first_content_hold"),
+        mid_stream_failure: mid_stream_failure(&section),
     }
 }
 
@@ -194,6 +198,17 @@ impl RouterSettings {
         self.cooldown_shares = shares;
         self
     }
+}
+
+fn mid_stream_failure(section: &Section<'_>) -> MidStreamFailure {
+    const KEY: &str = "mid_stream_failure";
+    let (Some(text), Some(node)) = (section.text(KEY), section.value(KEY)) else {
+        return MidStreamFailure::default();
+    };
+    MidStreamFailure::named(&text).unwrap_or_else(|| {
+        section.expected(KEY, node, MidStreamFailure::VALUES);
+        MidStreamFailure::default()
+    })
 }
 
 /// What calls share that keeps them at one deployment.

@@ -48,6 +48,7 @@ pub struct Admitted {
     pub input_tokens: u64,
     /// What the request wants of decisions.
     pub wish: Option<Arc<Wish>>,
+    pub is_stream: bool,
 }
 
 /// What an admitted call may come to beyond the group that takes it.
@@ -82,6 +83,7 @@ pub async fn admit(
             estimate: granted.estimate,
             input_tokens: granted.input_tokens,
             wish: granted.wish,
+            is_stream: request.stream,
             routes,
         };
         return Ok((admitted, granted.prospect));

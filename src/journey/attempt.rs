@@ -14,6 +14,7 @@ use super::editor::Editor;
 use super::headers::to_server;
 use super::mocked;
 use super::question::{Question, Way, form};
+use super::resume::Resume;
 use crate::policy::upstream_error::{
     ErrorClass, Failure, Headers as UpstreamHeaders, Stage, Upstream, classify,
 };
@@ -61,6 +62,8 @@ pub struct Begun {
     pub editor: Editor,
     /// The events up to the first content, for the client.
     pub first: Bytes,
+    /// What is needed to go on with it should it break.
+    pub resume: Option<Box<Resume>>,
 }
 
 /// A failed attempt, with the headers of the upstream's answer if there was one. Boxed: answers, which are the rule, should
@@ -236,7 +239,13 @@ pub async fn attempt(
             from_chat: way.from_chat,
             ..stream_form(charge, request, name_json)
         };
-        let editor = Editor::new(request.operation(), way, open, form);
+        let editor = match &charge.resumed {
+            None => Editor::new(request.operation(), way, open, form),
+            Some(resumed) => {
+                let back = resumed.back(way, request);
+                Editor::behind(request.operation(), back, form(), resumed)
+            }
+        };
         let begun = Box::pin(first_content(&deployment, answer, editor, limit, began)).await;
         charge.upstream_time = earlier + began.elapsed();
         return match begun {
@@ -247,6 +256,7 @@ pub async fn attempt(
                     answer,
                     editor,
                     first,
+                    resume: None,
                 })))
             }
             Err(failed) => Err(failed.with(headers)),

@@ -1,5 +1,6 @@
 //! What a request has reserved, and its one settlement.
 
+mod carried;
 mod settlement;
 
 use std::rc::Rc;
@@ -11,6 +12,7 @@ use super::asked::{Asked, Rehearsal};
 use super::call_line::CallSize;
 use super::course::Traveller;
 use super::reply::Incoming;
+use super::resume::Resumed;
 use super::routes::{Prepared, Routes};
 use super::worker::Worker;
 use crate::auth::Known;
@@ -19,13 +21,14 @@ use crate::metrics::DeploymentMetrics;
 use crate::policy::cooldown::Fault;
 use crate::policy::upstream_error::Failure;
 use crate::router::{
-    Costs, Denied, Deployment, Destination, End, Estimate, Lease, Next, Outcome, Pin, Ticket, Used,
-    Wish,
+    Costs, Denied, Deployment, Destination, End, Estimate, Lease, MAX_ATTEMPTS, Next, Outcome, Pin,
+    Ticket, Used, Wish,
 };
 use crate::spend::journal::{Appended, Opened};
 use crate::steps;
 use crate::types::{FailedCall, LedgerId, MOST_FAILED_CALLS, NanoUsd, Operation};
 
+use carried::Carried;
 use settlement::call_type;
 pub use settlement::{Bill, Told};
 
@@ -63,6 +66,7 @@ pub struct Charge {
     pub wish: Option<Arc<Wish>>,
     /// The level of `order` in the present group that has failed for good, with all before it.
     pub above: Option<i64>,
+    is_stream: bool,
     deployment: Arc<Deployment>,
     deployment_index: u32,
     prepared: Rc<Prepared>,
@@ -87,6 +91,14 @@ pub struct Charge {
     /// Time spent waiting for the deployments before it.
     waited_before: Duration,
     first_token: Option<Duration>,
+    /// The same of the present deployment.
+    own_first_token: Option<Duration>,
+    /// What calls before the present one have used.
+    carried: Carried,
+    /// Of that what the present deployment has used, until it is reported.
+    broken_off: Used,
+    /// What the present call goes on with: an answer that broke in the middle.
+    pub resumed: Option<Rc<Resumed>>,
     /// Time spent waiting for upstreams.
     pub upstream_time: Duration,
     settled: bool,
@@ -112,6 +124,7 @@ impl Charge {
             estimate,
             input_tokens,
             wish,
+            is_stream,
         } = admitted;
         let deployment = as_asked(&prepared.deployment, &asked);
         let failover = &routes.table().failover;
@@ -137,6 +150,7 @@ impl Charge {
             estimate,
             wish,
             above: None,
+            is_stream,
             deployment_index: ticket.lease.deployment,
             prepared,
             lease: Some(ticket.lease),
@@ -151,6 +165,10 @@ impl Charge {
             attempt_began: incoming.arrived,
             waited_before: Duration::ZERO,
             first_token: None,
+            own_first_token: None,
+            carried: Carried::default(),
+            broken_off: Used::default(),
+            resumed: None,
             upstream_time: Duration::ZERO,
             settled: false,
             size: None,
@@ -243,6 +261,30 @@ impl Charge {
         own.min(self.time_left())
     }
 
+    /// The question for a deployment of this destination that is none of `tried`, for this request. `is_same` says that the
+    /// group and what a call may cost there are those of the call before.
+    pub fn next(
+        &self,
+        destination: &Destination,
+        is_same: bool,
+        tried: [u32; MAX_ATTEMPTS],
+    ) -> Next {
+        let group = destination.group;
+        Next {
+            hold: self.hold,
+            group,
+            from: if is_same { group } else { u32::MAX },
+            besides: self.carried.spend(),
+            estimate: self.estimate,
+            tried,
+            above: self.above,
+            is_stream: self.is_stream,
+            pin: destination.pin(self.asked.pin()),
+            costs: self.routes.costs(destination),
+            wish: self.wish.clone(),
+        }
+    }
+
     /// Asks for another deployment of the same group for the same request.
     pub async fn go_on(&mut self, failure: &Failure, next: Next) -> Result<(), Denied> {
         let destination = self.destination.clone();
@@ -296,6 +338,7 @@ impl Charge {
                 self.lease = Some(lease);
                 self.attempt_began = Instant::now();
                 self.waited_before = self.upstream_time;
+                self.own_first_token = None;
                 return Ok(ticket);
             }
             self.worker.port.return_lease(ticket, next.group);
@@ -351,7 +394,7 @@ impl Charge {
             lease: Some((lease, self.outcome(failure))),
             group: self.group(),
             settlement: Settlement::default(),
-            used: Used::default(),
+            used: std::mem::take(&mut self.broken_off),
             output_tokens: None,
         };
         self.worker.port.end(end);
@@ -385,7 +428,9 @@ impl Charge {
 
     /// The first content of a stream has arrived.
     pub fn first_token(&mut self) {
-        self.first_token = Some(self.arrived.elapsed());
+        let first = self.arrived.elapsed();
+        self.own_first_token = Some(first);
+        self.first_token.get_or_insert(first);
     }
 }
 

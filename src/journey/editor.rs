@@ -3,7 +3,9 @@
 use bytes::Bytes;
 
 use super::question::Way;
-use crate::protocol::crossing::{Crossing, Form};
+use super::resume::Resumed;
+use crate::protocol::crossing::{Back, Crossing, Form};
+use crate::protocol::neutral::Dialect;
 use crate::protocol::openai::stream::{StreamEditor, StreamForm};
 use crate::protocol::pass::{Edited, StreamFacts};
 use crate::protocol::stream_end::StreamError;
@@ -52,6 +54,27 @@ impl Editor {
             client,
             created,
             passage,
+        }
+    }
+
+    /// For the rest of a stream that broke: `back` turns round what comes.
+    pub fn behind(client: Operation, back: Back, form: Form, resumed: &Resumed) -> Self {
+        Self {
+            client,
+            created: form.created,
+            passage: Passage::Crossed {
+                crossing: Box::new(back.stream_behind(form, &resumed.passed, resumed.before)),
+                text: None,
+            },
+        }
+    }
+
+    /// Whether the upstream signs its thoughts, so that nobody else can go on with them.
+    pub fn has_signed_thoughts(&self) -> bool {
+        match &self.passage {
+            Passage::Open(_) => false,
+            Passage::Messages(_) | Passage::Responses(_) => true,
+            Passage::Crossed { crossing, .. } => crossing.upstream() != Dialect::Chat,
         }
     }
 

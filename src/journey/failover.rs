@@ -18,7 +18,7 @@ use crate::policy::upstream_error::{self, ErrorClass, Retry};
 use crate::protocol::filtered::is_filtered;
 use crate::protocol::openai::request::Request;
 use crate::protocol::{self, json};
-use crate::router::{Denied, Deployment, Group, Next, Pin};
+use crate::router::{Denied, Deployment, Group, Pin};
 use crate::types::Operation;
 
 /// An answer with what it is charged to.
@@ -28,22 +28,22 @@ pub type Served = (Box<Charge>, Came);
 ///
 /// What comes back when everything fails is the first failure, as in LiteLLM (why the group that was asked for was passed over
 /// at admission, if it was): the others are told in its message.
+///
+/// `broken` is how the leased deployment has failed already: in the middle of an answer, which others may go on with.
 pub async fn serve(
     mut charge: Box<Charge>,
     request: &Request<'_>,
-    prospect: Prospect,
+    prospect: &mut Prospect,
+    mut broken: Option<Box<Failed>>,
 ) -> Result<Served, Failure> {
-    let Prospect {
-        mut course,
-        refused,
-    } = prospect;
+    let Prospect { course, refused } = prospect;
     let worker = charge.worker.clone();
     let asked_for = charge.group_name();
     let mut trail = Trail::default();
     let mut first: Option<Box<Failed>> = None;
     let mut tried = Tried::default();
     loop {
-        let failed = match at_group(&mut charge, request, &course, &mut tried).await {
+        let failed = match at_group(&mut charge, request, course, &mut tried, broken.take()).await {
             Ok(came) => return Ok((charge, came)),
             Err(failed) => failed,
         };
@@ -51,18 +51,12 @@ pub async fn serve(
         if let Some(target) = course.here() {
             trail.add(&target.model, &failed.failure.message);
         }
-        if Box::pin(stay(&mut charge, request, &failed.failure, &tried)).await {
+        if Box::pin(stay(&mut charge, &failed.failure, &tried)).await {
             first.get_or_insert(failed);
             continue;
         }
         tried = Tried::default();
-        let others = go_on(
-            &mut charge,
-            request,
-            &mut course,
-            &failed.failure,
-            &mut trail,
-        );
+        let others = go_on(&mut charge, request, course, &failed.failure, &mut trail);
         if Box::pin(others).await {
             first.get_or_insert(failed);
             continue;
@@ -71,7 +65,7 @@ pub async fn serve(
         tell_fallbacks(&mut first.failure, charge.traveller(), &asked_for, &trail);
         charge.fail(&first.failure, &first.told);
         worker.desk.written().await;
-        let failure = match refused {
+        let failure = match refused.take() {
             Some(refused) => *refused,
             None => Failure::Upstream {
                 failure: first.failure.clone(),
@@ -84,12 +78,7 @@ pub async fn serve(
 
 /// Finds another deployment of the same group for the request, whose retries are spent: of a later `order`, or, with
 /// `enable_weighted_failover`, one that was not asked yet. `false`: there is none.
-async fn stay(
-    charge: &mut Charge,
-    request: &Request<'_>,
-    failure: &upstream_error::Failure,
-    tried: &Tried,
-) -> bool {
+async fn stay(charge: &mut Charge, failure: &upstream_error::Failure, tried: &Tried) -> bool {
     use ErrorClass::{ContentPolicyViolationError, ContextWindowExceededError};
     let would_fail_alike = [ContentPolicyViolationError, ContextWindowExceededError];
     let is_over = charge.calls_left() == 0 || charge.time_left().is_zero();
@@ -101,16 +90,8 @@ async fn stay(
         return false;
     };
     let next = |above, tried| Next {
-        hold: charge.hold(),
-        group: charge.group(),
-        from: charge.group(),
-        estimate: charge.estimate,
-        tried,
         above,
-        is_stream: request.stream,
-        pin: charge.pin(),
-        costs: charge.costs(),
-        wish: charge.wish.clone(),
+        ..charge.next(&charge.destination, true, tried)
     };
     let level = group.order_of(charge.deployment_index());
     let later = level.map(|level| next(Some(level), Tried::default().deployments()));
@@ -161,24 +142,16 @@ async fn go_on(
                 continue;
             }
         };
-        let next_call = Next {
-            hold: charge.hold(),
-            group: destination.group,
-            // Another body, or another model that the same star stands for, may cost more.
-            from: if has_own_fields || destination.concrete != charge.destination.concrete {
-                u32::MAX
-            } else {
-                charge.group()
-            },
-            estimate: charge.estimate,
-            tried: Tried::default().deployments(),
-            above: None,
-            is_stream: request.stream,
-            pin: destination.pin(charge.asked.pin()),
-            costs: charge.routes.costs(&destination),
-            wish,
-        };
         let group = destination.group;
+        // Another body, or another model that the same star stands for, may cost more.
+        let is_same = group == charge.group()
+            && !has_own_fields
+            && destination.concrete == charge.destination.concrete;
+        let next_call = Next {
+            above: None,
+            wish,
+            ..charge.next(&destination, is_same, Tried::default().deployments())
+        };
         let fallen = charge.fall_back(failure, next_call, destination);
         let Err(denied) = fallen.await else {
             return true;
@@ -204,6 +177,7 @@ async fn at_group(
     request: &Request<'_>,
     course: &Course,
     tried: &mut Tried,
+    broken: Option<Box<Failed>>,
 ) -> Result<Came, Box<Failed>> {
     let routes = charge.routes.clone();
     let Some(group) = routes.group(charge.group()) else {
@@ -217,11 +191,14 @@ async fn at_group(
     let named = (*named != *group.name).then(|| json::quoted(named));
     let name_json = named.as_deref().unwrap_or(&group.name_json);
     let Some(fields) = course.own_fields() else {
-        return in_group(charge, request, group, name_json, course, tried).await;
+        return in_group(charge, request, group, name_json, course, tried, broken).await;
     };
     let body = request.with_fields(fields);
     match Request::read(protocol::shape(request.operation()), &body, None) {
-        Ok(other) => Box::pin(in_group(charge, &other, group, name_json, course, tried)).await,
+        Ok(other) => {
+            let answer = in_group(charge, &other, group, name_json, course, tried, broken);
+            Box::pin(answer).await
+        }
         Err(error) => Err(Failed::unusable(charge.deployment(), &error.to_string())),
     }
 }
@@ -234,21 +211,23 @@ async fn in_group(
     name_json: &[u8],
     course: &Course,
     tried: &mut Tried,
+    mut broken: Option<Box<Failed>>,
 ) -> Result<Came, Box<Failed>> {
     let mut rehearsal = charge.rehearsal().filter(|_| course.here().is_none());
     loop {
         let at = charge.deployment_index();
         charge.is_repeat = tried.holds(at);
         tried.add(at);
-        let outcome = match rehearsal.take() {
-            Some(rehearsal) => {
+        let outcome = match (broken.take(), rehearsal.take()) {
+            (Some(broken), _) => Err(broken),
+            (None, Some(rehearsal)) => {
                 let failed = Failed::rehearsed(charge.deployment(), rehearsal);
                 if rehearsal.is_final {
                     return Err(failed);
                 }
                 Err(failed)
             }
-            None => {
+            (None, None) => {
                 charge.goes_upstream();
                 call(charge, request, name_json).await
             }
@@ -302,22 +281,11 @@ async fn in_group(
             if !after.is_zero() {
                 tokio::time::sleep(after).await;
             }
-            let next = Next {
-                hold: charge.hold(),
-                group: charge.group(),
-                from: charge.group(),
-                estimate: charge.estimate,
-                tried: if exclude_tried {
-                    tried.deployments()
-                } else {
-                    tried.hopeless()
-                },
-                above: charge.above,
-                is_stream: request.stream,
-                pin,
-                costs: charge.costs(),
-                wish: charge.wish.clone(),
+            let left_out = match exclude_tried {
+                true => tried.deployments(),
+                false => tried.hopeless(),
             };
+            let next = charge.next(&charge.destination, true, left_out);
             match charge.go_on(&failed.failure, next).await {
                 Ok(()) => break,
                 // The others cannot take it: they are full, or left out for a while.
@@ -331,8 +299,25 @@ async fn in_group(
     }
 }
 
-/// Calls the leased deployment with the request as it can read it.
+/// Calls the leased deployment: for an answer, or for the rest of one.
 async fn call(
+    charge: &mut Charge,
+    request: &Request<'_>,
+    name_json: &[u8],
+) -> Result<Came, Box<Failed>> {
+    let resumed = charge.resumed.as_ref();
+    let rest = resumed.and_then(|resumed| resumed.question(request, charge.deployment()));
+    let Some(body) = rest else {
+        return call_readably(charge, request, name_json).await;
+    };
+    match Request::read(protocol::shape(request.operation()), &body, None) {
+        Ok(request) => Box::pin(call_readably(charge, &request, name_json)).await,
+        Err(error) => Err(Failed::unusable(charge.deployment(), &error.to_string())),
+    }
+}
+
+/// Calls the leased deployment with the request as it can read it.
+async fn call_readably(
     charge: &mut Charge,
     request: &Request<'_>,
     name_json: &[u8],

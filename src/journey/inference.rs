@@ -15,6 +15,7 @@ use super::failover::{Served, serve};
 use super::failure::{Failure, Refused};
 use super::headers::{describe, early};
 use super::reply::{Incoming, Reply};
+use super::resume::Resume;
 use super::stream::{EventStream, Serving};
 use super::worker::Worker;
 use crate::auth::Caller;
@@ -94,7 +95,7 @@ async fn answer(
     let admitted = admit(worker, caller, &request, &asked)
         .await
         .map_err(|failure| refused(failure, None))?;
-    let (admitted, prospect) = admitted;
+    let (admitted, mut prospect) = admitted;
     let mut charge = Charge::new(worker, &caller.known, incoming, asked, admitted);
     charge.fallbacks = prospect.course.hops();
     charge.size = CallSize::of(&request, routes.settings().tells_calls);
@@ -103,7 +104,7 @@ async fn answer(
     let served = if request.stream {
         stream(charge, request.into_owned(), prospect).await
     } else {
-        match serve(charge, &request, prospect).await {
+        match serve(charge, &request, &mut prospect, None).await {
             Ok(served) => Ok(reply(served).await),
             Err(failure) => Err(failure),
         }
@@ -134,7 +135,12 @@ async fn stream(
     let early = early(&charge);
     let operation = charge.operation;
     let place = charge.worker.cut.place();
-    let mut serving: Serving = Box::pin(async move { serve(charge, &request, prospect).await });
+    let mut serving: Serving = Box::pin(async move {
+        let mut prospect = prospect;
+        let mut served = serve(charge, &request, &mut prospect, None).await?;
+        Resume::prepare(&mut served, request, prospect);
+        Ok(served)
+    });
     match tokio::time::timeout(hold, &mut serving).await {
         Ok(served) => Ok(reply(served?).await),
         Err(_) => Ok(Reply::Stream {

@@ -36,6 +36,7 @@ mod question;
 mod queue;
 mod reloading;
 mod reply;
+mod resume;
 mod rounds;
 mod routes;
 mod shortlisting;

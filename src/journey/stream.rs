@@ -12,6 +12,7 @@ use super::cut::Place;
 use super::editor::Editor;
 use super::failover::Served;
 use super::failure as journey;
+use super::resume::Resume;
 use crate::policy::upstream_error::{ErrorClass, Failure, Upstream};
 use crate::protocol::pass::StreamFault;
 use crate::protocol::stream_end::{StreamError, ping};
@@ -47,6 +48,8 @@ enum State {
     Waiting {
         serving: Serving,
         greeted: bool,
+        /// The answer that is gone on with, if content has gone out.
+        broken: Option<Box<Broken>>,
     },
     Open(Open),
     Ended,
@@ -73,6 +76,7 @@ impl EventStream {
         let state = State::Waiting {
             serving,
             greeted: false,
+            broken: None,
         };
         Self {
             state,
@@ -89,41 +93,167 @@ impl EventStream {
             if let State::Open(open) = &mut self.state {
                 open.charge.is_broken = true;
             }
-            // Settles what was delivered.
+            self.leave();
             self.state = State::Ended;
             Some(Err(journey::Failure::Panicked))
         })
     }
 
+    /// Settles what was delivered of a stream that has not ended. The charge settles itself when this fails.
+    fn leave(&mut self) {
+        if let State::Open(open) = &mut self.state {
+            steps::contained("journey.leave", || open.charge.abandon(&open.told()));
+        }
+    }
+
     async fn advance(&mut self) -> Option<Result<Bytes, journey::Failure>> {
-        if let State::Waiting { serving, greeted } = &mut self.state {
-            if !std::mem::replace(greeted, true) {
-                return Some(Ok(ping(self.operation)));
+        loop {
+            if let State::Open(open) = &mut self.state {
+                if let Some(out) = open.next(self.heartbeat, &self.place).await {
+                    return Some(Ok(out));
+                }
+                open.broken.as_ref()?;
+                self.go_on();
             }
-            let wait = self.heartbeat.unwrap_or(HEARTBEAT);
-            let served = self
-                .place
-                .wait(pin!(tokio::time::timeout(wait, serving)))
-                .await;
-            match served.unwrap_or(Ok(Err(journey::Failure::Ending))) {
-                Err(_) => return Some(Ok(ping(self.operation))),
-                Ok(Ok((charge, Came::Stream(begun)))) => {
-                    self.state = State::Open(Open::new(charge, *begun));
-                }
-                Ok(Ok((_, Came::Whole(_)))) => {
-                    // A stream's answer is never whole; its charge settles itself.
-                    self.state = State::Ended;
-                }
-                Ok(Err(failure)) => {
-                    self.state = State::Ended;
-                    return Some(Err(failure));
-                }
+            match self.wait().await {
+                Waited::Begun => {}
+                Waited::Out(out) => return Some(out),
+                Waited::Ended => return None,
             }
         }
-        match &mut self.state {
-            State::Open(open) => open.next(self.heartbeat, &self.place).await.map(Ok),
-            State::Waiting { .. } | State::Ended => None,
+    }
+
+    /// Asks for the rest of an answer that broke.
+    fn go_on(&mut self) {
+        let State::Open(open) = std::mem::replace(&mut self.state, State::Ended) else {
+            return;
+        };
+        let told = open.told();
+        let Open {
+            charge,
+            editor,
+            outgoing,
+            resume: Some(resume),
+            broken: Some(failed),
+            ..
+        } = open
+        else {
+            return;
+        };
+        self.state = State::Waiting {
+            serving: resume.go_on(charge, failed, &told),
+            greeted: true,
+            broken: Some(Box::new(Broken { editor, outgoing })),
+        };
+    }
+
+    /// Waits for the calls behind a stream that has no content, or no more of it.
+    async fn wait(&mut self) -> Waited {
+        let State::Waiting {
+            serving,
+            greeted,
+            broken,
+        } = &mut self.state
+        else {
+            return Waited::Ended;
+        };
+        if !std::mem::replace(greeted, true) {
+            return Waited::Out(Ok(ping(self.operation)));
         }
+        let wait = self.heartbeat.unwrap_or(HEARTBEAT);
+        let served = self
+            .place
+            .wait(pin!(tokio::time::timeout(wait, serving)))
+            .await;
+        match served.unwrap_or(Ok(Err(journey::Failure::Ending))) {
+            Err(_) => Waited::Out(Ok(ping(self.operation))),
+            Ok(Ok((charge, Came::Stream(begun)))) => {
+                let outgoing = broken.take().map(|broken| broken.outgoing);
+                let mut open = Open::new(charge, *begun);
+                // Ids stay what they were.
+                open.outgoing = outgoing.unwrap_or(open.outgoing);
+                self.state = State::Open(open);
+                Waited::Begun
+            }
+            Ok(Ok((_, Came::Whole(_)))) => {
+                // A stream's answer is never whole; its charge settles itself.
+                self.state = State::Ended;
+                Waited::Ended
+            }
+            Ok(Err(failure)) => {
+                let broken = broken.take();
+                self.state = State::Ended;
+                Waited::Out(match broken {
+                    Some(broken) => Ok(broken.end(&failure)),
+                    None => Err(failure),
+                })
+            }
+        }
+    }
+}
+
+impl Drop for EventStream {
+    fn drop(&mut self) {
+        // Does nothing when the stream has ended.
+        self.leave();
+    }
+}
+
+/// What came of waiting.
+enum Waited {
+    /// The stream has content.
+    Begun,
+    Out(Result<Bytes, journey::Failure>),
+    Ended,
+}
+
+/// An answer that broke after its first content.
+struct Broken {
+    editor: Editor,
+    outgoing: Option<Outgoing>,
+}
+
+impl Broken {
+    /// One error event ends a stream that nobody could go on with.
+    fn end(mut self, failure: &journey::Failure) -> Bytes {
+        let error = match failure {
+            journey::Failure::Upstream { failure, .. } => told_as(failure),
+            journey::Failure::Ending => CUT_SHORT,
+            _ => StreamError {
+                message: "the gateway could not go on with this answer",
+                kind: Some("api_error"),
+                param: None,
+                code: None,
+                status: 500,
+            },
+        };
+        let out = Bytes::from(self.editor.fail(&error));
+        match &mut self.outgoing {
+            Some(outgoing) => outgoing.last(out),
+            None => out,
+        }
+    }
+}
+
+/// How a stream ends that the gateway cannot wait for.
+const CUT_SHORT: StreamError<'static> = StreamError {
+    message: "the gateway is shutting down: the answer is cut short here",
+    kind: Some("service_unavailable"),
+    param: None,
+    code: None,
+    status: 503,
+};
+
+/// An upstream's failure as the event that ends a stream tells it.
+fn told_as(failure: &Failure) -> StreamError<'_> {
+    StreamError {
+        message: &failure.message,
+        kind: failure.error_type.as_deref(),
+        param: failure.param.as_deref(),
+        // Codex makes its conversation shorter when it reads this.
+        code: (failure.class == ErrorClass::ContextWindowExceededError)
+            .then_some("context_length_exceeded"),
+        status: failure.status,
     }
 }
 
@@ -140,6 +270,10 @@ struct Open {
     ended: bool,
     /// Of an answer of the Responses API.
     outgoing: Option<Outgoing>,
+    /// What is needed to go on with the answer should it break.
+    resume: Option<Box<Resume>>,
+    /// How it broke: it is to be gone on with.
+    broken: Option<Box<Failed>>,
 }
 
 impl Open {
@@ -151,6 +285,8 @@ impl Open {
             answer: Some(begun.answer),
             editor: begun.editor,
             first: Some(begun.first),
+            resume: begun.resume,
+            broken: None,
             gap,
             silence: Duration::ZERO,
             began: Instant::now(),
@@ -161,7 +297,16 @@ impl Open {
     /// The next bytes for the client, in its own names; `None` at the end.
     async fn next(&mut self, heartbeat: Option<Duration>, place: &Place) -> Option<Bytes> {
         loop {
+            if self.broken.is_some() {
+                return None;
+            }
             let out = self.read(heartbeat, place).await;
+            if self.broken.is_some() && out.as_ref().is_none_or(Bytes::is_empty) {
+                return None;
+            }
+            if let (Some(resume), Some(out), None) = (&mut self.resume, &out, &self.broken) {
+                resume.feed(out);
+            }
             let Some(outgoing) = &mut self.outgoing else {
                 return out;
             };
@@ -233,7 +378,10 @@ impl Open {
 
     async fn pass(&mut self, out: Bytes, fault: Option<Fault>) -> Option<Bytes> {
         if let Some(fault) = fault {
-            return Some(self.end_broken(out, &fault).await);
+            return Some(match self.breaks_off(&out, &fault) {
+                true => out,
+                false => self.end_broken(out, &fault).await,
+            });
         }
         if self.editor.facts().done {
             return Some(self.end_whole(out).await);
@@ -264,14 +412,24 @@ impl Open {
         self.charge.upstream_time += self.began.elapsed();
         self.charge.abandon(&self.told());
         self.charge.worker.desk.written().await;
-        let error = StreamError {
-            message: "the gateway is shutting down: the answer is cut short here",
-            kind: Some("service_unavailable"),
-            param: None,
-            code: None,
-            status: 503,
+        self.editor.fail(&CUT_SHORT).into()
+    }
+
+    /// Whether a stream that broke after its first content, `out` being the last of it, is gone on with.
+    fn breaks_off(&mut self, out: &Bytes, fault: &Fault) -> bool {
+        let signs = self.editor.has_signed_thoughts();
+        let Some(resume) = &mut self.resume else {
+            return false;
         };
-        self.editor.fail(&error).into()
+        resume.feed(out);
+        if let Some(obstacle) = resume.obstacle(signs) {
+            log::debug!("a stream that broke is not gone on with: {obstacle}");
+            return false;
+        }
+        self.answer = None;
+        self.charge.upstream_time += self.began.elapsed();
+        self.broken = Some(Failed::made(self.failure(fault), Default::default()));
+        true
     }
 
     /// One error event ends a stream that broke after its first content.
@@ -282,15 +440,7 @@ impl Open {
         self.charge.upstream_time += self.began.elapsed();
         self.charge.fail(&failure, &self.told());
         self.charge.worker.desk.written().await;
-        let error = self.editor.fail(&StreamError {
-            message: &failure.message,
-            kind: failure.error_type.as_deref(),
-            param: failure.param.as_deref(),
-            // Codex makes its conversation shorter when it reads this.
-            code: (failure.class == ErrorClass::ContextWindowExceededError)
-                .then_some("context_length_exceeded"),
-            status: failure.status,
-        });
+        let error = self.editor.fail(&told_as(&failure));
         [&out[..], &error].concat().into()
     }
 
@@ -305,13 +455,6 @@ impl Open {
             Fault::Read(error) => read_failure(*error, self.began),
         };
         Failed::of(self.charge.deployment(), &upstream, Default::default()).failure
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        // Does nothing when the stream has ended. The charge settles itself when this fails.
-        steps::contained("journey.leave", || self.charge.abandon(&self.told()));
     }
 }
 

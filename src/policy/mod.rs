@@ -15,6 +15,7 @@ pub mod duration;
 pub mod ewma;
 pub mod fallback;
 pub mod latency;
+pub mod mid_stream;
 pub mod output_estimate;
 pub mod priority_queue;
 pub mod proxies;

@@ -352,7 +352,8 @@ impl Control {
             need: self.need(next.group, &next.estimate, held(self).unwrap_or_default()),
             now,
         };
-        if next.group == next.from {
+        let is_same = next.group == next.from;
+        if is_same && next.besides.0 == 0 {
             let lease = self.dispatch(call)?;
             return Ok(ticket(lease, NanoUsd(0), None));
         }
@@ -360,16 +361,20 @@ impl Control {
             return Err(self.unknown(next.group));
         };
         let costs = next.costs.as_deref().unwrap_or(&group.costs);
-        let (hold, free) = self.hold_for(next.group, costs, &next.estimate);
+        let (own, free) = self.hold_for(next.group, costs, &next.estimate);
+        let hold = NanoUsd(own.0.saturating_add(next.besides.0));
         // What was added stays when no deployment is free: the request may fall back further, and settles all at once.
-        if !free {
+        if !free || next.besides.0 > 0 {
             self.gatekeeper
                 .borrow_mut()
                 .raise(next.hold, hold, now)
                 .map_err(Denied::Refused)?;
         }
         let lease = self.dispatch(call)?;
-        let used = self.use_group(next.group, now);
+        let used = match is_same {
+            true => None,
+            false => self.use_group(next.group, now),
+        };
         Ok(ticket(lease, hold, used))
     }
 

@@ -99,6 +99,8 @@ pub struct Deployment {
     pub urls: [Option<String>; Operation::ALL.len()],
     /// Text completions are asked as chats.
     pub texts_by_chat: bool,
+    /// The model goes on from its own words where they stand last in a conversation.
+    pub supports_prefill: bool,
     /// Tokens of a prompt at most: what the entry says, else the catalogue's row; `None` where nobody knows.
     pub window: Option<u64>,
     /// Tokens of an answer at most.

@@ -81,6 +81,8 @@ pub struct Next {
     /// The group of the attempt before. Where it is another one the request falls back: it counts as a request of the new
     /// group, and the hold grows to what that group may cost.
     pub from: u32,
+    /// Money that other calls of the request have used, or may use at the same time: held beside what this one may cost.
+    pub besides: NanoUsd,
     pub estimate: Estimate,
     /// Deployments to leave out because they failed this request, of any group; unused places hold `u32::MAX`.
     pub tried: [u32; MAX_ATTEMPTS],

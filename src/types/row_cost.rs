@@ -21,6 +21,18 @@ pub struct Breakdown {
 }
 
 impl Breakdown {
+    /// Both together, part by part.
+    pub fn plus(&self, other: &Self) -> Self {
+        Self {
+            input: self.input + other.input,
+            cache_read: self.cache_read + other.cache_read,
+            cache_creation: self.cache_creation + other.cache_creation,
+            output: self.output + other.output,
+            reasoning: self.reasoning + other.reasoning,
+            tools: self.tools + other.tools,
+        }
+    }
+
     /// Input, cached or not.
     pub fn whole_input(&self) -> Amount {
         self.input + self.cache_read + self.cache_creation

@@ -502,6 +502,11 @@ const PROOFS: &[(&str, &[&str], &str)] = &[
     ),
     (
         "router_settings",
+        &["mid_stream_failure"],
+        "matrix::resume::another_deployment_goes_on",
+    ),
+    (
+        "router_settings",
         &["first_content_hold"],
         "fallback_streams::a_fallback_answers_behind_a_head_that_went_ahead",
     ),

@@ -3,6 +3,7 @@
 use super::Body;
 use super::rules::Rules;
 use crate::policy::fallback::{Fallbacks, List, ListError};
+use crate::policy::mid_stream::MidStreamFailure;
 use crate::policy::upstream_error::ErrorClass;
 use crate::protocol::openai::request::RequestError;
 
@@ -14,6 +15,8 @@ pub struct FailoverWishes {
     /// `disable_fallbacks`.
     pub disabled: bool,
     pub rehearsal: Option<Rehearsal>,
+    /// In the place of the router's.
+    pub mid_stream_failure: Option<MidStreamFailure>,
 }
 
 /// A failure that the first call of a request pretends: the `mock_testing_…` fields.
@@ -62,18 +65,20 @@ const LISTS: [&str; 3] = [
     "content_policy_fallbacks",
 ];
 const DISABLE: &str = "disable_fallbacks";
+const MID_STREAM: &str = "mid_stream_failure";
 
 /// The fields of a body; none when it has none of them.
 pub fn read(body: &Body<'_>, rules: &Rules) -> Result<Option<Box<FailoverWishes>>, RequestError> {
     let flags = REHEARSALS.map(|(field, _)| field);
     if !body.0.addresses_any(&LISTS)
         && !body.0.addresses_any(&flags)
-        && !body.0.addresses_any(&[DISABLE])
+        && !body.0.addresses_any(&[DISABLE, MID_STREAM])
     {
         return Ok(None);
     }
     let mut wishes = FailoverWishes {
         disabled: body.flag(DISABLE)?,
+        mid_stream_failure: mid_stream_failure(body)?,
         ..FailoverWishes::default()
     };
     for (field, rehearsal) in REHEARSALS {
@@ -96,6 +101,17 @@ pub fn read(body: &Body<'_>, rules: &Rules) -> Result<Option<Box<FailoverWishes>
         larger_windows: Vec::new(),
     };
     Ok((wishes != FailoverWishes::default()).then(|| Box::new(wishes)))
+}
+
+fn mid_stream_failure(body: &Body<'_>) -> Result<Option<MidStreamFailure>, RequestError> {
+    let Some(value) = body.json(MID_STREAM)? else {
+        return Ok(None);
+    };
+    let named = value.as_str().and_then(MidStreamFailure::named);
+    named.map(Some).ok_or(RequestError::WrongType {
+        field: MID_STREAM,
+        expected: MidStreamFailure::VALUES,
+    })
 }
 
 fn list(body: &Body<'_>, field: &'static str) -> Result<Option<List>, RequestError> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Charge;
+use super::carried::sum;
 use crate::catalog::ServiceTier;
 use crate::limits::Settlement;
 use crate::policy::cost::{CallFacts, Cost, Units};
@@ -66,10 +67,10 @@ impl Bill {
 
 /// What a call used, and its bill.
 #[derive(Clone, Copy)]
-struct Priced {
-    usage: Usage,
-    is_estimated: bool,
-    bill: Bill,
+pub(super) struct Priced {
+    pub usage: Usage,
+    pub is_estimated: bool,
+    pub bill: Bill,
 }
 
 /// How a call ended.
@@ -90,7 +91,7 @@ impl Charge {
         let own = |time: Duration, before| time.saturating_sub(before).as_secs_f32() * 1e3;
         let outcome = Outcome::Success {
             latency_ms: own(self.upstream_time, self.waited_before),
-            first_token_ms: self.first_token.map(|first| own(first, before)),
+            first_token_ms: self.own_first_token.map(|first| own(first, before)),
         };
         let priced = self.price(told, true);
         if let Some(metrics) = self.metrics() {
@@ -111,7 +112,7 @@ impl Charge {
             error_class: None,
         };
         self.settle(ending, told, priced);
-        priced.bill
+        self.with_carried(priced).bill
     }
 
     /// Settles a failure. What was streamed before it is charged.
@@ -155,8 +156,20 @@ impl Charge {
         self.settle(ending, told, self.price(told, false));
     }
 
+    /// With what the calls before the last one used.
+    fn with_carried(&self, priced: Priced) -> Priced {
+        let carried = &self.carried;
+        Priced {
+            usage: priced.usage.plus(&carried.usage),
+            is_estimated: priced.is_estimated || carried.is_estimated,
+            bill: Bill {
+                cost: sum(priced.bill.cost, carried.cost),
+            },
+        }
+    }
+
     /// What was used and what it costs. A call that is not `whole` and delivered nothing costs nothing.
-    fn price(&self, told: &Told, whole: bool) -> Priced {
+    pub(super) fn price(&self, told: &Told, whole: bool) -> Priced {
         let (usage, is_estimated) = match told.usage {
             Some(parsed) if !parsed.output_is_open => (parsed.usage, false),
             _ if !whole && told.content_bytes == 0 => (Usage::default(), false),
@@ -213,12 +226,14 @@ impl Charge {
         }
     }
 
-    fn settle(&mut self, ending: Ending, told: &Told, priced: Priced) {
+    /// `own` is what the last call used.
+    fn settle(&mut self, ending: Ending, told: &Told, own: Priced) {
         if self.settled {
             return;
         }
         steps::point("journey.settle");
         self.settled = true;
+        let priced = self.with_carried(own);
         let Priced { usage, bill, .. } = priced;
         let spend = bill.spend();
         if let Some(metrics) = self.metrics() {
@@ -237,10 +252,7 @@ impl Charge {
                 tokens: usage.total_tokens(),
                 cost: spend,
             },
-            used: Used {
-                input: usage.prompt_tokens(),
-                output: usage.completion_tokens(),
-            },
+            used: used(&own.usage),
             // Embeddings have no output, and must not make a group's other answers look short.
             output_tokens: (ending.status == CallStatus::Success
                 && self.operation != Operation::Embedding)
@@ -292,6 +304,13 @@ impl Charge {
                 &self.deployment.entry.litellm_params.tags,
             ),
         }
+    }
+}
+
+pub(super) fn used(usage: &Usage) -> Used {
+    Used {
+        input: usage.prompt_tokens(),
+        output: usage.completion_tokens(),
     }
 }
 

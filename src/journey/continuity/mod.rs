@@ -34,7 +34,7 @@ pub struct Continuity {
     previous_turn: Option<LedgerId>,
     pub pin: Option<Pin>,
     /// The client did not say `store: false`.
-    stores: bool,
+    pub stores: bool,
     /// The client wants to be answered before the response is made.
     pub is_background: bool,
     /// What the request itself brought, as JSON.

@@ -74,6 +74,12 @@ impl Outgoing {
         self.outward.finish()
     }
 
+    /// The last bytes of a stream that has failed.
+    pub fn last(&mut self, out: Bytes) -> Bytes {
+        let out = self.outward.pass(out);
+        [&out[..], &self.outward.finish()].concat().into()
+    }
+
     fn keep(&self, charge: &Charge) {
         let (Some(retention), Some(answer)) = (self.retention, self.outward.ended()) else {
             return;

@@ -35,6 +35,19 @@ impl Cost {
         )
     }
 
+    /// With what another call for the same request cost. Each is rounded by itself, as its provider bills it; the tier is
+    /// this one's.
+    pub fn plus(&self, other: &Self) -> Self {
+        Self {
+            total: NanoUsd(self.total.0.saturating_add(other.total.0)),
+            original: self.original + other.original,
+            discount: self.discount + other.discount,
+            margin: self.margin + other.margin,
+            breakdown: self.breakdown.plus(&other.breakdown),
+            tier: self.tier,
+        }
+    }
+
     /// What the call's row keeps of it.
     pub fn recorded(&self) -> RowCost {
         RowCost {

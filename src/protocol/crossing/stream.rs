@@ -82,6 +82,15 @@ impl Crossing {
         }
     }
 
+    /// What the upstream speaks.
+    pub fn upstream(&self) -> Dialect {
+        match &self.upstream {
+            Upstream::Chat(_) => Dialect::Chat,
+            Upstream::Anthropic(_) => Dialect::Anthropic,
+            Upstream::Responses(_) => Dialect::Responses,
+        }
+    }
+
     /// Takes the next bytes of the upstream.
     pub fn feed(&mut self, read: &[u8]) -> Edited {
         match &mut self.upstream {

@@ -167,6 +167,10 @@ pub(super) fn deployment(config: &Config, entry: &ModelEntry, tariff: Arc<Tariff
         litellm_model,
         health_check: HealthCheck::of(entry, &config.health_checks, mode(entry), serves, timeout),
         texts_by_chat,
+        supports_prefill: row
+            .as_ref()
+            .and_then(|row| row.flag("supports_assistant_prefill"))
+            .unwrap_or(false),
         window,
         max_output_tokens,
         api_base: entry.api_base.as_str().into(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::config::Config;
 use crate::policy::fallback::{Fallbacks, Targets};
+use crate::policy::mid_stream::MidStreamFailure;
 use crate::policy::retry::RetriesByClass;
 
 /// LiteLLM's `ROUTER_MAX_FALLBACKS`.
@@ -30,6 +31,8 @@ pub struct Failover {
     pub min_wait: Duration,
     /// How long a stream's head waits for the first content. For as long a failure is an error with a status of its own.
     pub first_content_hold: Duration,
+    /// What becomes of a stream that breaks after that, unless its request says.
+    pub mid_stream_failure: MidStreamFailure,
     /// Time between comments in a stream that says nothing; none unless its head went out before its content.
     pub heartbeat: Option<Duration>,
     /// Where nobody else is left, deployments that cool down are called: health checks leave out who fails them, and failures
@@ -64,6 +67,7 @@ impl Failover {
             total_timeout: router.total_timeout,
             min_wait: router.retry_after.unwrap_or_default(),
             first_content_hold: router.first_content_hold.unwrap_or(FIRST_CONTENT_HOLD),
+            mid_stream_failure: router.mid_stream_failure,
             heartbeat: litellm.sse_keepalive_ping_interval,
             tries_cooling: config.health_checks.decide_routing
                 && !router.cooldown.allowed.by_class.is_empty(),

@@ -12,14 +12,18 @@ use crate::simulator::{Behaviour, Simulator};
 const ANSWER: &str = "the twin answers";
 
 /// Each family's group has a deployment that takes every first call, and a twin that takes the others.
-struct Twins {
-    gateway: Gateway,
-    first: Simulator,
-    second: Simulator,
+pub struct Twins {
+    pub gateway: Gateway,
+    pub first: Simulator,
+    pub second: Simulator,
 }
 
 impl Twins {
     fn new() -> Self {
+        Self::with(|config| config)
+    }
+
+    pub fn with(more: impl FnOnce(Config) -> Config) -> Self {
         let (first, second) = (Simulator::start(), Simulator::start());
         let twins = |family: &Family| {
             let group = family.group();
@@ -36,7 +40,7 @@ impl Twins {
             .router("num_retries", 1)
             .router("timeout", 0.5)
             .never_cooling();
-        let gateway = Gateway::of(&config);
+        let gateway = Gateway::of(&more(config));
         for family in Family::ALL {
             second.behave(family.model(), Behaviour::saying(ANSWER));
         }
@@ -47,13 +51,16 @@ impl Twins {
         }
     }
 
-    fn ask(&self, client: Protocol, family: Family) -> Reply {
+    pub fn ask(&self, client: Protocol, family: Family) -> Reply {
         let asked = Asked {
             stream: true,
             ..Asked::default()
         };
-        let body = asks::first(client, family.group(), asked).to_string();
-        let request = Request::post(client.path(), body);
+        self.post(client, &asks::first(client, family.group(), asked))
+    }
+
+    pub fn post(&self, client: Protocol, body: &Value) -> Reply {
+        let request = Request::post(client.path(), body.to_string());
         let request = match client {
             Protocol::Messages => request
                 .header("x-api-key", MASTER_KEY)

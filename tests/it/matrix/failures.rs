@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::streams::events;
-use super::{Cell, Family, Field, Protocol};
+use super::{Family, Field, Protocol};
 use crate::harness::{Reply, json};
 
 /// The error of an answer, which must have the shape of the client's protocol: its type, and its message with the field that it
@@ -100,7 +100,7 @@ fn in_mid_stream() {
         }
         cell.behave(&json!({"content": "a b c d", "error_mid_stream": {"after_chunks": 2}}));
         let reply = cell.reply(&cell.first(false, false)).with_status(200);
-        let (text, error) = broken_off(cell, &reply);
+        let (text, error) = broken_off(cell.client, &reply);
         assert_eq!(text, "a b ");
         assert!(
             error["message"]
@@ -130,7 +130,7 @@ fn cut_in_mid_stream() {
                 assert!(reply.status >= 500, "{}", reply.text());
                 continue;
             }
-            let (text, _) = broken_off(cell, &reply);
+            let (text, _) = broken_off(cell.client, &reply);
             assert!("a b c d e f".starts_with(&text), "{text}");
         }
     });
@@ -138,12 +138,12 @@ fn cut_in_mid_stream() {
 
 /// The text of a stream that ends with an error, and the error.
 #[track_caller]
-fn broken_off(cell: &Cell<'_>, reply: &Reply) -> (String, Value) {
+pub fn broken_off(client: Protocol, reply: &Reply) -> (String, Value) {
     let events = events(reply);
     let parse = |data: &str| serde_json::from_str::<Value>(data).unwrap_or_default();
     let texts = events.iter().filter_map(|(name, data)| {
         let event = parse(data);
-        let text = match (cell.client, name.as_deref()) {
+        let text = match (client, name.as_deref()) {
             (Protocol::Chat, _) => &event["choices"][0]["delta"]["content"],
             (Protocol::Messages, Some("content_block_delta")) => &event["delta"]["text"],
             (Protocol::Responses, Some("response.output_text.delta")) => &event["delta"],
@@ -154,7 +154,7 @@ fn broken_off(cell: &Cell<'_>, reply: &Reply) -> (String, Value) {
     let text = texts.collect();
     let (name, data) = events.last().expect("an event");
     let last = parse(data);
-    let error = match (cell.client, name.as_deref()) {
+    let error = match (client, name.as_deref()) {
         (Protocol::Chat, None) => last["error"].clone(),
         (Protocol::Messages, Some("error")) => {
             assert_eq!(last["type"], "error");

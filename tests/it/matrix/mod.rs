@@ -8,6 +8,7 @@ mod asks;
 mod bad_input;
 mod failover;
 mod failures;
+mod resume;
 mod sessions;
 mod streams;
 mod table;

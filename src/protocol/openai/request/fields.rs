@@ -36,6 +36,7 @@ pub const GATEWAY_ONLY: &[&str] = &[
     "litellm_session_id",
     "litellm_trace_id",
     "max_retries",
+    "mid_stream_failure",
     "mock_delay",
     "mock_response",
     "mock_testing_content_policy_fallbacks",

@@ -116,6 +116,7 @@ impl Call {
             hold: self.hold?,
             group: self.group,
             from: self.from,
+            besides: NanoUsd(0),
             estimate: self.estimate,
             tried: self.leave_out,
             above: None,

@@ -1,0 +1,48 @@
+//! What the calls of a request have used that came before the one that answers: an answer that broke in the middle.
+
+use std::time::Instant;
+
+use super::settlement::used;
+use super::{Charge, Told};
+use crate::policy::cost::Cost;
+use crate::types::{NanoUsd, Usage};
+
+/// See the module. It is paid for with the request, in its one row.
+#[derive(Clone, Copy, Default)]
+pub struct Carried {
+    pub usage: Usage,
+    /// `None` where nothing had a price.
+    pub cost: Option<Cost>,
+    pub is_estimated: bool,
+}
+
+impl Carried {
+    pub fn spend(&self) -> NanoUsd {
+        self.cost.map_or(NanoUsd::ZERO, |cost| cost.total)
+    }
+}
+
+impl Charge {
+    /// The present call broke after it had told so much, and the request goes on: what it used is paid for at the end, and it
+    /// has as much time again. The usage of all calls so far comes back.
+    pub fn carry(&mut self, told: &Told) -> Usage {
+        let priced = self.price(told, false);
+        self.broken_off = used(&priced.usage);
+        let carried = &mut self.carried;
+        carried.usage = carried.usage.plus(&priced.usage);
+        carried.is_estimated |= priced.is_estimated;
+        carried.cost = sum(carried.cost, priced.bill.cost);
+        let failover = &self.routes.table().failover;
+        let total = failover.total_timeout(self.asked.limit(&self.deployment, false));
+        self.deadline = Instant::now() + total;
+        self.carried.usage
+    }
+}
+
+/// Both; what has no price adds nothing.
+pub fn sum(one: Option<Cost>, other: Option<Cost>) -> Option<Cost> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.plus(&other)),
+        (one, other) => one.or(other),
+    }
+}
