@@ -58,6 +58,7 @@ const BEGIN: Begin = Begin {
         tier: None,
     },
     user_budget_binds: false,
+    is_copy: false,
     is_stream: false,
     pin: None,
     costs: None,
@@ -90,6 +91,7 @@ fn decide(bencher: Bencher, table: Arc<RoutingTable>) {
                 output: 10,
             },
             output_tokens: Some(10),
+            first_content_ms: None,
         };
         control.turn(&Turn {
             ends: vec![end],
@@ -156,6 +158,7 @@ fn begin_to_ticket_and_end<const LEAST_BUSY: usize>(bencher: Bencher, deployment
             tier: None,
         },
         user_budget_binds: false,
+        is_copy: false,
         is_stream: false,
         pin: None,
         costs: None,
@@ -186,6 +189,7 @@ fn begin_to_ticket_and_end<const LEAST_BUSY: usize>(bencher: Bencher, deployment
                 output: 10,
             },
             output_tokens: Some(10),
+            first_content_ms: None,
         };
         control.turn(&Turn {
             ends: vec![end],

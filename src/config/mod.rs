@@ -22,6 +22,7 @@ mod fallbacks;
 pub mod fields;
 mod general_settings;
 mod health_checks;
+mod hedge;
 mod include;
 mod litellm_settings;
 mod load;

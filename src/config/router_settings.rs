@@ -6,6 +6,7 @@ use crate::policy::cooldown::{Limits, Return, Shares};
 
 use super::cooldown;
 use crate::policy::fallback::{Fallbacks, Targets};
+use crate::policy::hedging::Rule;
 use crate::policy::mid_stream::MidStreamFailure;
 use crate::policy::retry::RetriesByClass;
 use crate::policy::shortlist::TagRules;
@@ -15,6 +16,7 @@ use crate::policy::strategies::{StrategyArgs, StrategyName};
 use super::diagnostic::{Severity, Sink};
 use super::fallbacks;
 use super::fields::Place;
+use super::hedge;
 use super::model::MAX_RETRIES;
 use super::provider_budgets;
 use super::read::{Section, scalar_text};
@@ -93,6 +95,10 @@ pub struct RouterSettings {
     pub first_content_hold: Option<Duration>,
     /// What becomes of a stream that breaks after its first content; Pointsman's own.
     pub mid_stream_failure: MidStreamFailure,
+    /// When slow streams get a second call; Pointsman's own.
+    pub hedge: Option<Rule>,
+    /// The same of some groups, in the order written; it takes the place of the general one.
+    pub model_group_hedge: Vec<(String, Option<Rule>)>,
 }
 
 const CHECKS_KEY: &str = "optional_pre_call_checks";
@@ -180,6 +186,8 @@ pub fn read(node: &Node, sink: &Sink) -> RouterSettings {
         total_timeout: section.timeout("total_timeout"),
         first_content_hold: section.seconds("first_content_hold"),
         mid_stream_failure: mid_stream_failure(&section),
+        hedge: hedge::read(&section),
+        model_group_hedge: hedge::read_by_group(&section),
     }
 }
 

@@ -49,6 +49,7 @@ pub async fn create(call: Call, operation: Operation) -> Result<HttpResponse, Ap
         started_at,
         call_id,
         client_ip,
+        is_copy: false,
     };
     let served = infer(&call.worker, &door.caller, &incoming).await;
     buffers.give_back(incoming.body);

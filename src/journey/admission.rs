@@ -119,7 +119,8 @@ pub async fn lead(
         let model = model.to_owned();
         move |by| Failure::ModelDenied { by, model }
     };
-    if asked.led.is_none() {
+    // Where copies and calls of the gateway's own go the configuration decides.
+    if asked.led.is_none() && !asked.is_copy {
         table.permit(principal, model).map_err(denied(model))?;
     }
     let destination = destination(table, principal, asked, model)
@@ -153,6 +154,7 @@ pub async fn lead(
         group,
         estimate: expected,
         user_budget_binds: principal.team.is_none(),
+        is_copy: asked.is_copy,
         is_stream: request.stream,
         pin: destination.pin(asked.pin()),
         costs,
@@ -306,6 +308,7 @@ impl fmt::Display for Denial<'_> {
             Denied::NoDeployment(trace) => words(trace.nobody()),
             Denied::Refused(_) | Denied::Crowded { .. } => "a limit or a budget does not allow it",
             Denied::Queued(_) => "nobody took the call in time",
+            Denied::NotHedged => "it has had as many second calls as it may",
             Denied::Failed => "it could not be asked",
         })
     }
@@ -368,7 +371,7 @@ pub fn failure(routes: &Routes, group: u32, denied: Denied) -> Failure {
             Failure::NoDeployment(Box::new(no_deployment(routes, group, &trace)))
         }
         Denied::Queued(_) => Failure::WaitedTooLong,
-        Denied::Failed => Failure::ControlFailed,
+        Denied::NotHedged | Denied::Failed => Failure::ControlFailed,
     }
 }
 

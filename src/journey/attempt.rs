@@ -1,5 +1,7 @@
 //! One upstream call, up to its first content.
 
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use actix_web::http::header::{self, HeaderMap};
@@ -15,6 +17,7 @@ use super::headers::to_server;
 use super::mocked;
 use super::question::{Question, Way, form};
 use super::resume::Resume;
+use super::routes::Prepared;
 use crate::policy::upstream_error::{
     ErrorClass, Failure, Headers as UpstreamHeaders, Stage, Upstream, classify,
 };
@@ -135,42 +138,59 @@ impl Failed {
     }
 }
 
-/// Calls the deployment that `charge` has leased.
+/// A deployment that is leased for a request.
+pub struct Leased<'a> {
+    pub charge: &'a Charge,
+    pub deployment: Arc<Deployment>,
+    pub prepared: Rc<Prepared>,
+}
+
+/// A call that has ended.
+pub struct Attempted {
+    pub came: Result<Came, Box<Failed>>,
+    /// Time spent waiting for the upstream.
+    pub waited: Duration,
+}
+
+/// Calls the leased deployment.
 pub async fn attempt(
-    charge: &mut Charge,
+    leased: &Leased<'_>,
     request: &Request<'_>,
     name_json: &[u8],
 ) -> Result<Came, Box<Failed>> {
     steps::point("journey.attempt");
     let began = Instant::now();
-    let earlier = charge.upstream_time;
+    let Leased {
+        charge,
+        deployment,
+        prepared,
+    } = leased;
     let worker = charge.worker.clone();
-    let deployment = charge.deployment().clone();
-    let fail = |upstream: &Upstream<'_>| Failed::of(&deployment, upstream, HeaderMap::new());
-    let limit = charge.limit(request.stream);
+    let fail = |upstream: &Upstream<'_>| Failed::of(deployment, upstream, HeaderMap::new());
+    let limit = charge.limit_at(deployment, request.stream);
     let mock = charge.asked.mock.as_ref().or(deployment.mock.as_ref());
     let chaos = &worker.shared.chaos;
     let struck = chaos.strikes(&deployment.id, fastrand::f64(), began);
     if let Some(struck) = struck {
-        Box::pin(rehearse(&deployment, &struck, limit)).await?;
+        Box::pin(rehearse(deployment, &struck, limit)).await?;
     }
     let (called, way, told) = match mock {
         Some(mock) => (
-            Box::pin(mocked::call(mock, &worker, &deployment, request, limit)).await,
+            Box::pin(mocked::call(mock, &worker, deployment, request, limit)).await,
             Way::from_mock(request.operation()),
             HeaderMap::new(),
         ),
         None => {
-            let question = Question::of(request, &deployment)?;
+            let question = Question::of(request, deployment)?;
             let mut limit = limit;
             let wishes = charge.asked.anthropic.as_deref();
-            let (mut more, dropped) = question.headers(wishes, &deployment);
+            let (mut more, dropped) = question.headers(wishes, deployment);
             // A caller's own access needs no token of ours.
             if deployment.entra.is_some()
-                && let Some(login) = charge.prepared().login.clone()
+                && let Some(login) = prepared.login.clone()
             {
                 let token = Box::pin(login.authorization(limit)).await;
-                let token = token.map_err(|why| no_token(&deployment, &why))?;
+                let token = token.map_err(|why| no_token(deployment, &why))?;
                 more.push((header::AUTHORIZATION, token));
                 limit = limit.saturating_sub(began.elapsed());
             }
@@ -183,12 +203,11 @@ pub async fn attempt(
                     let reach = deployment.client_access.permit(access);
                     let reach = reach.map_err(|_| not_served())?;
                     let (client, endpoint) = worker
-                        .endpoint_with_access(&deployment, question.operation, reach)
+                        .endpoint_with_access(deployment, question.operation, reach)
                         .ok_or_else(not_served)?;
                     Box::pin(client.call(&endpoint, &question.body, &more, limit)).await
                 }
                 None => {
-                    let prepared = charge.prepared();
                     let endpoint = prepared.endpoint(&worker.client, question.operation);
                     let endpoint = endpoint.ok_or_else(not_served)?;
                     let calling = worker.client.call(endpoint, &question.body, &more, limit);
@@ -203,7 +222,6 @@ pub async fn attempt(
             (called, question.way, told)
         }
     };
-    charge.upstream_time = earlier + began.elapsed();
     let mut answer = called.map_err(|error| fail(&call_failure(&error, began)))?;
     let mut headers = answer.foreign_headers().map(to_server).unwrap_or_default();
     for (name, value) in told {
@@ -217,7 +235,6 @@ pub async fn attempt(
                 answer.beginning(time, MOST_ERROR_BYTES).await
             }
         };
-        charge.upstream_time = earlier + began.elapsed();
         let told = Upstream::Status {
             status: answer.status().as_u16(),
             headers: waits(&answer),
@@ -232,12 +249,12 @@ pub async fn attempt(
         let wrong = Box::pin(unexpected(&mut answer, limit, began)).await;
         return Err(fail(&wrong.as_upstream()).with(headers));
     }
-    let form = || form(charge, request, name_json);
+    let form = || form(leased, request, name_json);
     if request.stream {
         answer.forget_headers();
         let open = StreamForm {
             from_chat: way.from_chat,
-            ..stream_form(charge, request, name_json)
+            ..stream_form(leased, request, name_json)
         };
         let editor = match &charge.resumed {
             None => Editor::new(request.operation(), way, open, form),
@@ -246,19 +263,15 @@ pub async fn attempt(
                 Editor::behind(request.operation(), back, form(), resumed)
             }
         };
-        let begun = Box::pin(first_content(&deployment, answer, editor, limit, began)).await;
-        charge.upstream_time = earlier + began.elapsed();
+        let begun = Box::pin(first_content(deployment, answer, editor, limit, began)).await;
         return match begun {
-            Ok((answer, editor, first)) => {
-                charge.first_token();
-                Ok(Came::Stream(Box::new(Begun {
-                    headers,
-                    answer,
-                    editor,
-                    first,
-                    resume: None,
-                })))
-            }
+            Ok((answer, editor, first)) => Ok(Came::Stream(Box::new(Begun {
+                headers,
+                answer,
+                editor,
+                first,
+                resume: None,
+            }))),
             Err(failed) => Err(failed.with(headers)),
         };
     }
@@ -266,17 +279,9 @@ pub async fn attempt(
     let most = charge.routes.settings().most_answer_bytes;
     let read = answer.body(left, most).await;
     let read = match &read {
-        Ok(body) => answered(
-            body,
-            request.operation(),
-            &way,
-            &deployment,
-            name_json,
-            form,
-        ),
+        Ok(body) => answered(body, request.operation(), &way, deployment, name_json, form),
         Err(error) => Err(Unusable::Read(*error, began)),
     };
-    charge.upstream_time = earlier + began.elapsed();
     match read {
         Ok((body, told)) => Ok(Came::Whole(Whole {
             headers,
@@ -312,7 +317,10 @@ async fn rehearse(
     }
 }
 
-fn stream_form(charge: &Charge, request: &Request<'_>, name_json: &[u8]) -> StreamForm {
+fn stream_form(leased: &Leased<'_>, request: &Request<'_>, name_json: &[u8]) -> StreamForm {
+    let Leased {
+        charge, deployment, ..
+    } = leased;
     let operation = request.operation();
     let kind = match operation {
         Operation::Completion => "cmpl",
@@ -325,8 +333,8 @@ fn stream_form(charge: &Charge, request: &Request<'_>, name_json: &[u8]) -> Stre
         from_chat: false,
         id: format!("{kind}-{}", charge.call_id).into(),
         created: charge.started_at / 1_000_000,
-        is_openai: charge.deployment().plan.is_openai,
-        says_reasoning: charge.deployment().plan.says_reasoning,
+        is_openai: deployment.plan.is_openai,
+        says_reasoning: deployment.plan.says_reasoning,
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a request has reserved, and its one settlement.
 
+mod beside;
 mod carried;
 mod settlement;
 
@@ -26,7 +27,7 @@ use crate::router::{
 };
 use crate::spend::journal::{Appended, Opened};
 use crate::steps;
-use crate::types::{FailedCall, LedgerId, MOST_FAILED_CALLS, NanoUsd, Operation};
+use crate::types::{DeploymentId, FailedCall, LedgerId, MOST_FAILED_CALLS, NanoUsd, Operation};
 
 use carried::Carried;
 use settlement::call_type;
@@ -67,6 +68,10 @@ pub struct Charge {
     /// The level of `order` in the present group that has failed for good, with all before it.
     pub above: Option<i64>,
     is_stream: bool,
+    /// After so much silence a second call is made beside the present one.
+    hedge_after: Option<Duration>,
+    /// When the first of two calls began of which the other has answered.
+    hedged_since: Option<Instant>,
     deployment: Arc<Deployment>,
     deployment_index: u32,
     prepared: Rc<Prepared>,
@@ -151,6 +156,8 @@ impl Charge {
             wish,
             above: None,
             is_stream,
+            hedge_after: milliseconds(ticket.hedge_after_ms),
+            hedged_since: None,
             deployment_index: ticket.lease.deployment,
             prepared,
             lease: Some(ticket.lease),
@@ -255,9 +262,9 @@ impl Charge {
         self.deadline.saturating_duration_since(Instant::now())
     }
 
-    /// The time limit of the present call: of the whole answer, or of a stream's head and each of its gaps until its content.
-    pub fn limit(&self, stream: bool) -> Duration {
-        let own = self.asked.limit(&self.deployment, stream);
+    /// The time limit of a call: of the whole answer, or of a stream's head and each of its gaps until its content.
+    pub fn limit_at(&self, deployment: &Deployment, stream: bool) -> Duration {
+        let own = self.asked.limit(deployment, stream);
         own.min(self.time_left())
     }
 
@@ -275,6 +282,7 @@ impl Charge {
             group,
             from: if is_same { group } else { u32::MAX },
             besides: self.carried.spend(),
+            is_hedge: false,
             estimate: self.estimate,
             tried,
             above: self.above,
@@ -339,6 +347,8 @@ impl Charge {
                 self.attempt_began = Instant::now();
                 self.waited_before = self.upstream_time;
                 self.own_first_token = None;
+                self.hedge_after = milliseconds(ticket.hedge_after_ms);
+                self.hedged_since = None;
                 return Ok(ticket);
             }
             self.worker.port.return_lease(ticket, next.group);
@@ -348,14 +358,19 @@ impl Charge {
 
     /// Remembers a failed call for the spend log, the last ones of many.
     fn remember(&mut self, failure: &Failure) {
+        let id = self.deployment.id.clone();
+        self.remember_call(id, failure.class.as_str(), failure.status);
+    }
+
+    fn remember_call(&mut self, id: DeploymentId, class: &str, status: u16) {
         if self.failed_calls.len() >= MOST_FAILED_CALLS {
             self.failed_calls.remove(0);
         }
         self.failed_calls.push(FailedCall {
             model_group: self.group_name(),
-            model_id: self.deployment.id.clone(),
-            exception_type: failure.class.as_str().into(),
-            status: failure.status,
+            model_id: id,
+            exception_type: class.into(),
+            status,
         });
     }
 
@@ -396,27 +411,32 @@ impl Charge {
             settlement: Settlement::default(),
             used: std::mem::take(&mut self.broken_off),
             output_tokens: None,
+            first_content_ms: None,
         };
         self.worker.port.end(end);
     }
 
     /// What was never sent says nothing about the deployment.
     fn outcome(&self, failure: &Failure) -> Outcome {
+        self.outcome_at(&self.deployment, failure)
+    }
+
+    fn outcome_at(&self, deployment: &Deployment, failure: &Failure) -> Outcome {
         if failure.is_local {
             return Outcome::Neutral;
         }
-        Outcome::Failure(self.fault(failure))
+        Outcome::Failure(self.fault(deployment, failure))
     }
 
     /// What a failure tells about the deployment.
-    fn fault(&self, failure: &Failure) -> Fault {
+    fn fault(&self, deployment: &Deployment, failure: &Failure) -> Fault {
         Fault {
             class: failure.class,
             status: failure.status,
             retry_after_ms: failure
                 .retry_after
                 .map(|wait| u32::try_from(wait.as_millis()).unwrap_or(u32::MAX)),
-            is_callers_limit: failure.by_our_clock && self.asked.is_hurried(&self.deployment),
+            is_callers_limit: failure.by_our_clock && self.asked.is_hurried(deployment),
             is_repeat: self.is_repeat,
         }
     }
@@ -438,6 +458,10 @@ impl Drop for Charge {
     fn drop(&mut self) {
         steps::insisted("journey.abandon", || self.abandon(&Told::default()));
     }
+}
+
+fn milliseconds(count: Option<u32>) -> Option<Duration> {
+    count.map(|count| Duration::from_millis(count.into()))
 }
 
 /// The deployment with the caller's own access, if it sends one.

@@ -1,15 +1,17 @@
 //! A request's calls, one after another: deployments of its group, then its fallbacks, until one answers.
 
 use std::fmt;
+use std::time::Instant;
 
 use bytes::Bytes;
 
 use super::admission::{Denial, Prospect, estimate};
-use super::attempt::{Came, Failed, attempt};
+use super::attempt::{Attempted, Came, Failed, Leased, attempt};
 use super::charge::Charge;
 use super::continuity::is_native;
 use super::course::Course;
 use super::failure::Failure;
+use super::hedge::first_to_answer;
 use super::trail::{Trail, tell_fallbacks, tell_retries};
 use super::tried::Tried;
 use super::wishes::wish;
@@ -18,7 +20,7 @@ use crate::policy::upstream_error::{self, ErrorClass, Retry};
 use crate::protocol::filtered::is_filtered;
 use crate::protocol::openai::request::Request;
 use crate::protocol::{self, json};
-use crate::router::{Denied, Deployment, Group, Pin};
+use crate::router::{Denied, Deployment, Group, Next, Pin};
 use crate::types::Operation;
 
 /// An answer with what it is charged to.
@@ -229,9 +231,11 @@ async fn in_group(
             }
             (None, None) => {
                 charge.goes_upstream();
-                call(charge, request, name_json).await
+                first_to_answer(charge, request, name_json, tried).await
             }
         };
+        // Of two calls the one that counts.
+        let at = charge.deployment_index();
         let mut failed = match outcome {
             Ok(came) => match filtered(charge, course, &came) {
                 None => return Ok(came),
@@ -300,48 +304,56 @@ async fn in_group(
 }
 
 /// Calls the leased deployment: for an answer, or for the rest of one.
-async fn call(
-    charge: &mut Charge,
-    request: &Request<'_>,
-    name_json: &[u8],
-) -> Result<Came, Box<Failed>> {
-    let resumed = charge.resumed.as_ref();
-    let rest = resumed.and_then(|resumed| resumed.question(request, charge.deployment()));
-    let Some(body) = rest else {
-        return call_readably(charge, request, name_json).await;
-    };
-    match Request::read(protocol::shape(request.operation()), &body, None) {
-        Ok(request) => Box::pin(call_readably(charge, &request, name_json)).await,
-        Err(error) => Err(Failed::unusable(charge.deployment(), &error.to_string())),
+pub async fn call(leased: &Leased<'_>, request: &Request<'_>, name_json: &[u8]) -> Attempted {
+    let began = Instant::now();
+    let came = ask(leased, request, name_json).await;
+    Attempted {
+        came,
+        waited: began.elapsed(),
     }
 }
 
-/// Calls the leased deployment with the request as it can read it.
-async fn call_readably(
-    charge: &mut Charge,
+async fn ask(
+    leased: &Leased<'_>,
     request: &Request<'_>,
     name_json: &[u8],
 ) -> Result<Came, Box<Failed>> {
-    let unusable = |charge: &Charge, why: &dyn fmt::Display| {
-        Failed::unusable(charge.deployment(), &why.to_string())
-    };
-    let readable = match &charge.asked.continuity {
-        None => None,
-        Some(continuity) if continuity.is_background && !is_native(charge.deployment()) => {
-            let why = "it makes no responses in the background: leave `background` out";
-            return Err(unusable(charge, &why));
-        }
-        Some(continuity) => continuity
-            .readable_by(charge.routes.table(), request, charge.deployment())
-            .map_err(|why| unusable(charge, &why))?,
-    };
-    let readable = readable.or_else(|| by_anthropic(request, charge.deployment()));
-    let Some(body) = readable else {
-        return attempt(charge, request, name_json).await;
+    let resumed = leased.charge.resumed.as_ref();
+    let rest = resumed.and_then(|resumed| resumed.question(request, &leased.deployment));
+    let Some(body) = rest else {
+        return ask_readably(leased, request, name_json).await;
     };
     match Request::read(protocol::shape(request.operation()), &body, None) {
-        Ok(request) => Box::pin(attempt(charge, &request, name_json)).await,
-        Err(error) => Err(unusable(charge, &error)),
+        Ok(request) => Box::pin(ask_readably(leased, &request, name_json)).await,
+        Err(error) => Err(Failed::unusable(&leased.deployment, &error.to_string())),
+    }
+}
+
+/// Asks with the request as the deployment can read it.
+async fn ask_readably(
+    leased: &Leased<'_>,
+    request: &Request<'_>,
+    name_json: &[u8],
+) -> Result<Came, Box<Failed>> {
+    let (charge, deployment) = (leased.charge, &leased.deployment);
+    let unusable = |why: &dyn fmt::Display| Failed::unusable(deployment, &why.to_string());
+    let readable = match &charge.asked.continuity {
+        None => None,
+        Some(continuity) if continuity.is_background && !is_native(deployment) => {
+            let why = "it makes no responses in the background: leave `background` out";
+            return Err(unusable(&why));
+        }
+        Some(continuity) => continuity
+            .readable_by(charge.routes.table(), request, deployment)
+            .map_err(|why| unusable(&why))?,
+    };
+    let readable = readable.or_else(|| by_anthropic(request, deployment));
+    let Some(body) = readable else {
+        return attempt(leased, request, name_json).await;
+    };
+    match Request::read(protocol::shape(request.operation()), &body, None) {
+        Ok(request) => Box::pin(attempt(leased, &request, name_json)).await,
+        Err(error) => Err(unusable(&error)),
     }
 }
 

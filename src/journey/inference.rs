@@ -14,6 +14,7 @@ use super::continuity::{Outgoing, resume};
 use super::failover::{Served, serve};
 use super::failure::{Failure, Refused};
 use super::headers::{describe, early};
+use super::mirror::mirror;
 use super::reply::{Incoming, Reply};
 use super::resume::Resume;
 use super::stream::{EventStream, Serving};
@@ -92,6 +93,9 @@ async fn answer(
         None => request,
     };
     asked.led = led.clone();
+    if incoming.is_copy {
+        asked.be_copy();
+    }
     let admitted = admit(worker, caller, &request, &asked)
         .await
         .map_err(|failure| refused(failure, None))?;
@@ -99,6 +103,7 @@ async fn answer(
     let mut charge = Charge::new(worker, &caller.known, incoming, asked, admitted);
     charge.fallbacks = prospect.course.hops();
     charge.size = CallSize::of(&request, routes.settings().tells_calls);
+    mirror(&charge, caller, incoming, &request);
     let key_spend = charge.standings[0].map(|key| key.spent);
     let limit = charge.asked.limit(charge.deployment(), request.stream);
     let served = if request.stream {

@@ -7,8 +7,7 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
 
 use super::asked::AnthropicWishes;
-use super::attempt::Failed;
-use super::charge::Charge;
+use super::attempt::{Failed, Leased};
 use crate::policy::upstream_error::{Failure, Upstream};
 use crate::protocol::crossing::{self, Back, Form, Target};
 use crate::protocol::neutral::{Dialect, NotCarried, Why};
@@ -266,12 +265,13 @@ fn target<'a>(
 }
 
 /// What the client of a translated answer is to see. `name_json` is its name of the model.
-pub fn form(charge: &Charge, request: &Request<'_>, name_json: &[u8]) -> Form {
+pub fn form(leased: &Leased<'_>, request: &Request<'_>, name_json: &[u8]) -> Form {
+    let charge = leased.charge;
     Form {
         model: serde_json::from_slice(name_json).unwrap_or_default(),
         id: charge.call_id.to_string(),
         created: u64::try_from(charge.started_at / 1_000_000).unwrap_or_default(),
         wants_usage: request.include_usage || charge.routes.settings().always_stream_usage,
-        ends_with_reason: charge.deployment().plan.is_openai,
+        ends_with_reason: leased.deployment.plan.is_openai,
     }
 }

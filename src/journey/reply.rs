@@ -22,6 +22,8 @@ pub struct Incoming<'a> {
     pub started_at: i64,
     pub call_id: Arc<str>,
     pub client_ip: Option<Arc<str>>,
+    /// A copy of another request, for `silent_model`.
+    pub is_copy: bool,
 }
 
 /// An answer: status 200, these headers, and a body.

@@ -15,6 +15,7 @@ use super::body_room::BodyRoom;
 use super::buffers::Buffers;
 use super::chaos::Chaos;
 use super::cut::{Cut, Ending, Phase};
+use super::mirror::Copies;
 use super::reloading::{ReloadConfig, ReloadStatus};
 use super::routes::{Current, InForce, Prepared, Routes};
 use crate::auth::{Caller, Changes, Directory};
@@ -106,6 +107,8 @@ pub struct Worker {
     pub port: Port,
     pub client: Client,
     pub buffers: Buffers,
+    /// Of requests, for `silent_model`.
+    pub copies: Copies,
     /// Ends what is under way here when the process has no more time for it.
     pub cut: Rc<Cut>,
     /// For addresses that callers give; made at the first one.
@@ -120,6 +123,7 @@ impl Worker {
             current: Current::new(&shared.in_force, &client),
             client,
             buffers: Buffers::default(),
+            copies: Copies::default(),
             cut: heed(&shared.ending),
             public_client: OnceCell::new(),
             directory,

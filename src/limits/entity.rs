@@ -200,8 +200,9 @@ impl Entity {
     }
 
     /// Ends a call that held this much.
-    pub fn release(&mut self, held: NanoUsd) {
-        self.in_flight = self.in_flight.saturating_sub(1);
+    /// Gives back what a call held, and its place among the parallel ones unless it was a copy, which had none.
+    pub fn release(&mut self, held: NanoUsd, is_copy: bool) {
+        self.in_flight = self.in_flight.saturating_sub(u32::from(!is_copy).into());
         self.held.0 -= held.0;
     }
 

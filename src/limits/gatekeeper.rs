@@ -14,6 +14,9 @@ pub const MAX_SCOPES: usize = 3;
 /// No call holds more than a million dollars, so that sums of holds stay far from the ends of their type.
 const MOST_HELD: i64 = 1_000_000 * 1_000_000_000;
 
+/// The window of a call that takes no place in any: none begins then.
+const NO_WINDOW: u64 = u64::MAX;
+
 /// What a call asks for.
 #[derive(Clone, Copy, Debug)]
 pub struct Ask {
@@ -29,6 +32,8 @@ pub struct Ask {
     pub free: bool,
     /// The budget of the key's user binds: the key belongs to no team.
     pub user_budget_binds: bool,
+    /// A copy of another call: it holds and spends money, and uses up no limit.
+    pub is_copy: bool,
 }
 
 /// A reservation, given back by [`Gatekeeper::settle`] once.
@@ -66,6 +71,7 @@ struct Hold {
     open: bool,
     free: bool,
     user_budget_binds: bool,
+    is_copy: bool,
     tokens: u64,
     shares: [Share; MAX_SCOPES],
 }
@@ -243,12 +249,15 @@ impl Gatekeeper {
                 NanoUsd(ask.hold.0.clamp(0, left))
             };
             entity.held.0 = entity.held.0.saturating_add(held.0);
-            entity.in_flight += 1;
             *share = Share {
                 entity: place,
-                window: entity.window.take(now, tokens),
+                window: NO_WINDOW,
                 held,
             };
+            if !ask.is_copy {
+                entity.in_flight += 1;
+                share.window = entity.window.take(now, tokens);
+            }
         }
         if let Some(hold) = self.holds.get_mut(slot as usize) {
             *hold = Hold {
@@ -256,6 +265,7 @@ impl Gatekeeper {
                 open: true,
                 free: ask.free,
                 user_budget_binds: ask.user_budget_binds,
+                is_copy: ask.is_copy,
                 tokens,
                 shares,
             };
@@ -333,6 +343,9 @@ impl Gatekeeper {
                     .map_err(|limited| (entity, limited))?;
             }
         }
+        if ask.is_copy {
+            return Ok(());
+        }
         for entity in entities() {
             entity
                 .check_requests()
@@ -387,7 +400,7 @@ impl Gatekeeper {
             entity
                 .window
                 .settle(share.window, hold.tokens, actual.tokens);
-            entity.release(share.held);
+            entity.release(share.held, hold.is_copy);
             let before = over(entity);
             entity.spend(actual.cost);
             self.overshoot.0 = self.overshoot.0.saturating_add(over(entity) - before);
@@ -405,7 +418,7 @@ impl Gatekeeper {
                 continue;
             };
             entity.window.give_back(share.window, hold.tokens);
-            entity.release(share.held);
+            entity.release(share.held, hold.is_copy);
         }
     }
 

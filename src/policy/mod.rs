@@ -14,6 +14,7 @@ pub mod cost;
 pub mod duration;
 pub mod ewma;
 pub mod fallback;
+pub mod hedging;
 pub mod latency;
 pub mod mid_stream;
 pub mod output_estimate;

@@ -35,6 +35,7 @@ use crate::metrics::Cooldowns;
 use crate::policy::claims::Claims;
 use crate::policy::cooldown::Cooling;
 use crate::policy::cost::Expected;
+use crate::policy::hedging::Hedging;
 use crate::policy::output_estimate::OutputEstimate;
 use crate::policy::priority_queue::PriorityQueue;
 use crate::policy::selection::{Gauge, Need};
@@ -55,6 +56,8 @@ struct GroupState {
     /// Those that requests have wanted in its place.
     others: Vec<(StrategyName, Box<dyn Strategy>)>,
     output: OutputEstimate,
+    /// Of groups that hedge.
+    hedging: Option<Hedging>,
 }
 
 impl GroupState {
@@ -235,6 +238,7 @@ impl Control {
             hold,
             free,
             user_budget_binds: begin.user_budget_binds,
+            is_copy: begin.is_copy,
         };
         let admitted = self.gatekeeper.borrow_mut().admit(&ask, now);
         let id = match admitted {
@@ -250,6 +254,7 @@ impl Control {
             Ok(lease) => {
                 self.leave_queue(begin);
                 let used = self.use_group(begin.group, now);
+                self.count_for_hedging(begin.group, begin.is_stream, estimate.input_tokens);
                 Ok(self.ticket(id, lease, hold, begin, used))
             }
             Err(denied) => {
@@ -285,7 +290,24 @@ impl Control {
             held,
             group_used,
             standings,
+            hedge_after_ms: self.hedge_after(begin.group, begin.is_stream),
         }
+    }
+
+    fn count_for_hedging(&mut self, group: u32, is_stream: bool, input_tokens: u64) {
+        if let Some(hedging) = self.hedging_mut(group).filter(|_| is_stream) {
+            hedging.admitted(input_tokens);
+        }
+    }
+
+    fn hedge_after(&self, group: u32, is_stream: bool) -> Option<u32> {
+        let hedging = self.group_state(group)?.hedging.as_ref()?;
+        let rule = self.table.group(group)?.hedge?;
+        hedging.after(rule).filter(|_| is_stream)
+    }
+
+    fn hedging_mut(&mut self, group: u32) -> Option<&mut Hedging> {
+        self.group_state_mut(group)?.hedging.as_mut()
     }
 
     /// Money to hold at the group's dearest prices, and whether the group is known to cost nothing.
@@ -330,12 +352,33 @@ impl Control {
     }
 
     fn next(&mut self, next: &Next, now: u64) -> Answer {
+        if !next.is_hedge {
+            return self.another(next, now);
+        }
+        let rule = self.table.group(next.group).and_then(|group| group.hedge);
+        let (Some(rule), Some(hedging)) = (rule, self.hedging_mut(next.group)) else {
+            return Err(Denied::NotHedged);
+        };
+        let tokens = next.estimate.input_tokens;
+        if !hedging.permit(rule, tokens) {
+            return Err(Denied::NotHedged);
+        }
+        let answer = self.another(next, now);
+        if let (Err(_), Some(hedging)) = (&answer, self.hedging_mut(next.group)) {
+            hedging.give_back(tokens);
+        }
+        answer
+    }
+
+    fn another(&mut self, next: &Next, now: u64) -> Answer {
+        let hedge_after_ms = self.hedge_after(next.group, next.is_stream && !next.is_hedge);
         let ticket = |lease, held, group_used| Ticket {
             hold: next.hold,
             lease,
             held,
             group_used,
             standings: [None; 3],
+            hedge_after_ms,
         };
         let held = |control: &Self| {
             let group = control.table.group(next.group)?;
@@ -373,7 +416,10 @@ impl Control {
         let lease = self.dispatch(call)?;
         let used = match is_same {
             true => None,
-            false => self.use_group(next.group, now),
+            false => {
+                self.count_for_hedging(next.group, next.is_stream, next.estimate.input_tokens);
+                self.use_group(next.group, now)
+            }
         };
         Ok(ticket(lease, hold, used))
     }
@@ -404,6 +450,9 @@ impl Control {
     fn learn(&mut self, end: &End, now: u64) {
         if let (Some(tokens), Some(state)) = (end.output_tokens, self.group_state_mut(end.group)) {
             state.output.learn(tokens);
+        }
+        if let (Some(time), Some(hedging)) = (end.first_content_ms, self.hedging_mut(end.group)) {
+            hedging.answered(time);
         }
         if let Some(used) = self
             .group_state_mut(end.group)

@@ -157,6 +157,7 @@ impl Port {
             settlement: Default::default(),
             used: Default::default(),
             output_tokens: None,
+            first_content_ms: None,
         });
     }
 }

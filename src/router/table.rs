@@ -40,6 +40,7 @@ use crate::metrics::DeploymentLabels;
 use crate::policy::client_access::{AccessRule, ClientAccess};
 use crate::policy::cooldown::Rules as CooldownRules;
 use crate::policy::cost::{Adjustments, Residency, Tariff};
+use crate::policy::hedging::Rule;
 use crate::policy::retry::RetriesByClass;
 use crate::policy::selection::RateLimits;
 use crate::policy::shortlist::GroupFacts;
@@ -101,6 +102,8 @@ pub struct Deployment {
     pub texts_by_chat: bool,
     /// The model goes on from its own words where they stand last in a conversation.
     pub supports_prefill: bool,
+    /// Groups that get a copy of each request that is sent here.
+    pub silent_models: Vec<Arc<str>>,
     /// Tokens of a prompt at most: what the entry says, else the catalogue's row; `None` where nobody knows.
     pub window: Option<u64>,
     /// Tokens of an answer at most.
@@ -220,6 +223,8 @@ pub struct Group {
     pub retries_by_class: RetriesByClass,
     /// What requests may choose its members by.
     pub facts: GroupFacts,
+    /// When a slow stream gets a second call.
+    pub hedge: Option<Rule>,
 }
 
 /// Which of its deployments' limits a group keeps; the others are weights.

@@ -54,6 +54,8 @@ pub struct Begin {
     pub group: u32,
     pub estimate: Estimate,
     pub user_budget_binds: bool,
+    /// See [`Ask::is_copy`](crate::limits::Ask::is_copy).
+    pub is_copy: bool,
     pub is_stream: bool,
     pub pin: Option<Pin>,
     /// What the call can cost, where a star stands for its model; else the group says it.
@@ -83,6 +85,8 @@ pub struct Next {
     pub from: u32,
     /// Money that other calls of the request have used, or may use at the same time: held beside what this one may cost.
     pub besides: NanoUsd,
+    /// A second call beside the one under way: only as long as the group's allowance for them lasts.
+    pub is_hedge: bool,
     pub estimate: Estimate,
     /// Deployments to leave out because they failed this request, of any group; unused places hold `u32::MAX`.
     pub tried: [u32; MAX_ATTEMPTS],
@@ -139,6 +143,8 @@ pub struct End {
     pub used: Used,
     /// Output tokens of a whole answer, for the group's estimate.
     pub output_tokens: Option<u64>,
+    /// Milliseconds until the first content of a stream, from the first of the calls that were made for it in this group.
+    pub first_content_ms: Option<u32>,
 }
 
 /// Tokens of one call.
@@ -159,6 +165,8 @@ pub struct Ticket {
     pub group_used: Option<(u64, u64)>,
     /// Where key, user and team stand with this call counted.
     pub standings: [Option<Standing>; 3],
+    /// Milliseconds after which a second call is asked for, if the stream has said nothing.
+    pub hedge_after_ms: Option<u32>,
 }
 
 /// Why there is no ticket.
@@ -172,6 +180,8 @@ pub enum Denied {
     NoDeployment(Box<Trace>),
     /// Nobody takes the call yet; it has this place.
     Queued(Place),
+    /// The group has had as many second calls as it may.
+    NotHedged,
     /// The control thread failed at this step, or is gone.
     Failed,
 }

@@ -91,6 +91,9 @@ pub struct Labels {
     /// The calls that failed before the one that the row is about: the last [`MOST_FAILED_CALLS`].
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub previous_models: Vec<FailedCall>,
+    /// A copy of another request, for `silent_model`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_silent_experiment: bool,
 }
 
 /// Failed calls that a row names (LiteLLM 1.106.2).

@@ -502,6 +502,21 @@ const PROOFS: &[(&str, &[&str], &str)] = &[
     ),
     (
         "router_settings",
+        &["hedge"],
+        "hedging::the_first_content_wins",
+    ),
+    (
+        "router_settings",
+        &["model_group_hedge"],
+        "hedging::groups_have_their_own_rule",
+    ),
+    (
+        "litellm_params",
+        &["silent_model"],
+        "mirrored::a_copy_on_every_protocol",
+    ),
+    (
+        "router_settings",
         &["mid_stream_failure"],
         "matrix::resume::another_deployment_goes_on",
     ),

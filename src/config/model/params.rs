@@ -45,6 +45,8 @@ pub struct LitellmParams {
     pub allowed_openai_params: Vec<String>,
     /// The provider has no Responses API, or it is not to be used: it is asked for chats.
     pub use_chat_completions_api: bool,
+    /// Groups that get a copy of each request.
+    pub silent_models: Vec<String>,
     /// OpenAI's organisation; one entry stands for one, a list was expanded.
     pub organization: Option<String>,
     /// For the whole call.
@@ -109,6 +111,7 @@ pub fn read(section: &Section<'_>) -> (LitellmParams, Vec<String>) {
         drop_params: section.flag("drop_params"),
         additional_drop_params: paths(section, "additional_drop_params"),
         allowed_openai_params: section.texts("allowed_openai_params"),
+        silent_models: section.texts("silent_model"),
         use_chat_completions_api: section.flag("use_chat_completions_api").unwrap_or(false),
         organization: None,
         timeout: section.timeout("timeout"),

@@ -237,6 +237,7 @@ fn metadata(row: &SpendRow, labels: &Labels) -> Value {
         "cost_breakdown": breakdown(row),
         "attempted_retries": row.retries,
         "previous_models": labels.previous_models,
+        "is_silent_experiment": labels.is_silent_experiment.then_some(true),
         "additional_usage_values": {
             "cache_read_input_tokens": usage.cache_read,
             "cache_creation_input_tokens": usage.cache_write_5m.saturating_add(usage.cache_write_1h),

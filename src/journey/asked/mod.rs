@@ -87,6 +87,8 @@ pub struct Asked {
     pub continuity: Option<Rc<Continuity>>,
     /// Its model is a deployment's own `litellm_params.model`.
     pub names_deployment: bool,
+    /// A copy of another request, for `silent_model`.
+    pub is_copy: bool,
 }
 
 impl Asked {
@@ -149,6 +151,7 @@ impl Asked {
             tags: tags.all,
             session_id: session_id.clone(),
             previous_models: Vec::new(),
+            is_silent_experiment: false,
             spend_logs_metadata: match header.spend_logs_metadata {
                 Some(metadata) => Some(metadata),
                 None => metadata.spend_logs_metadata,
@@ -179,6 +182,7 @@ impl Asked {
             anthropic: header.anthropic,
             failover: failover::read(&body, rules)?,
             continuity: None,
+            is_copy: false,
             names_deployment: body.flag("specific_deployment")?,
         })
     }
@@ -206,6 +210,16 @@ impl Asked {
             led: Some(Rc::new(led)),
             ..Self::default()
         }
+    }
+
+    /// Says that the request is a copy of another one, in its row too.
+    pub fn be_copy(&mut self) {
+        let read = self.labels.as_deref().map(serde_json::from_str);
+        let mut labels: Labels = read.and_then(Result::ok).unwrap_or_default();
+        labels.is_silent_experiment = true;
+        // Texts and numbers always serialise.
+        self.labels = serde_json::to_string(&labels).ok().map(Arc::from);
+        self.is_copy = true;
     }
 
     /// The deployment that the request refers to.

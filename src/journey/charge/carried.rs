@@ -1,8 +1,9 @@
-//! What the calls of a request have used that came before the one that answers: an answer that broke in the middle.
+//! What the calls of a request have used that came before the one that answers: an answer that broke in the
+//! middle, or a call that lost against another one.
 
 use std::time::Instant;
 
-use super::settlement::used;
+use super::settlement::{Priced, used};
 use super::{Charge, Told};
 use crate::policy::cost::Cost;
 use crate::types::{NanoUsd, Usage};
@@ -11,12 +12,20 @@ use crate::types::{NanoUsd, Usage};
 #[derive(Clone, Copy, Default)]
 pub struct Carried {
     pub usage: Usage,
+    /// Of that what the client's stream tells of: not what calls used that lost.
+    pub told: Usage,
     /// `None` where nothing had a price.
     pub cost: Option<Cost>,
     pub is_estimated: bool,
 }
 
 impl Carried {
+    pub fn add(&mut self, priced: &Priced) {
+        self.usage = self.usage.plus(&priced.usage);
+        self.is_estimated |= priced.is_estimated;
+        self.cost = sum(self.cost, priced.bill.cost);
+    }
+
     pub fn spend(&self) -> NanoUsd {
         self.cost.map_or(NanoUsd::ZERO, |cost| cost.total)
     }
@@ -24,18 +33,16 @@ impl Carried {
 
 impl Charge {
     /// The present call broke after it had told so much, and the request goes on: what it used is paid for at the end, and it
-    /// has as much time again. The usage of all calls so far comes back.
+    /// has as much time again. What the calls of its answer have used so far comes back.
     pub fn carry(&mut self, told: &Told) -> Usage {
         let priced = self.price(told, false);
         self.broken_off = used(&priced.usage);
-        let carried = &mut self.carried;
-        carried.usage = carried.usage.plus(&priced.usage);
-        carried.is_estimated |= priced.is_estimated;
-        carried.cost = sum(carried.cost, priced.bill.cost);
+        self.carried.add(&priced);
+        self.carried.told = self.carried.told.plus(&priced.usage);
         let failover = &self.routes.table().failover;
         let total = failover.total_timeout(self.asked.limit(&self.deployment, false));
         self.deadline = Instant::now() + total;
-        self.carried.usage
+        self.carried.told
     }
 }
 

@@ -6,12 +6,13 @@ use std::time::Duration;
 use super::Charge;
 use super::carried::sum;
 use crate::catalog::ServiceTier;
+use crate::journey::routes::Prepared;
 use crate::limits::Settlement;
 use crate::policy::cost::{CallFacts, Cost, Units};
 use crate::policy::upstream_error::Failure;
 use crate::protocol::openai::usage::ParsedUsage;
 use crate::protocol::pass::StreamFacts;
-use crate::router::{End, Outcome, Used};
+use crate::router::{Deployment, End, Outcome, Used};
 use crate::steps;
 use crate::types::{CallStatus, NanoUsd, Operation, RowCost, SpendRow, Usage};
 
@@ -170,6 +171,16 @@ impl Charge {
 
     /// What was used and what it costs. A call that is not `whole` and delivered nothing costs nothing.
     pub(super) fn price(&self, told: &Told, whole: bool) -> Priced {
+        self.price_at(&self.deployment, &self.prepared, told, whole)
+    }
+
+    pub(super) fn price_at(
+        &self,
+        deployment: &Deployment,
+        prepared: &Prepared,
+        told: &Told,
+        whole: bool,
+    ) -> Priced {
         let (usage, is_estimated) = match told.usage {
             Some(parsed) if !parsed.output_is_open => (parsed.usage, false),
             _ if !whole && told.content_bytes == 0 => (Usage::default(), false),
@@ -189,11 +200,11 @@ impl Charge {
                 )
             }
         };
-        let of_answer = told.model.as_deref().and_then(|model| {
-            let prices = &self.prepared.answer_prices;
-            prices.find(&self.deployment, model)
-        });
-        let tariff = of_answer.as_ref().unwrap_or(&self.deployment.tariff);
+        let of_answer = told
+            .model
+            .as_deref()
+            .and_then(|model| prepared.answer_prices.find(deployment, model));
+        let tariff = of_answer.as_ref().unwrap_or(&deployment.tariff);
         let parsed = told.usage.unwrap_or_default();
         if !whole && usage.total_tokens() == 0 && parsed.stated_cost.is_none() {
             let cost = (!tariff.is_unpriced()).then(Cost::default);
@@ -206,7 +217,7 @@ impl Charge {
         let facts = CallFacts {
             tier: ServiceTier::billed(
                 told.service_tier.as_deref(),
-                self.estimate.tier.or(self.deployment.default_tier),
+                self.estimate.tier.or(deployment.default_tier),
             ),
             inference_in_us: parsed.inference_in_us,
             fast: parsed.fast,
@@ -257,6 +268,9 @@ impl Charge {
             output_tokens: (ending.status == CallStatus::Success
                 && self.operation != Operation::Embedding)
                 .then(|| usage.completion_tokens()),
+            first_content_ms: self
+                .first_content_ms()
+                .filter(|_| ending.status == CallStatus::Success),
         });
         if let Some(size) = self.size {
             size.tell(self, ending.http_status);

@@ -32,6 +32,7 @@ fn ask(scopes: [Option<EntityIx>; 3], tokens: u64, hold: i64) -> Ask {
         hold: NanoUsd(hold),
         free: false,
         user_budget_binds: true,
+        is_copy: false,
     }
 }
 

@@ -90,9 +90,9 @@ impl Control {
 
 /// Strategies are prepared anew for the group's members; what was learnt stays.
 fn group_state(group: &Group, kept: Option<GroupState>) -> GroupState {
-    let (used, output) = match kept {
-        Some(kept) => (kept.used, kept.output),
-        None => (None, OutputEstimate::default()),
+    let (used, output, hedging) = match kept {
+        Some(kept) => (kept.used, kept.output, kept.hedging),
+        None => (None, OutputEstimate::default(), None),
     };
     let is_limited = group.rpm.or(group.tpm).is_some();
     GroupState {
@@ -100,6 +100,7 @@ fn group_state(group: &Group, kept: Option<GroupState>) -> GroupState {
         strategy: group.strategy.prepare(&group.members, &group.strategy_args),
         others: Vec::new(),
         output,
+        hedging: group.hedge.map(|_| hedging.unwrap_or_default()),
     }
 }
 
@@ -138,6 +139,7 @@ mod tests {
                 tier: None,
             },
             user_budget_binds: true,
+            is_copy: false,
             is_stream: false,
             pin: None,
             costs: None,
@@ -160,6 +162,7 @@ mod tests {
             settlement: Default::default(),
             used: Default::default(),
             output_tokens: None,
+            first_content_ms: None,
         };
         Turn {
             ends: vec![end],

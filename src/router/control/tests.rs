@@ -31,6 +31,7 @@ fn begin() -> Begin {
         group: 0,
         estimate: ESTIMATE,
         user_budget_binds: true,
+        is_copy: false,
         is_stream: false,
         pin: None,
         costs: None,
@@ -59,6 +60,7 @@ fn end(ticket: Ticket) -> End {
         settlement: Default::default(),
         used: Default::default(),
         output_tokens: None,
+        first_content_ms: None,
     }
 }
 
@@ -133,6 +135,7 @@ fn a_call_goes_where_it_refers_to() {
         group: 0,
         from: 0,
         besides: NanoUsd(0),
+        is_hedge: false,
         estimate: ESTIMATE,
         tried,
         above: None,
@@ -172,6 +175,7 @@ fn another_try_leaves_out_what_failed() {
             group: 0,
             from: 0,
             besides: NanoUsd(0),
+            is_hedge: false,
             estimate: ESTIMATE,
             tried,
             above: None,
@@ -261,6 +265,7 @@ fn a_fallback_counts_where_it_goes() {
         group: 1,
         from: 0,
         besides: NanoUsd(0),
+        is_hedge: false,
         estimate,
         tried: [u32::MAX; super::super::MAX_ATTEMPTS],
         above: None,
@@ -411,6 +416,7 @@ fn the_lowest_order_is_asked_first_and_a_failed_level_is_left_behind() {
             group: 0,
             from: 0,
             besides: NanoUsd(0),
+            is_hedge: false,
             estimate: ESTIMATE,
             tried: [u32::MAX; super::super::MAX_ATTEMPTS],
             above,

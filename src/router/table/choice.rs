@@ -97,6 +97,9 @@ pub fn complete(config: &Config, group: &mut Group, deployments: &[Option<Arc<De
     group.is_ordered = group.members.iter().any(|member| member.order.is_some());
     group.limits = limits(group, deployments);
     group.kept = kept(router, group);
+    let mut hedges = router.model_group_hedge.iter();
+    let hedge = hedges.find(|(name, _)| **name == *group.name);
+    group.hedge = hedge.map_or(router.hedge, |(_, own)| *own);
 }
 
 fn kept(router: &RouterSettings, group: &Group) -> Kept {

@@ -167,6 +167,11 @@ pub(super) fn deployment(config: &Config, entry: &ModelEntry, tariff: Arc<Tariff
         litellm_model,
         health_check: HealthCheck::of(entry, &config.health_checks, mode(entry), serves, timeout),
         texts_by_chat,
+        silent_models: params
+            .silent_models
+            .iter()
+            .map(|name| name.as_str().into())
+            .collect(),
         supports_prefill: row
             .as_ref()
             .and_then(|row| row.flag("supports_assistant_prefill"))

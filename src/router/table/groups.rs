@@ -235,6 +235,7 @@ impl Group {
             tpm: None,
             retries_by_class: RetriesByClass::default(),
             facts: GroupFacts::default(),
+            hedge: None,
         }
     }
 

@@ -103,6 +103,7 @@ impl Call {
             group: self.group,
             estimate: self.estimate,
             user_budget_binds: self.user_budget_binds,
+            is_copy: false,
             is_stream: false,
             pin: None,
             costs: None,
@@ -117,6 +118,7 @@ impl Call {
             group: self.group,
             from: self.from,
             besides: NanoUsd(0),
+            is_hedge: false,
             estimate: self.estimate,
             tried: self.leave_out,
             above: None,
@@ -277,6 +279,7 @@ impl Call {
             settlement: Settlement::default(),
             used: Used::default(),
             output_tokens: None,
+            first_content_ms: None,
         }
     }
 

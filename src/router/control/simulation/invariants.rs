@@ -225,6 +225,7 @@ pub fn probe(group: u32) -> Begin {
             tier: None,
         },
         user_budget_binds: false,
+        is_copy: false,
         is_stream: false,
         pin: None,
         costs: None,

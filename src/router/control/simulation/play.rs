@@ -314,6 +314,7 @@ impl Play {
                     settlement: Default::default(),
                     used: Default::default(),
                     output_tokens: None,
+                    first_content_ms: None,
                 };
                 let turn = Turn {
                     ends: vec![end],
