@@ -128,15 +128,16 @@ async fn vectors(
         started_at: i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
         call_id: uuid::Uuid::new_v4().to_string().into(),
         client_ip: None,
+        is_copy: false,
     };
     let request = Request::read(protocol::shape(Operation::Embedding), &body, None).ok()?;
     let asked = Asked::of_the_gateway(Led::to(destination));
     let admitted = admit(worker, caller, &request, &asked).await;
-    let (admitted, prospect) = admitted
+    let (admitted, mut prospect) = admitted
         .inspect_err(|_| log::debug!("a semantic router's call of {group} was refused"))
         .ok()?;
     let charge = Charge::new(worker, &caller.known, &incoming, asked, admitted);
-    let (mut charge, came) = serve(charge, &request, prospect).await.ok()?;
+    let (mut charge, came) = serve(charge, &request, &mut prospect, None).await.ok()?;
     let Came::Whole(whole) = came else {
         return None;
     };

@@ -62,7 +62,8 @@ impl Charge {
                     return None;
                 }
             };
-            let Some(prepared) = self.worker.leased(&self.routes, ticket.lease) else {
+            let prepared = (self.worker).leased(&self.routes, ticket.lease, &self.destination);
+            let Some(prepared) = prepared else {
                 self.worker.port.return_lease(ticket, next.group);
                 continue;
             };

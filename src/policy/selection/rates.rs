@@ -61,7 +61,10 @@ impl Rates {
     /// The limit that one more call with so many input tokens would pass.
     pub fn over(&self, limits: &RateLimits, input: u64, now: u64) -> Option<Passed> {
         let here = self.at(now);
-        let resets_in_ms = (here.since + MINUTE).saturating_sub(now);
+        let resets_in_ms = match here.requests {
+            0 => MINUTE,
+            _ => (here.since + MINUTE).saturating_sub(now),
+        };
         if here.requests >= limits.rpm {
             return Some(Passed::Requests {
                 used: here.requests,
