@@ -72,7 +72,8 @@ async fn answer(
     let (continuity, whole) = resumed.map_or((None, None), |resumed| {
         (Some(Rc::new(resumed.continuity)), resumed.body)
     });
-    let request = match &whole {
+    let own_body;
+    let mut request = match &whole {
         Some(whole) => Request::read(shape, whole, incoming.model.as_deref())
             .map_err(|error| refused(Failure::Request(error), None))?,
         None => request,
@@ -86,12 +87,12 @@ async fn answer(
     let led = Box::pin(led)
         .await
         .map_err(|failure| refused(failure, None))?;
-    let own_body = led.as_ref().and_then(|led| led.body.clone());
-    let request = match &own_body {
-        Some(body) => Request::read(shape, body, incoming.model.as_deref())
-            .map_err(|error| refused(Failure::Request(error), None))?,
-        None => request,
-    };
+    own_body = led.as_ref().and_then(|led| led.body.clone());
+    if let Some(body) = &own_body {
+        // In its place: a request of its own would make this future larger.
+        request = Request::read(shape, body, incoming.model.as_deref())
+            .map_err(|error| refused(Failure::Request(error), None))?;
+    }
     asked.led = led.clone();
     if incoming.is_copy {
         asked.be_copy();
