@@ -190,7 +190,7 @@ async fn ask(
         {
             begin.estimate.input_tokens = counted;
             input_tokens = counted;
-            let again = queue::begin(worker, by, &begin).await;
+            let again = queue::begin(worker, by, &mut begin).await;
             answer = again.map_err(Refused::Denied);
         }
     }

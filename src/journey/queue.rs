@@ -11,9 +11,8 @@ use crate::router::{Answer, Begin, Denied, Queueing};
 const SELDOM: Duration = Duration::from_millis(500);
 
 /// Asks; a request with a priority waits for its turn, no longer than its calls may take.
-pub async fn begin(worker: &Worker, by: Traveller<'_>, begin: &Begin) -> Answer {
+pub async fn begin(worker: &Worker, by: Traveller<'_>, begin: &mut Begin) -> Answer {
     let (asked, table) = (by.asked, by.routes.table());
-    let mut begin = begin.clone();
     begin.queue = asked
         .priority
         .or(table.default_priority)

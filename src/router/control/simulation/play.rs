@@ -283,8 +283,9 @@ impl Play {
     /// When all cooldowns and minutes are over, each deployment takes calls, whatever its group's strategy would choose.
     fn everybody_works_again(&mut self, now: u64) {
         let table = self.world.table.clone();
-        let now = now + 60_000;
+        let mut now = now;
         for (number, group) in table.groups() {
+            now += 60_000;
             for member in group.members.iter().filter(|member| !member.blocked) {
                 let pin = Pin {
                     deployment: member.deployment,
