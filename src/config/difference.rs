@@ -11,8 +11,9 @@ use super::outline::Outline;
 
 /// Fields of `general_settings` that a running gateway takes up. The others belong to what is made once: the listening
 /// socket, the database, the threads.
-const TAKEN_UP: [&str; 29] = [
+const TAKEN_UP: [&str; 33] = [
     "allow_client_side_credentials",
+    "allow_public_health_readiness_details",
     "always_include_stream_usage",
     "auto_mode",
     "background_health_check_model_groups",
@@ -22,6 +23,8 @@ const TAKEN_UP: [&str; 29] = [
     "configurable_clientside_auth_params",
     "dangerously_allow_mock_testing_request_params",
     "disable_responses_id_security",
+    "drain_endpoint_token",
+    "enable_drain_endpoint",
     "enable_health_check_routing",
     "global_max_parallel_requests",
     "health_check_concurrency",
@@ -32,6 +35,7 @@ const TAKEN_UP: [&str; 29] = [
     "health_check_staleness_threshold",
     "include_call_id_in_error_body",
     "max_request_size_mb",
+    "model_list_healthy_only",
     "proxy_config_reload_interval_seconds",
     "reject_clientside_metadata_tags",
     "response_retention",

@@ -6,6 +6,7 @@ use crate::types::{DatabaseUrl, Secret};
 
 use super::client_limits::ClientLimits;
 use super::diagnostic::{Severity, Sink};
+use super::drain_route::DrainRoute;
 use super::fields::Place;
 use super::model::{ClientsideParam, clientside_params};
 use super::read::Section;
@@ -56,6 +57,10 @@ pub struct GeneralSettings {
     pub drain_timeout: Duration,
     /// How long everybody is served as before after SIGTERM, while readiness says that this ends; zero unless set.
     pub drain_delay: Duration,
+    /// `enable_drain_endpoint`, with whom it lets in.
+    pub drain_route: Option<DrainRoute>,
+    /// `/health/readiness` tells everybody what `/health/readiness/details` tells administrators.
+    pub allow_public_health_readiness_details: bool,
     pub include_call_id_in_error_body: bool,
     /// Start although the master key is unset or well known; also `LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY`.
     pub dangerously_permit_weak_or_unset_master_key: bool,
@@ -96,6 +101,8 @@ impl Default for GeneralSettings {
             config_watch_interval: Duration::from_secs(2),
             drain_timeout: Duration::from_secs(30),
             drain_delay: Duration::ZERO,
+            drain_route: None,
+            allow_public_health_readiness_details: false,
             include_call_id_in_error_body: false,
             dangerously_permit_weak_or_unset_master_key: false,
             user_headers: Vec::new(),
@@ -159,6 +166,10 @@ pub fn read(
         drain_delay: section
             .seconds("drain_delay")
             .unwrap_or(default.drain_delay),
+        drain_route: DrainRoute::read(&section, env, default.drain_timeout),
+        allow_public_health_readiness_details: section
+            .flag("allow_public_health_readiness_details")
+            .unwrap_or(false),
         include_call_id_in_error_body: section
             .flag("include_call_id_in_error_body")
             .unwrap_or(false),

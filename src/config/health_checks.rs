@@ -77,6 +77,8 @@ pub struct HealthChecks {
     /// `health_check_skip_disabled_background_models`: `/health` too passes over deployments with
     /// `disable_background_health_check`.
     pub skips_disabled: bool,
+    /// `model_list_healthy_only`: lists of models leave out those whose deployments all fail.
+    pub lists_healthy_only: bool,
     /// `enable_health_check_routing`: failing checks count towards cooldowns.
     pub decide_routing: bool,
     /// And who fails them is called only when nobody else is left. Not so where an `allowed_fails_policy` says how many
@@ -109,6 +111,7 @@ impl Default for HealthChecks {
             details: true,
             groups: Vec::new(),
             skips_disabled: false,
+            lists_healthy_only: false,
             decide_routing: false,
             spare_failing: false,
             staleness: INTERVAL * 2,
@@ -170,6 +173,7 @@ impl HealthChecks {
             spare_failing: decide_routing && (!has_policy || !groups.is_empty()),
             groups,
             skips_disabled: own("health_check_skip_disabled_background_models"),
+            lists_healthy_only: own("model_list_healthy_only"),
             decide_routing,
             staleness: staleness.unwrap_or(interval * 2),
             ignore_transient: flag("health_check_ignore_transient_errors"),

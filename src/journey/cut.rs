@@ -16,6 +16,8 @@ use tokio::sync::watch;
 pub enum Phase {
     #[default]
     Serving,
+    /// Readiness says no, and everybody who comes all the same is served.
+    Leaving,
     /// Told to stop: calls under way may end.
     Draining,
     /// What is left is cut short now.
@@ -35,8 +37,13 @@ impl Ending {
         *self.phase.borrow()
     }
 
+    /// Never back.
     pub fn advance(&self, phase: Phase) {
-        self.phase.send_replace(phase);
+        self.phase.send_if_modified(|now| {
+            let is_later = phase > *now;
+            *now = phase.max(*now);
+            is_later
+        });
     }
 
     /// Resolves when it has come so far. Never, when it is dropped before.
@@ -132,6 +139,19 @@ mod tests {
     use std::pin::pin;
 
     use super::*;
+
+    #[test]
+    fn there_is_no_way_back() {
+        let ending = Ending::default();
+        for (told, now) in [
+            (Phase::Leaving, Phase::Leaving),
+            (Phase::Draining, Phase::Draining),
+            (Phase::Leaving, Phase::Draining),
+        ] {
+            ending.advance(told);
+            assert_eq!(ending.phase(), now);
+        }
+    }
 
     #[actix_web::test]
     async fn who_waits_gives_way() {

@@ -19,7 +19,7 @@ use super::mirror::Copies;
 use super::reloading::{ReloadConfig, ReloadStatus};
 use super::routes::{Current, InForce, Prepared, Routes};
 use crate::auth::{Caller, Changes, Directory};
-use crate::config::{HealthChecks, NetworkSettings, ResponseKeeping};
+use crate::config::{DrainRoute, HealthChecks, NetworkSettings, ResponseKeeping};
 use crate::health::HealthBoard;
 use crate::limits::{Enroll, EntityIx};
 use crate::metrics::Metrics;
@@ -48,6 +48,10 @@ pub struct Settings {
     pub strict_budgets: bool,
     /// `general_settings.allow_requests_on_db_unavailable`.
     pub lets_in_without_database: bool,
+    /// `general_settings.allow_public_health_readiness_details`.
+    pub shows_readiness_details: bool,
+    /// Who may drain the instance by `/health/drain`; `None`: nobody.
+    pub drain: Option<DrainRoute>,
     /// `general_settings.include_call_id_in_error_body`.
     pub call_id_in_errors: bool,
     /// Each call leaves a line in the log at `info`.

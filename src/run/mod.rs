@@ -447,6 +447,8 @@ fn settings(config: &Config, strict_budgets: bool) -> Settings {
         budget_exceeded_status: config.litellm_settings.budget_exceeded_status_code,
         strict_budgets,
         lets_in_without_database: general.allow_requests_on_db_unavailable,
+        shows_readiness_details: general.allow_public_health_readiness_details,
+        drain: general.drain_route.clone(),
         call_id_in_errors: general.include_call_id_in_error_body,
         tells_calls: config.auto_mode.is_on(),
         always_stream_usage: general.always_include_stream_usage,

@@ -1,5 +1,7 @@
 //! Probes of orchestrators, and `/health`, which asks the deployments themselves.
 
+mod drain;
+mod lists;
 mod modes;
 mod records;
 mod routing;

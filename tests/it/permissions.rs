@@ -240,6 +240,8 @@ const MATRIX: &[(&str, &str, &str)] = &[
     ("GET", "/health/latest", "Y Y Y 1 1 1 1 1 1 1 1 1"),
     ("GET", "/health/history", "Y Y Y 1 1 1 1 1 1 1 1 1"),
     ("GET", "/health/shared-status", "Y Y Y 1 1 1 1 1 1 1 1 1"),
+    ("GET", "/health/drain", "Y Y Y Y Y Y Y Y Y Y Y Y"),
+    ("GET", "/health/services", "Y Y Y Y Y Y Y 1 1 1 1 1"),
     ("GET", "/health/license", "Y Y Y 1 1 1 1 1 1 1 1 1"),
     ("POST", "/health/test_connection", "Y Y 3 1 1 1 1 1 1 1 1 1"),
     ("GET", "/test", "Y Y Y Y Y Y Y Y Y Y Y Y"),

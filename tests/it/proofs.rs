@@ -687,6 +687,21 @@ const PROOFS: &[(&str, &[&str], &str)] = &[
     ),
     (
         "general_settings",
+        &["model_list_healthy_only"],
+        "health::lists::models_that_nobody_serves_are_left_out_where_that_is_wanted",
+    ),
+    (
+        "general_settings",
+        &["enable_drain_endpoint", "drain_endpoint_token"],
+        "health::drain::an_instance_leaves_and_finishes_what_is_under_way",
+    ),
+    (
+        "general_settings",
+        &["allow_public_health_readiness_details"],
+        "health::drain::details_of_readiness_may_be_public",
+    ),
+    (
+        "general_settings",
         &["health_check_details"],
         "health::details_can_be_left_out",
     ),

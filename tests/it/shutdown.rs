@@ -167,7 +167,7 @@ fn readiness_can_say_so_before_anybody_is_turned_away() {
         gateway.anonymous().get("/health/readiness").status == 503
     });
     let ready = gateway.anonymous().get("/health/readiness");
-    assert_eq!(ready.json()["status"], "draining");
+    assert_eq!(ready.json()["status"], "shutting_down");
     gateway.master().chat(&chat("m")).with_status(200);
     assert!(gateway.ended(SOON).success());
     assert_eq!(gateway.rows().len(), 1);

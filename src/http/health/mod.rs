@@ -1,12 +1,15 @@
 //! Probes: of this process by orchestrators, and of deployments by people.
 //!
-//! `liveliness` and `readiness` are public and tell no more than whether; what goes on inside is for administrators.
+//! `liveliness` and `readiness` are public and tell no more than whether; what goes on inside is for administrators. `drain` is for
+//! orchestrators, where it is switched on.
 //! Nothing here decides about routing: the Router learns from the calls of clients.
 
 mod backlog;
 mod deployments;
+mod drain;
 mod history;
 mod readiness;
+mod services;
 mod shared_status;
 
 pub use backlog::in_flight;
@@ -120,6 +123,29 @@ pub const ROUTES: &[Route] = &[
         "Tells which instance checks deployments for all, where they share what they find.",
     )
     .answers::<shared_status::SharedStatus>(),
+    Route::get("/health/drain", Permission::Public, |gate| {
+        guarded(gate, drain::drain)
+    })
+    .about(
+        Tag::Health,
+        "Takes the instance out of rotation, and answers when no call is under way any more.",
+    )
+    .description(
+        "With `enable_drain_endpoint` alone, and where `drain_endpoint_token` is set for those whose `X-Drain-Token` says it, \
+         others get 401. There is no way back but a new start.",
+    )
+    .answers::<drain::Drained>()
+    .errors(&[404]),
+    Route::get("/health/services", Permission::Information, |gate| {
+        guarded(gate, services::services)
+    })
+    .about(
+        Tag::Health,
+        "Tells whether a service that is told about calls can be reached.",
+    )
+    .description("Of LiteLLM's services there is none yet: each is refused by its name.")
+    .query::<services::ServiceQuery>()
+    .errors(&[400, 422]),
     Route::get("/health/license", Permission::Administration, |gate| {
         guarded(gate, license)
     })

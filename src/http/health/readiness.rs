@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Whether requests can be served, and by what not.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Readiness {
-    /// `healthy`, `unhealthy`, or `draining`: told to stop.
+    /// `healthy`, `unhealthy`, or `shutting_down`: told to stop, or to be drained.
     status: &'static str,
     /// `connected`, `disconnected`, or `stalled` while no answer comes.
     db: &'static str,
@@ -59,7 +59,7 @@ impl Readiness {
             status: match (shared.ending.phase(), is_healthy) {
                 (Phase::Serving, true) => "healthy",
                 (Phase::Serving, false) => "unhealthy",
-                _ => "draining",
+                _ => "shutting_down",
             },
             db,
             journal,
@@ -81,7 +81,11 @@ impl Readiness {
     }
 }
 
+/// With the details, where everybody may see them.
 pub async fn readiness(call: Call) -> Result<HttpResponse, ApiError> {
+    if call.worker.routes().settings().shows_readiness_details {
+        return details(call).await;
+    }
     let readiness = Readiness::of(&call.worker.shared).await;
     Ok(readiness.response(&readiness))
 }

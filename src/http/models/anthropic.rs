@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use serde::Serialize;
 
-use super::{Shown, callable};
+use super::{Shown, Unwell, callable};
 use crate::http::error::ApiError;
 use crate::http::query::Query;
 use crate::http::route::Call;
@@ -47,8 +47,8 @@ pub fn model<'a>(shown: &Shown, name: &'a str) -> Model<'a> {
     }
 }
 
-pub fn list(call: &Call, query: &Query) -> Result<HttpResponse, ApiError> {
-    let all = callable(call)?;
+pub fn list(call: &Call, query: &Query, unwell: &Unwell) -> Result<HttpResponse, ApiError> {
+    let all = callable(call, unwell)?;
     let limit = query
         .whole("limit", 1..=LARGEST_PAGE)?
         .unwrap_or(USUAL_PAGE);

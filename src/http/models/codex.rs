@@ -7,7 +7,7 @@
 use actix_web::HttpResponse;
 use serde::Serialize;
 
-use super::{Shown, callable};
+use super::{Shown, Unwell, callable};
 use crate::http::error::ApiError;
 use crate::http::route::Call;
 
@@ -65,8 +65,8 @@ const EFFORTS: [(&str, &str); 3] = [
     ("high", "Reasons long, for hard tasks"),
 ];
 
-pub fn list(call: &Call) -> Result<HttpResponse, ApiError> {
-    let all = callable(call)?;
+pub fn list(call: &Call, unwell: &Unwell) -> Result<HttpResponse, ApiError> {
+    let all = callable(call, unwell)?;
     let models = all.iter().enumerate();
     let models = models.filter(|(_, model)| model.chats && !is_known_to_codex(&model.name));
     let models = models.map(|(place, shown)| model(place, shown)).collect();

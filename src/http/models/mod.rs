@@ -7,6 +7,7 @@ mod anthropic;
 mod codex;
 mod openai;
 mod shown;
+mod unwell;
 
 use actix_web::HttpResponse;
 use utoipa::IntoParams;
@@ -19,6 +20,7 @@ use crate::auth::Permission;
 use crate::policy::access;
 use crate::router::Asker;
 use shown::{Shown, shown};
+pub use unwell::Unwell;
 
 const MODELS: Route = Route::get("/v1/models", Permission::Information, |gate| {
     guarded(gate, list)
@@ -67,6 +69,8 @@ struct ModelsQuery {
     include_model_access_groups: Option<bool>,
     /// Access groups alone.
     only_model_access_groups: Option<bool>,
+    /// Without those whose deployments all fail their background health checks.
+    healthy_only: Option<bool>,
     /// Of Anthropic's shape: so many models at most, 20 when it is left out.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
@@ -80,13 +84,14 @@ struct ModelsQuery {
 
 async fn list(call: Call) -> Result<HttpResponse, ApiError> {
     let query = Query::of(&call.request);
+    let unwell = Unwell::of(&call, &query).await?;
     if call.form == ErrorForm::Anthropic {
-        return anthropic::list(&call, &query);
+        return anthropic::list(&call, &query, &unwell);
     }
     if query.text("client_version").is_some() {
-        return codex::list(&call);
+        return codex::list(&call, &unwell);
     }
-    openai::list(&call, &query)
+    openai::list(&call, &query, &unwell)
 }
 
 /// One of the models of the list, or one of the key's own names for models.
@@ -97,7 +102,9 @@ async fn retrieve(call: Call) -> Result<HttpResponse, ApiError> {
     let table = routes.table();
     let target = access::target(principal, asked);
     let asker = Asker::of(principal);
-    let is_there = table.listed(asker).any(|name| **name == *target);
+    let unwell = Unwell::of(&call, &Query::of(&call.request)).await?;
+    let is_there =
+        table.listed(asker).any(|name| **name == *target) && !unwell.hides(table, target, asker);
     if is_there && call.worker.may_call(principal, asked) {
         return Ok(match call.form {
             ErrorForm::Anthropic => {
@@ -117,12 +124,13 @@ async fn retrieve(call: Call) -> Result<HttpResponse, ApiError> {
 }
 
 /// What the caller may call, without names that hold a `*`.
-fn callable(call: &Call) -> Result<Vec<Shown>, ApiError> {
+fn callable(call: &Call, unwell: &Unwell) -> Result<Vec<Shown>, ApiError> {
     let principal = call.caller()?.principal();
     let routes = call.worker.routes();
     let table = routes.table();
     let asker = Asker::of(principal);
     let names = table.listed(asker).filter(|name| !name.contains('*'));
-    let allowed = names.filter(|name| call.worker.may_call(principal, name));
+    let allowed = names
+        .filter(|name| call.worker.may_call(principal, name) && !unwell.hides(table, name, asker));
     Ok(allowed.map(|name| shown(table, name, asker)).collect())
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use actix_web::HttpResponse;
 use serde::Serialize;
 
+use super::Unwell;
 use crate::http::error::ApiError;
 use crate::http::query::Query;
 use crate::http::route::Call;
@@ -31,7 +32,7 @@ pub struct ModelList<'a> {
 }
 
 /// The groups and aliases that the caller may call.
-pub fn list(call: &Call, query: &Query) -> Result<HttpResponse, ApiError> {
+pub fn list(call: &Call, query: &Query, unwell: &Unwell) -> Result<HttpResponse, ApiError> {
     let principal = call.caller()?.principal();
     let routes = call.worker.routes();
     let table = routes.table();
@@ -40,9 +41,12 @@ pub fn list(call: &Call, query: &Query) -> Result<HttpResponse, ApiError> {
     let groups = query.flag("include_model_access_groups")?.unwrap_or(false) || only_groups;
     let mut data: Vec<Model<'_>> = Vec::new();
     if !only_groups {
-        let names = table.listed(Asker::of(principal));
+        let asker = Asker::of(principal);
+        let names = table.listed(asker);
         let shown = names.filter(|name| wildcards || !name.contains('*'));
-        let allowed = shown.filter(|name| call.worker.may_call(principal, name));
+        let allowed = shown.filter(|name| {
+            call.worker.may_call(principal, name) && !unwell.hides(table, name, asker)
+        });
         data.extend(allowed.map(|name| model(name)));
     }
     if groups {

@@ -8,8 +8,10 @@ use super::described::described;
 use super::stored;
 use crate::http::admin::keys::sees_all;
 use crate::http::error::ApiError;
+use crate::http::models::Unwell;
 use crate::http::query::Query;
 use crate::http::route::Call;
+use crate::router::Asker;
 
 #[derive(IntoParams)]
 #[expect(
@@ -19,13 +21,21 @@ use crate::http::route::Call;
 pub struct ModelInfoQuery {
     /// The id of a deployment; all when it is left out.
     litellm_model_id: Option<String>,
+    /// Without groups whose deployments all fail their background health checks.
+    healthy_only: Option<bool>,
 }
 
 pub async fn info(call: Call) -> Result<HttpResponse, ApiError> {
     let principal = call.caller()?.principal();
     let query = Query::of(&call.request);
     let asked = query.text("litellm_model_id");
+    // One that is asked for by its id is shown, however it is.
+    let unwell = match asked {
+        Some(_) => Unwell::default(),
+        None => Unwell::of(&call, &query).await?,
+    };
     let routes = call.worker.routes();
+    let asker = Asker::of(principal);
     let deployments = routes
         .table()
         .deployments()
@@ -33,6 +43,7 @@ pub async fn info(call: Call) -> Result<HttpResponse, ApiError> {
     let mut data: Vec<Value> = deployments
         .filter(|deployment| asked.is_none_or(|id| *deployment.id == *id))
         .filter(|deployment| routes.table().shows(principal, deployment))
+        .filter(|deployment| !unwell.hides(routes.table(), &deployment.group, asker))
         .map(|deployment| described(deployment))
         .collect();
     if sees_all(call.caller()?) {
