@@ -1,5 +1,6 @@
 //! One caller's request, from its arrival to its end.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -10,6 +11,7 @@ use crate::policy::cooldown::Fault;
 use crate::policy::retry::{Attempt, Decision, RetryPolicy, decide};
 use crate::policy::upstream_error::Failure;
 use crate::router::turn::{Begin, End, Estimate, Lease, MAX_ATTEMPTS, Next, Outcome, Ticket, Used};
+use crate::router::wish::{Kin, Wish};
 use crate::types::NanoUsd;
 
 /// Milliseconds that one upstream call may take.
@@ -34,6 +36,9 @@ pub struct Call {
     pub scopes: [Option<EntityIx>; 3],
     pub user_budget_binds: bool,
     pub estimate: Estimate,
+    is_stream: bool,
+    /// Its session, where it has one.
+    wish: Option<Arc<Wish>>,
     pub group: u32,
     /// The group of the attempt before.
     from: u32,
@@ -50,6 +55,8 @@ pub struct Call {
     /// Upstream calls in all.
     pub calls: u32,
     arrived: u64,
+    /// When the upstream call under way began.
+    called: u64,
     pub is_over: bool,
 }
 
@@ -73,6 +80,15 @@ impl Call {
             .filter(|other| *other != group && rng.bool())
             .collect();
         rng.shuffle(&mut fallbacks);
+        let session = (rng.u8(..3) > 0).then(|| {
+            Arc::new(Wish {
+                kin: Kin {
+                    session: Some(rng.u64(..5)),
+                    ..Kin::default()
+                },
+                ..Wish::default()
+            })
+        });
         Self {
             scopes: [pick(rng, 0, 3), pick(rng, 3, 4), pick(rng, 4, 5)],
             user_budget_binds: rng.bool(),
@@ -82,6 +98,8 @@ impl Call {
                 choices: 1,
                 tier: None,
             },
+            is_stream: rng.bool(),
+            wish: session,
             group,
             from: group,
             fallbacks,
@@ -93,6 +111,7 @@ impl Call {
             retries: 0,
             calls: 0,
             arrived: now,
+            called: now,
             is_over: false,
         }
     }
@@ -104,10 +123,10 @@ impl Call {
             estimate: self.estimate,
             user_budget_binds: self.user_budget_binds,
             is_copy: false,
-            is_stream: false,
+            is_stream: self.is_stream,
             pin: None,
             costs: None,
-            wish: None,
+            wish: self.wish.clone(),
             queue: None,
         }
     }
@@ -122,10 +141,10 @@ impl Call {
             estimate: self.estimate,
             tried: self.leave_out,
             above: None,
-            is_stream: false,
+            is_stream: self.is_stream,
             pin: None,
             costs: None,
-            wish: None,
+            wish: self.wish.clone(),
         })
     }
 
@@ -135,7 +154,7 @@ impl Call {
     }
 
     /// A deployment will take it.
-    pub fn granted(&mut self, ticket: &Ticket) {
+    pub fn granted(&mut self, ticket: &Ticket, now: u64) {
         assert!(
             self.hold.is_none_or(|hold| hold == ticket.hold),
             "the hold stays"
@@ -145,6 +164,7 @@ impl Call {
         self.held = self.held.max(ticket.held);
         self.lease = Some(ticket.lease);
         self.from = self.group;
+        self.called = now;
         self.calls += 1;
     }
 
@@ -173,9 +193,10 @@ impl Call {
         }
         let Some(failure) = failure else {
             let cost = NanoUsd(rng.i64(..=self.held.0));
+            let latency_ms = (now - self.called) as f32;
             let outcome = Outcome::Success {
-                latency_ms: 1.0,
-                first_token_ms: None,
+                latency_ms,
+                first_token_ms: self.is_stream.then_some(latency_ms / 4.0),
             };
             return self.settle(outcome, cost);
         };

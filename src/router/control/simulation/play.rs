@@ -2,15 +2,17 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use fastrand::Rng;
 
 use super::call::{Call, LIMIT, Said, Step};
 use super::invariants::{check, check_budgets, check_denial, check_grant, check_rest, probe};
 use super::world::{CALM, World};
+use crate::policy::strategies::StrategyName;
 use crate::router::Nobody;
 use crate::router::control::Control;
-use crate::router::turn::{Answer, Begin, End, Outcome, Pin, Turn};
+use crate::router::turn::{Answer, Begin, End, Outcome, Pin, Turn, TurnAnswer};
 
 /// Requests of one world.
 const CALLS: usize = 40;
@@ -63,12 +65,21 @@ pub struct Play {
     agenda: BTreeMap<(u64, Reverse<u64>), (usize, Step)>,
     planned: u64,
     told: Told,
+    /// What the control thread was asked and has answered, while somebody listens.
+    heard: Option<String>,
 }
 
 impl Play {
+    /// The world of a seed, with a strategy that the seed has chosen.
     pub fn new(seed: u64) -> Self {
+        let strategies = StrategyName::ALL;
+        Self::by(strategies[seed as usize % strategies.len()], seed)
+    }
+
+    /// The world of a seed and a strategy.
+    pub fn by(strategy: StrategyName, seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
-        let world = World::new(&mut rng);
+        let world = World::new(&mut rng, strategy);
         let mut control = Control::new(world.table.clone(), world.keeper.clone());
         control.random = Rng::with_seed(rng.u64(..));
         let mut play = Self {
@@ -78,6 +89,7 @@ impl Play {
             agenda: BTreeMap::new(),
             planned: 0,
             told: Told::default(),
+            heard: None,
             rng,
         };
         // In bursts, so that slots and limits are met.
@@ -105,18 +117,50 @@ impl Play {
     /// Plays it. Panics where something does not hold.
     pub fn run(mut self) -> Told {
         let mut now = 0;
-        while let Some(entry) = self.agenda.first_entry() {
-            now = entry.key().0;
-            let mut steps = Vec::new();
-            while let Some(entry) = self
-                .agenda
-                .first_entry()
-                .filter(|entry| entry.key().0 == now)
-            {
-                steps.push(entry.remove());
-            }
-            self.turn(steps, now);
+        while let Some(then) = self.step() {
+            now = then;
         }
+        self.rest(now)
+    }
+
+    /// Plays what comes next; when that was, or `None`: nothing comes any more.
+    fn step(&mut self) -> Option<u64> {
+        let now = self.agenda.first_entry()?.key().0;
+        let mut steps = Vec::new();
+        while let Some(entry) = self
+            .agenda
+            .first_entry()
+            .filter(|entry| entry.key().0 == now)
+        {
+            steps.push(entry.remove());
+        }
+        self.turn(steps, now);
+        Some(now)
+    }
+
+    /// Plays what comes next, and tells what the control thread was asked, what it answered and what it sees from then on.
+    pub fn overheard(&mut self) -> Option<String> {
+        self.heard = Some(String::new());
+        self.step()?;
+        self.heard.take()
+    }
+
+    /// From now on chance falls otherwise in decisions, and in nothing else.
+    pub fn shift_chance(&mut self) {
+        self.control.random.u64(..);
+    }
+
+    fn decided(&mut self, turn: &Turn, now: u64) -> TurnAnswer {
+        let answer = self.control.turn_at(turn, now);
+        if let Some(heard) = &mut self.heard {
+            let seen = &self.control.gauges;
+            write!(heard, "{now}\n{turn:?}\n{answer:?}\n{seen:?}\n").expect("a text");
+        }
+        answer
+    }
+
+    /// After the last step nothing is left over.
+    fn rest(mut self, now: u64) -> Told {
         assert!(
             self.calls.iter().all(|call| call.is_over),
             "somebody waits for ever"
@@ -183,7 +227,7 @@ impl Play {
         }
         let failures = self.failures();
         let cooling = self.cooling(now);
-        let answer = self.control.turn_at(&turn, now);
+        let answer = self.decided(&turn, now);
         self.told.cooldowns += u64::from(self.failures() > failures && self.cooling(now) > cooling);
         let asked = nexts.into_iter().zip(answer.nexts);
         let asked = asked.chain(begins.into_iter().zip(answer.begins));
@@ -227,7 +271,7 @@ impl Play {
             match answer {
                 Ok(ticket) => {
                     check_grant(&self.world, &self.control, call, ticket.lease, now);
-                    call.granted(&ticket);
+                    call.granted(&ticket, now);
                     assert!(
                         call.calls as usize <= crate::router::MAX_ATTEMPTS,
                         "too many calls"
@@ -257,7 +301,7 @@ impl Play {
             ends,
             ..Turn::default()
         };
-        self.control.turn_at(&turn, now);
+        self.decided(&turn, now);
     }
 
     fn failures(&self) -> u64 {

@@ -49,10 +49,10 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(rng: &mut Rng) -> Self {
+    pub fn new(rng: &mut Rng, strategy: StrategyName) -> Self {
         let disables_cooldowns = rng.u8(..10) == 0;
         let global_parallel = (rng.u8(..4) == 0).then(|| rng.u64(1..12));
-        let text = text(rng, disables_cooldowns, global_parallel);
+        let text = text(rng, strategy, disables_cooldowns, global_parallel);
         let loaded = Config::from_text("world.yaml", &text, &|_| None).unwrap();
         assert!(!loaded.has_errors(), "{:?}\n{text}", loaded.diagnostics);
         let table = Arc::new(RoutingTable::compile(&loaded.config));
@@ -165,7 +165,12 @@ fn limits(rng: &mut Rng) -> Limits {
 }
 
 /// One to three groups of one to four deployments each.
-fn text(rng: &mut Rng, disables_cooldowns: bool, global_parallel: Option<u64>) -> String {
+fn text(
+    rng: &mut Rng,
+    strategy: StrategyName,
+    disables_cooldowns: bool,
+    global_parallel: Option<u64>,
+) -> String {
     let mut text = "model_list:\n".to_owned();
     for group in 0..rng.u8(1..=3) {
         for n in 0..rng.u8(1..=4) {
@@ -208,7 +213,6 @@ fn text(rng: &mut Rng, disables_cooldowns: bool, global_parallel: Option<u64>) -
             );
         }
     }
-    let strategy = StrategyName::ALL[rng.usize(..StrategyName::ALL.len())];
     text += &format!(
         "router_settings:\n  routing_strategy: {strategy}\n  disable_cooldowns: {disables_cooldowns}\n"
     );
