@@ -23,7 +23,7 @@ pub struct Args {
     pub postgres: Option<String>,
 }
 
-pub const MEASUREMENTS: [&str; 8] = [
+pub const MEASUREMENTS: [&str; 9] = [
     "start",
     "memory",
     "requests",
@@ -32,6 +32,7 @@ pub const MEASUREMENTS: [&str; 8] = [
     "translated",
     "latency",
     "failover",
+    "fleet",
 ];
 pub const TARGETS: [&str; 4] = ["nginx", "bare", "pointsman", "pointsman-small"];
 

@@ -12,14 +12,20 @@ use crate::target::Target;
 /// Requests to one model between those to the others.
 const TURN: usize = 20;
 
-/// The ways a request can go, each a model: at once, by another deployment, by another group.
-const WAYS: [&str; 3] = [models::SMALL, models::MOVED, models::FALLEN];
+/// The ways a request can go, each a model: at once, by another deployment after one that answers 500 or refuses the
+/// connection, by another group.
+const WAYS: [&str; 4] = [
+    models::SMALL,
+    models::MOVED,
+    models::REFUSED,
+    models::FALLEN,
+];
 
-/// Milliseconds that a failure adds to a request on an idle gateway: of another deployment at p50 and p99, then of another
-/// group. The ways take turns, so that the machine is the same for all.
+/// Milliseconds that a failure adds to a request on an idle gateway, at p50 and p99 of each of the ways behind the first. They
+/// take turns, so that the machine is the same for all.
 pub async fn added(
     target: &Target,
-    names: [&'static str; 4],
+    names: [&'static str; 6],
     duration: Duration,
 ) -> Result<Vec<Sample>, String> {
     let requests = WAYS.map(|model| target.request(0, model, false, SMALL_TEXT));
@@ -40,10 +46,12 @@ pub async fn added(
             }
         }
     }
-    let [plain, moved, fallen] = latencies.map(stats::sorted);
+    let [plain, moved, refused, fallen] = latencies.map(stats::sorted);
     let figures = [
         (&moved, 0.5),
         (&moved, 0.99),
+        (&refused, 0.5),
+        (&refused, 0.99),
         (&fallen, 0.5),
         (&fallen, 0.99),
     ];

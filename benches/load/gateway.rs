@@ -10,21 +10,16 @@ use diesel::connection::SimpleConnection;
 use pointsman::store::AnyConnection;
 use pointsman::types::DatabaseUrl;
 
-use crate::models::{self, COMPLETION_TOKENS, PROMPT_TOKENS, Speaks};
+use crate::layout::{INPUT_PRICE, Layout, OUTPUT_PRICE, Upstreams};
+use crate::models::{self, COMPLETION_TOKENS, PROMPT_TOKENS};
 use crate::process::Process;
 use crate::target;
 
 const MASTER_KEY: &str = "sk-bench-master";
 const USER: &str = "bench-user";
 const TEAM: &str = "bench-team";
-/// Deployments of the model that throughput is measured with; there is one of each other model, the rest are never asked.
-const SMALL_DEPLOYMENTS: usize = 10;
 /// Never reached.
 const PLENTY: u64 = 1_000_000_000_000;
-
-/// Dollars a token.
-const INPUT_PRICE: f64 = 0.000_001;
-const OUTPUT_PRICE: f64 = 0.000_002;
 
 /// Time in which a batch is surely written, and time after which none ever will be.
 const BATCH: Duration = Duration::from_millis(1200);
@@ -33,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How much a gateway has to know.
 #[derive(Clone, Copy)]
 pub struct Size {
-    pub deployments: usize,
+    pub layout: Layout,
     pub keys: usize,
 }
 
@@ -41,7 +36,7 @@ pub struct Size {
 pub struct Gateway {
     folder: PathBuf,
     database: Database,
-    deployments: usize,
+    layout: Layout,
     pub keys: Vec<String>,
 }
 
@@ -61,20 +56,20 @@ impl Gateway {
     /// Writes the configuration into a folder of its own, and starts the gateway once to make a user, a team and the keys.
     pub async fn prepare(
         folder: PathBuf,
-        upstream: SocketAddr,
+        upstreams: &Upstreams,
         size: Size,
         postgres: Option<&str>,
     ) -> Result<Self, String> {
         std::fs::create_dir_all(&folder).map_err(|why| why.to_string())?;
         let mut gateway = Self {
             database: Database::new(&folder, postgres)?,
-            deployments: size.deployments,
+            layout: size.layout,
             folder,
             keys: Vec::new(),
         };
         std::fs::write(
             gateway.folder.join("pointsman.yaml"),
-            gateway.configuration(upstream),
+            gateway.configuration(upstreams),
         )
         .map_err(|why| why.to_string())?;
         let port = target::free_port()?;
@@ -107,60 +102,10 @@ impl Gateway {
         self.database.address().map(Ledger)
     }
 
-    fn configuration(&self, upstream: SocketAddr) -> String {
-        let small = std::iter::repeat_n(models::SMALL.to_owned(), SMALL_DEPLOYMENTS - 1);
-        let named = models::ALL.map(str::to_owned).into_iter().chain(small);
-        let others = (0..).map(|number| format!("other-{number}"));
-        let entry = |group: &str, model: &str, weight: u32| {
-            format!(
-                "  - model_name: {group}\n    litellm_params:\n      model: openai/{model}\n      api_base: http://{upstream}/v1\n      \
-                 api_key: sk-upstream\n      weight: {weight}\n      input_cost_per_token: {INPUT_PRICE:.6}\n      \
-                 output_cost_per_token: {OUTPUT_PRICE:.6}\n"
-            )
-        };
-        let flaky = (0..models::FLAKY_DEPLOYMENTS).map(|number| {
-            let fails = number < models::FLAKY_FAILING;
-            let model = if fails {
-                models::FAILING
-            } else {
-                models::SMALL
-            };
-            entry(models::FLAKY, model, 1)
-        });
-        let failing = [
-            // As good as always the first.
-            entry(models::MOVED, models::FAILING, 1_000_000_000),
-            entry(models::MOVED, models::SMALL, 1),
-            entry(models::FALLEN, models::FAILING, 1),
-        ];
-        let others_speak = Speaks::BESIDE_OPENAI.into_iter().flat_map(|speaks| {
-            [models::FLAT, models::PACED, models::SMALL].map(|model| {
-                let entry = entry(&speaks.group(model), model, 1);
-                match speaks {
-                    Speaks::OpenAi => entry,
-                    Speaks::Anthropic => entry
-                        .replace("openai/", "anthropic/")
-                        .replace(&format!("{upstream}/v1"), &upstream.to_string()),
-                    Speaks::Chats => entry.replace("openai/", "custom_openai/"),
-                }
-            })
-        });
-        let deployments: String = named
-            .chain(others)
-            .take(self.deployments)
-            .map(|name| entry(&name, &name, 1))
-            .chain(failing)
-            .chain(flaky)
-            .chain(others_speak)
-            .collect();
-        let (fallen, small) = (models::FALLEN, models::SMALL);
-        let settings = format!(
-            "router_settings:\n  num_retries: {}\n  disable_cooldowns: true\n  model_group_retry_policy: {{{fallen}: \
-             {{InternalServerErrorRetries: 0}}}}\n  fallbacks: [{{{fallen}: [{small}]}}]\n",
-            models::FLAKY_FAILING
-        );
+    fn configuration(&self, upstreams: &Upstreams) -> String {
         format!(
-            "model_list:\n{deployments}{settings}general_settings:\n  master_key: os.environ/LITELLM_MASTER_KEY\n  database_url: {}\n",
+            "{}general_settings:\n  master_key: os.environ/LITELLM_MASTER_KEY\n  database_url: {}\n",
+            self.layout.text(upstreams),
             self.database.url
         )
     }

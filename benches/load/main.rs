@@ -13,6 +13,7 @@ mod failover;
 mod fresh;
 mod gateway;
 mod latency;
+mod layout;
 mod machine;
 mod models;
 mod nginx;

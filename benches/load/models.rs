@@ -18,6 +18,8 @@ pub const IDLE: &str = "idle";
 pub const FAILING: &str = "failing";
 /// A group whose first deployment fails: another one answers as [`SMALL`].
 pub const MOVED: &str = "moved";
+/// A group whose first deployment refuses connections: another one answers as [`SMALL`].
+pub const REFUSED: &str = "refused";
 /// A group that fails: another one answers as [`SMALL`].
 pub const FALLEN: &str = "fallen";
 /// A group of [`FLAKY_DEPLOYMENTS`], of which [`FLAKY_FAILING`] fail: 31 of 100 upstream calls when each request is answered.

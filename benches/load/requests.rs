@@ -56,29 +56,39 @@ pub async fn measure(
     (model, text_bytes): (&str, usize),
     duration: Duration,
 ) -> Result<Sample, String> {
-    let warming = closed_loop(target, (model, text_bytes), duration / 8, true);
-    timed(target, warming).await?;
-    let load = closed_loop(target, (model, text_bytes), duration, false);
+    let of = |index| target.requests(index, CONNECTIONS, model, text_bytes);
+    measure_by(target, what, &of, duration).await
+}
+
+/// The same of any requests: those that a connection, given by its number, sends by turns.
+pub async fn measure_by(
+    target: &Target,
+    what: &'static str,
+    of: &impl Fn(usize) -> Vec<Vec<u8>>,
+    duration: Duration,
+) -> Result<Sample, String> {
+    timed(target, closed_loop(target, of, duration / 8, true)).await?;
+    let load = closed_loop(target, of, duration, false);
     Ok(timed(target, load).await?.sample(what, target))
 }
 
-/// For `duration` at least; with `every_key`, until each was used.
-async fn closed_loop(
+/// For `duration` at least; with `each`, until each request was sent.
+pub async fn closed_loop(
     target: &Target,
-    (model, text_bytes): (&str, usize),
+    of: &impl Fn(usize) -> Vec<Vec<u8>>,
     duration: Duration,
-    every_key: bool,
+    each: bool,
 ) -> io::Result<Done> {
     let mut loops = Vec::new();
     let end = Instant::now() + duration;
     for index in 0..CONNECTIONS {
-        let requests = target.requests(index, CONNECTIONS, model, text_bytes);
+        let requests = of(index);
         let address = target.address;
         loops.push(tokio::spawn(async move {
             let mut client = Client::connect(address).await?;
             let mut answered = 0;
             for request in requests.iter().cycle() {
-                if Instant::now() >= end && (!every_key || answered >= requests.len() as u64) {
+                if Instant::now() >= end && (!each || answered >= requests.len() as u64) {
                     break;
                 }
                 client.exchange(request).await?;

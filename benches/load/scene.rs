@@ -1,11 +1,15 @@
 //! The order of a run: who is started when, which passes follow each other, what becomes of failures.
 
+mod fleet;
+
+use std::collections::HashMap;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
 use crate::args::Args;
 use crate::gateway::{Gateway, Size};
 use crate::latency::{self, Latencies};
+use crate::layout::{Layout, Upstreams};
 use crate::machine::Usage;
 use crate::models::SMALL;
 use crate::requests::{self, LARGE_TEXT, SMALL_TEXT};
@@ -46,9 +50,11 @@ const LATENCY: [(&str, &str, f64); 3] = [
     ),
 ];
 
-const FAILOVER: [&str; 4] = [
+const FAILOVER: [&str; 6] = [
     "a failing call, another deployment answers: added p50, ms",
     "a failing call, another deployment answers: added p99, ms",
+    "a refused connection, another deployment answers: added p50, ms",
+    "a refused connection, another deployment answers: added p99, ms",
     "a failing call, another group answers: added p50, ms",
     "a failing call, another group answers: added p99, ms",
 ];
@@ -76,20 +82,21 @@ impl<'a> Scene<'a> {
         let simulator = Simulator::start_here();
         models::teach(&simulator, self.paced_chunks());
         let (begun, before) = (Instant::now(), Usage::now());
-        match tempfile::tempdir() {
-            Ok(folder) => {
+        let prepared = tempfile::tempdir()
+            .and_then(|folder| Ok((Upstreams::new(simulator.address())?, folder)));
+        match prepared {
+            Ok((upstreams, folder)) => {
                 let setup = Setup {
                     folder: folder.path().to_owned(),
-                    upstream: simulator.address(),
-                    gateway: None,
-                    small_gateway: None,
+                    upstreams,
+                    gateways: HashMap::new(),
                 };
                 self.play(setup).await;
             }
             Err(why) => self
                 .table
                 .remarks
-                .push(format!("no temporary folder: {why}")),
+                .push(format!("no folder or no port: {why}")),
         }
         let share = Usage::now().others_since(before) / begun.elapsed().as_secs_f64() * 100.0;
         self.table.remarks.push(format!(
@@ -106,28 +113,19 @@ impl<'a> Scene<'a> {
             .filter_map(|name| Kind::of(name))
             .collect();
         let large = Size {
-            deployments: 200,
+            layout: Layout::Loads { deployments: 200 },
             keys: self.args.pick(100, 10_000),
         };
         let small = Size {
-            deployments: 20,
+            layout: Layout::Loads { deployments: 20 },
             keys: 1,
         };
         for (kind, size) in [(Kind::Pointsman, large), (Kind::PointsmanSmall, small)] {
             if !kinds.contains(&kind) {
                 continue;
             }
-            eprintln!("setting up {}", kind.name());
-            let folder = setup.folder.join(kind.name());
-            match Gateway::prepare(folder, setup.upstream, size, self.args.postgres.as_deref())
-                .await
-            {
-                Ok(gateway) if kind == Kind::Pointsman => setup.gateway = Some(gateway),
-                Ok(gateway) => setup.small_gateway = Some(gateway),
-                Err(why) => {
-                    self.skip(kind, &why);
-                    kinds.retain(|other| *other != kind);
-                }
+            if !self.set_up(kind, size, &mut setup).await {
+                kinds.retain(|other| *other != kind);
             }
         }
         if self.args.measures("start") || self.args.measures("memory") {
@@ -148,11 +146,29 @@ impl<'a> Scene<'a> {
         self.translated(&targets).await;
         self.latency(&targets).await;
         self.failover(&targets).await;
+        self.fleet(&mut setup).await;
         if self.args.measures("memory") {
             let whole =
                 |target: &&Target| !matches!(target.kind, Kind::Direct | Kind::PointsmanSmall);
             for target in targets.iter().filter(whole) {
                 self.table.add(fresh::rss(target, AFTER));
+            }
+        }
+    }
+
+    /// Prepares a gateway; whether that went well.
+    async fn set_up(&mut self, kind: Kind, size: Size, setup: &mut Setup) -> bool {
+        eprintln!("setting up {}", kind.name());
+        let folder = setup.folder.join(kind.name());
+        let postgres = self.args.postgres.as_deref();
+        match Gateway::prepare(folder, &setup.upstreams, size, postgres).await {
+            Ok(gateway) => {
+                setup.gateways.insert(kind, gateway);
+                true
+            }
+            Err(why) => {
+                self.skip(kind, &why);
+                false
             }
         }
     }

@@ -1,18 +1,20 @@
 //! What is measured: one of the forwarders, running.
 
+use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::client::Client;
 use crate::gateway::{Gateway, Ledger};
+use crate::layout::Upstreams;
 use crate::process::{Cpu, Process};
 use crate::{bare, models, nginx};
 
 /// A target that has not answered by then never will.
 const STARTUP: Duration = Duration::from_secs(15);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// The simulator itself: what the harness alone costs.
     Direct,
@@ -21,6 +23,8 @@ pub enum Kind {
     Pointsman,
     /// The gateway with little to know: what 200 deployments and 10,000 keys cost is the difference.
     PointsmanSmall,
+    /// The gateway with so many deployments, in groups of ten.
+    Fleet(usize),
 }
 
 pub struct Target {
@@ -37,9 +41,8 @@ pub struct Target {
 /// What starting a target takes.
 pub struct Setup {
     pub folder: PathBuf,
-    pub upstream: SocketAddr,
-    pub gateway: Option<Gateway>,
-    pub small_gateway: Option<Gateway>,
+    pub upstreams: Upstreams,
+    pub gateways: HashMap<Kind, Gateway>,
 }
 
 // === impl Kind ===
@@ -52,6 +55,11 @@ impl Kind {
             Self::Bare => "bare",
             Self::Pointsman => "pointsman",
             Self::PointsmanSmall => "pointsman-small",
+            Self::Fleet(1) => "1 deployment",
+            Self::Fleet(10) => "10 deployments",
+            Self::Fleet(1_000) => "1,000 deployments",
+            Self::Fleet(10_000) => "10,000 deployments",
+            Self::Fleet(_) => "deployments",
         }
     }
 
@@ -78,21 +86,21 @@ impl Target {
         let mut ledger = None;
         let process = match kind {
             Kind::Direct => None,
-            Kind::Nginx => Some(nginx::start(&setup.folder, port, setup.upstream)?),
-            Kind::Bare => Some(bare::start(&setup.folder, port, setup.upstream)?),
-            Kind::Pointsman | Kind::PointsmanSmall => {
-                let gateway = match kind {
-                    Kind::Pointsman => setup.gateway.as_ref(),
-                    _ => setup.small_gateway.as_ref(),
-                };
-                let gateway = gateway.ok_or("it was not set up")?;
+            Kind::Nginx => Some(nginx::start(
+                &setup.folder,
+                port,
+                setup.upstreams.simulator,
+            )?),
+            Kind::Bare => Some(bare::start(&setup.folder, port, setup.upstreams.simulator)?),
+            Kind::Pointsman | Kind::PointsmanSmall | Kind::Fleet(_) => {
+                let gateway = setup.gateways.get(&kind).ok_or("it was not set up")?;
                 keys.clone_from(&gateway.keys);
                 ledger = Some(gateway.ledger()?);
                 Some(gateway.start(port)?)
             }
         };
         let address = if kind == Kind::Direct {
-            setup.upstream
+            setup.upstreams.simulator
         } else {
             SocketAddr::from((Ipv4Addr::LOCALHOST, port))
         };
