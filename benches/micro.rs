@@ -19,7 +19,9 @@ use pointsman::protocol::openai::request::Request;
 use pointsman::protocol::openai::stream::{StreamEditor, StreamForm};
 use pointsman::protocol::openai_chat::REQUEST;
 use pointsman::protocol::{anthropic, openai_chat};
-use pointsman::router::{Begin, Control, End, Estimate, Outcome, RoutingTable, Turn, Used};
+use pointsman::router::{
+    Begin, Control, End, Estimate, Kin, Outcome, RoutingTable, Turn, Used, Wish,
+};
 use pointsman::spend::journal::{JournalWriter, Opened, Syncer};
 use pointsman::store::{AnyConnection, FlushBatch, FlushItem, NameCache, queries};
 use pointsman::types::{
@@ -67,11 +69,23 @@ const BEGIN: Begin = Begin {
 };
 
 /// A deployment chosen for a request without limits of its own, and the call ended.
-fn decide(bencher: Bencher, table: Arc<RoutingTable>) {
+fn decide(bencher: Bencher, table: Arc<RoutingTable>, session: Option<u64>) {
     let keeper = Rc::new(RefCell::new(Gatekeeper::new(60_000, false)));
     let mut control = Control::new(table, keeper);
+    let kin = Kin {
+        session,
+        ..Kin::default()
+    };
+    let wish = session.map(|_| Wish {
+        kin,
+        ..Wish::default()
+    });
+    let begin = Begin {
+        wish: wish.map(Arc::new),
+        ..BEGIN
+    };
     let begins = Turn {
-        begins: vec![BEGIN],
+        begins: vec![begin],
         ..Turn::default()
     };
     let mut round = move || {
@@ -118,13 +132,19 @@ fn decision<const STRATEGY: usize>(bencher: Bencher, deployments: usize) {
         "p2c-ewma",
         "cache-affinity",
     ][STRATEGY];
-    decide(bencher, table(1, deployments, strategy));
+    decide(bencher, table(1, deployments, strategy), None);
 }
 
 /// By the number of groups, of ten deployments each.
 #[divan::bench(args = [1, 10, 100, 1_000])]
 fn decision_among_groups(bencher: Bencher, groups: usize) {
-    decide(bencher, table(groups, 10, "least-busy"));
+    decide(bencher, table(groups, 10, "least-busy"), None);
+}
+
+/// The call belongs to a session, and goes where its cache is.
+#[divan::bench(args = [10, 100, 1_000, 10_000])]
+fn decision_for_a_session(bencher: Bencher, deployments: usize) {
+    decide(bencher, table(1, deployments, "cache-affinity"), Some(7));
 }
 
 /// One request admitted in three limited scopes, routed, and settled.

@@ -5,6 +5,8 @@
 //! remembered, so it holds over restarts and over instances; when the deployment is out the next one takes its calls, always the
 //! same, and when it is back it has them again. What calls do not share is spread as simple-shuffle does.
 
+use std::cmp::Reverse;
+
 use super::{Candidates, Member, SimpleShuffle, Strategy, mixed};
 
 /// See the module.
@@ -26,10 +28,7 @@ impl Strategy for CacheAffinity {
             return self.shuffle.pick(candidates, random);
         };
         let score = |member: &Member| mixed(sticky ^ mixed(member.name));
-        candidates
-            .eligible()
-            .max_by_key(|(_, member)| score(member))
-            .map(|(position, _)| position)
+        candidates.first_lowest(|_, member| Some(Reverse(score(member))))
     }
 }
 

@@ -4,6 +4,7 @@
 //! that everybody is tried.
 
 use super::{Candidates, Member, Strategy};
+use crate::policy::selection::Gauge;
 
 /// See the module.
 pub struct LatencyBased {
@@ -13,20 +14,18 @@ pub struct LatencyBased {
 
 impl Strategy for LatencyBased {
     fn pick(&self, candidates: &Candidates<'_>, random: f64) -> Option<usize> {
-        let latency = |member: &Member| {
-            let gauge = candidates.gauge(member);
+        let latency = |gauge: &Gauge| {
             if candidates.is_stream && gauge.first_token > 0.0 {
                 gauge.first_token
             } else {
                 gauge.latency
             }
         };
-        let fastest = candidates
-            .eligible()
-            .map(|(_, member)| latency(member))
-            .min_by(f32::total_cmp)?;
+        let of = |member: &Member| candidates.gauge(member).map(latency);
+        let fastest = candidates.first_lowest(|_, member| of(member))?;
+        let fastest = candidates.members.get(fastest).and_then(of)?;
         let most = fastest * (1.0 + self.buffer);
-        candidates.lowest(random, |member| latency(member) > most)
+        candidates.lowest(random, |gauge| latency(gauge) > most)
     }
 }
 

@@ -7,10 +7,7 @@ pub struct LeastBusy;
 
 impl Strategy for LeastBusy {
     fn pick(&self, candidates: &Candidates<'_>, _random: f64) -> Option<usize> {
-        candidates
-            .eligible()
-            .min_by_key(|(_, member)| candidates.gauge(member).in_flight)
-            .map(|(position, _)| position)
+        candidates.first_lowest(|_, member| Some(candidates.gauge(member)?.in_flight))
     }
 }
 

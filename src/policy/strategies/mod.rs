@@ -61,9 +61,9 @@ pub struct Candidates<'a> {
 }
 
 impl<'a> Candidates<'a> {
-    fn gauge(&self, member: &Member) -> Gauge {
-        let gauge = self.gauges.get(member.deployment as usize);
-        gauge.copied().unwrap_or_default()
+    /// `None`: nothing is known of it, and it is not chosen.
+    fn gauge(&self, member: &Member) -> Option<&'a Gauge> {
+        self.gauges.get(member.deployment as usize)
     }
 
     /// Positions that may be chosen, with their members.
@@ -72,32 +72,50 @@ impl<'a> Candidates<'a> {
         members.filter(|(position, _)| (self.eligible)(*position))
     }
 
-    /// The eligible member with the lowest measure; of equals one at random.
-    fn lowest<M: PartialOrd>(&self, random: f64, measure: impl Fn(&Member) -> M) -> Option<usize> {
+    /// The eligible member with the lowest measure; of equals the first. `None` as a measure: not this one.
+    ///
+    /// Whether a member is eligible costs more than its measure, so only those are asked that beat all before them.
+    fn first_lowest<M: PartialOrd>(
+        &self,
+        measure: impl Fn(usize, &Member) -> Option<M>,
+    ) -> Option<usize> {
         let mut best: Option<(usize, M)> = None;
-        let (mut equals, mut chance) = (1.0, random);
-        for (position, member) in self.eligible() {
-            let own = measure(member);
-            let order = match &best {
-                None => Some(std::cmp::Ordering::Less),
-                Some((_, least)) => own.partial_cmp(least),
+        for (position, member) in self.members.iter().enumerate() {
+            let Some(own) = measure(position, member) else {
+                continue;
             };
-            match order {
-                Some(std::cmp::Ordering::Less) => {
-                    best = Some((position, own));
-                    equals = 1.0;
-                }
-                Some(std::cmp::Ordering::Equal) => {
-                    equals += 1.0;
-                    chance = another(chance);
-                    if chance * equals < 1.0 {
-                        best = Some((position, own));
-                    }
-                }
-                Some(std::cmp::Ordering::Greater) | None => {}
+            let beats = best.as_ref().is_none_or(|(_, least)| own < *least);
+            if beats && (self.eligible)(position) {
+                best = Some((position, own));
             }
         }
         best.map(|(position, _)| position)
+    }
+
+    /// The eligible member with the lowest measure; of equals one at random, who has drawn the lowest lot.
+    fn lowest<M: PartialOrd>(&self, random: f64, measure: impl Fn(&Gauge) -> M) -> Option<usize> {
+        let mut best: Option<(usize, M, u64)> = None;
+        for (position, member) in self.members.iter().enumerate() {
+            let Some(gauge) = self.gauge(member) else {
+                continue;
+            };
+            let own = measure(gauge);
+            let lot = match &best {
+                Some((_, least, _)) if own > *least => continue,
+                Some((_, least, lowest)) if own == *least => {
+                    let lot = lot(random, position);
+                    if lot >= *lowest {
+                        continue;
+                    }
+                    lot
+                }
+                _ => lot(random, position),
+            };
+            if (self.eligible)(position) {
+                best = Some((position, own, lot));
+            }
+        }
+        best.map(|(position, ..)| position)
     }
 }
 
@@ -113,6 +131,14 @@ fn mixed(bits: u64) -> u64 {
     mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     mixed ^ mixed >> 31
+}
+
+/// Members drawn at random before all are looked at: more are needed only where most are out.
+const DRAWS: usize = 16;
+
+/// What the member at a position has drawn, in a draw that `random` names.
+fn lot(random: f64, position: usize) -> u64 {
+    mixed(random.to_bits() ^ position as u64)
 }
 
 /// Another uniform number in `[0, 1)` from one.

@@ -4,13 +4,10 @@
 //! Where taking the lowest of all would send every call of a moment to the same deployment, this spreads them, and still nobody
 //! slow is chosen often. Who has no latency yet counts as fast.
 
-use super::{Candidates, Member, Strategy, another};
+use super::{Candidates, DRAWS, Member, Strategy, another, lot};
 
 /// See the module.
 pub struct P2cEwma;
-
-/// Draws before all eligible ones are listed: more are needed only where most are out.
-const DRAWS: usize = 16;
 
 impl Strategy for P2cEwma {
     fn pick(&self, candidates: &Candidates<'_>, random: f64) -> Option<usize> {
@@ -28,7 +25,9 @@ impl Strategy for P2cEwma {
 }
 
 fn load(candidates: &Candidates<'_>, member: &Member) -> f32 {
-    let gauge = candidates.gauge(member);
+    let Some(gauge) = candidates.gauge(member) else {
+        return f32::INFINITY;
+    };
     // A millisecond at least, so that calls under way count where no latency is known.
     gauge.ewma.at(candidates.now).max(1.0) * (gauge.in_flight as f32 + 1.0)
 }
@@ -48,16 +47,10 @@ fn two(candidates: &Candidates<'_>, random: f64) -> Option<(usize, usize)> {
             Some(first) => return Some((first, position)),
         }
     }
-    let eligible = candidates.eligible().count();
-    let nth = |n: usize| candidates.eligible().nth(n).map(|(position, _)| position);
-    if eligible < 2 {
-        let only = nth(0)?;
-        return Some((only, only));
-    }
-    let one = ((chance * eligible as f64) as usize).min(eligible - 1);
-    let other = ((another(chance) * (eligible - 1) as f64) as usize).min(eligible - 2);
-    let other = if other >= one { other + 1 } else { other };
-    Some((nth(one)?, nth(other)?))
+    let one = candidates.first_lowest(|position, _| Some(lot(chance, position)))?;
+    let other =
+        candidates.first_lowest(|position, _| (position != one).then(|| lot(chance, position)));
+    Some((one, other.unwrap_or(one)))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Members without that attribute weigh nothing beside those that have it (LiteLLM 1.106.2), so one `rpm` in a group sends
 //! its whole traffic there. Without any attribute the pick is uniform.
 
-use super::{Candidates, Member, Strategy, another};
+use super::{Candidates, DRAWS, Member, Strategy, another};
 
 /// Weights prepared once; see the module.
 pub struct SimpleShuffle {
@@ -53,7 +53,7 @@ impl SimpleShuffle {
         }
     }
 
-    fn first_choice(&self, count: usize, random: f64) -> usize {
+    fn draw(&self, count: usize, random: f64) -> usize {
         match self.cumulative.last() {
             Some(total) => self
                 .cumulative
@@ -66,16 +66,20 @@ impl SimpleShuffle {
 impl Strategy for SimpleShuffle {
     fn pick(&self, candidates: &Candidates<'_>, random: f64) -> Option<usize> {
         let members = candidates.members;
-        let first = self.first_choice(members.len(), random);
-        if first < members.len() && (candidates.eligible)(first) {
-            return Some(first);
+        let mut chance = random;
+        // Drawing again until somebody is eligible is exactly the distribution over the eligible members.
+        for _ in 0..DRAWS {
+            let drawn = self.draw(members.len(), chance);
+            if drawn < members.len() && (candidates.eligible)(drawn) {
+                return Some(drawn);
+            }
+            chance = another(chance);
         }
-        // The first choice is out: choose again among those that remain, in proportion. Together with the first step this is
-        // exactly the distribution over the eligible members.
+        // Few are eligible, or weigh little: in proportion among those that are.
         let eligible = || candidates.eligible();
         let total: f64 = eligible().map(|(position, _)| self.weight(position)).sum();
         let weighted = total > 0.0;
-        let mut left = another(random)
+        let mut left = chance
             * if weighted {
                 total
             } else {

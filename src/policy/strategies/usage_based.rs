@@ -10,9 +10,7 @@ pub struct UsageBased;
 
 impl Strategy for UsageBased {
     fn pick(&self, candidates: &Candidates<'_>, random: f64) -> Option<usize> {
-        candidates.lowest(random, |member| {
-            candidates.gauge(member).rates.tokens_at(candidates.now)
-        })
+        candidates.lowest(random, |gauge| gauge.rates.tokens_at(candidates.now))
     }
 }
 

@@ -222,11 +222,15 @@ impl<'a> Selection<'a> {
 
     /// The level of `order` whose turn it is: the lowest that has somebody; who has none comes last.
     fn level(&self, eligible: &dyn Fn(usize) -> bool) -> Option<Option<i64>> {
-        let members = self.group.members.iter().enumerate();
-        members
-            .filter(|(position, _)| eligible(*position))
-            .map(|(_, member)| member.order)
-            .min_by_key(|order| (order.is_none(), *order))
+        let rank = |order: Option<i64>| (order.is_none(), order);
+        let mut lowest: Option<Option<i64>> = None;
+        for (position, member) in self.group.members.iter().enumerate() {
+            let is_lower = lowest.is_none_or(|lowest| rank(member.order) < rank(lowest));
+            if is_lower && eligible(position) {
+                lowest = Some(member.order);
+            }
+        }
+        lowest
     }
 
     fn by_strategy(&self, candidates: &Candidates<'_>, random: f64) -> Option<usize> {
