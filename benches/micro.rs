@@ -103,6 +103,7 @@ fn decide(bencher: Bencher, table: Arc<RoutingTable>, session: Option<u64>) {
             used: Used {
                 input: 30,
                 output: 10,
+                cost: NanoUsd(100),
             },
             output_tokens: Some(10),
             first_content_ms: None,
@@ -207,6 +208,7 @@ fn begin_to_ticket_and_end<const LEAST_BUSY: usize>(bencher: Bencher, deployment
             used: Used {
                 input: 30,
                 output: 10,
+                cost: NanoUsd(100),
             },
             output_tokens: Some(10),
             first_content_ms: None,

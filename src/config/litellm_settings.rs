@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::policy::cost::Adjustments;
 use crate::policy::fallback::{Fallbacks, Targets};
-use crate::policy::spend_window::BudgetRule;
+use crate::policy::spends::BudgetRule;
 
 use super::cost_adjustments;
 use super::diagnostic::{Severity, Sink};

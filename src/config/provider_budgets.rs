@@ -3,7 +3,7 @@
 use super::diagnostic::Severity;
 use super::read::{Section, decimal};
 use crate::policy::duration::{Span, parse_budget_duration};
-use crate::policy::spend_window::BudgetRule;
+use crate::policy::spends::BudgetRule;
 use crate::types::NanoUsd;
 
 /// A map of names to budgets, in the order written: `openai: {budget_limit: 100, time_period: 1d}`.

@@ -10,7 +10,7 @@ use crate::policy::hedging::Rule;
 use crate::policy::mid_stream::MidStreamFailure;
 use crate::policy::retry::RetriesByClass;
 use crate::policy::shortlist::TagRules;
-use crate::policy::spend_window::BudgetRule;
+use crate::policy::spends::BudgetRule;
 use crate::policy::strategies::{StrategyArgs, StrategyName};
 
 use super::diagnostic::{Severity, Sink};

@@ -23,7 +23,7 @@ use crate::policy::cooldown::Fault;
 use crate::policy::upstream_error::Failure;
 use crate::router::{
     Costs, Denied, Deployment, Destination, End, Estimate, Lease, MAX_ATTEMPTS, Next, Outcome, Pin,
-    Ticket, Used, Wish,
+    Ticket, Used, Wish, clock,
 };
 use crate::spend::journal::{Appended, Opened};
 use crate::steps;
@@ -211,6 +211,21 @@ impl Charge {
         let wish = self.wish.as_deref();
         let shortlist = wish.and_then(|wish| wish.shortlist.as_ref());
         shortlist.is_none_or(|list| list.allows(deployment))
+    }
+
+    /// Nobody of these will take calls in so much time: all of them cool down.
+    pub fn is_futile(&self, deployments: &[u32], time: Duration) -> bool {
+        let table = self.routes.table();
+        let is_named = self.pin().is_some_and(|pin| pin.is_named);
+        if table.failover.tries_cooling || is_named {
+            return false;
+        }
+        let now = clock::now();
+        deployments.iter().all(|number| {
+            let deployment = table.deployment(*number);
+            let left = deployment.and_then(|deployment| deployment.gauges.cooling_for(now));
+            left.is_some_and(|left| u128::from(left) > time.as_millis())
+        })
     }
 
     pub fn deployment_index(&self) -> u32 {

@@ -1,7 +1,7 @@
 //! A request's calls, one after another: deployments of its group, then its fallbacks, until one answers.
 
 use std::fmt;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -205,6 +205,9 @@ async fn at_group(
     }
 }
 
+/// After this time the control thread has heard of a failure.
+const REPORTED: Duration = Duration::from_millis(5);
+
 /// Calls deployments of one group until one answers or the retry policy gives up.
 async fn in_group(
     charge: &mut Charge,
@@ -255,18 +258,18 @@ async fn in_group(
         let pin = charge.pin();
         // Those of another `order` have their turn when all retries here are spent.
         let level = group.order_of(at);
-        let members = group
+        let members: Vec<u32> = group
             .members
             .iter()
-            .filter(|member| !group.is_ordered || member.order == level);
-        let members = members.filter(|member| !member.blocked);
-        let members = members.map(|member| member.deployment);
-        let members =
-            members.filter(|member| Pin::allows(pin, *member) && charge.may_go_to(*member));
+            .filter(|member| !group.is_ordered || member.order == level)
+            .filter(|member| !member.blocked)
+            .map(|member| member.deployment)
+            .filter(|member| Pin::allows(pin, *member) && charge.may_go_to(*member))
+            .collect();
         let mut step = Attempt {
             retries: u32::from(charge.retries),
             calls_left: charge.calls_left(),
-            untried: tried.untried(members),
+            untried: tried.untried(members.iter().copied()),
             has_tried_others: tried.may_try_again(),
             has_fallback: charge.asked.pin().is_none_or(|pin| !pin.is_strict)
                 && course.has_fallback(charge.traveller(), charge.group(), class),
@@ -283,7 +286,12 @@ async fn in_group(
                 return Err(failed);
             };
             if !after.is_zero() {
-                tokio::time::sleep(after).await;
+                tokio::time::sleep(REPORTED.min(after)).await;
+                if charge.is_futile(&members, after) {
+                    tell_retries(&mut failed.failure, charge.retries, charge.max_retries);
+                    return Err(failed);
+                }
+                tokio::time::sleep(after.saturating_sub(REPORTED)).await;
             }
             let left_out = match exclude_tried {
                 true => tried.deployments(),

@@ -7,7 +7,8 @@ use super::course::Traveller;
 use super::worker::Worker;
 use crate::router::{Answer, Begin, Denied, Queueing};
 
-/// Longest time between two looks: who is far behind in the queue need not look often.
+/// Longest time between two looks, whatever `polling_interval` says: who is far behind in the queue need not look often, but who
+/// does not look for a second counts as gone.
 const SELDOM: Duration = Duration::from_millis(500);
 
 /// Asks; a request with a priority waits for its turn, no longer than its calls may take.
@@ -19,7 +20,7 @@ pub async fn begin(worker: &Worker, by: Traveller<'_>, begin: &mut Begin) -> Ans
         .map(|priority| Queueing::Join { priority });
     let asked_at = Instant::now();
     let most = asked.timeout.unwrap_or(table.queue_timeout);
-    let mut pause = table.polling_interval;
+    let mut pause = table.polling_interval.min(SELDOM);
     loop {
         let place = match worker.port.begin(begin.clone()).await {
             Err(Denied::Queued(place)) => place,
@@ -30,6 +31,6 @@ pub async fn begin(worker: &Worker, by: Traveller<'_>, begin: &mut Begin) -> Ans
         }
         begin.queue = Some(Queueing::Wait(place));
         tokio::time::sleep(pause).await;
-        pause = (pause * 11 / 10).min(SELDOM.max(table.polling_interval));
+        pause = (pause * 11 / 10).min(SELDOM);
     }
 }

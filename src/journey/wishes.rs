@@ -61,13 +61,17 @@ fn weights(by: Traveller<'_>, group: &Group) -> Option<Box<[(u32, f64)]>> {
     let shares = settings.weights.of(&group.name)?;
     let of_member = |number: u32| {
         let id = &by.routes.table().deployment(number)?.id;
-        let (_, share) = shares.iter().find(|(own, _)| **own == **id)?;
+        let place = shares
+            .binary_search_by(|(own, _)| (**own).cmp(&**id))
+            .ok()?;
+        let (_, share) = shares.get(place)?;
         Some((number, *share))
     };
     let members = group.members.iter();
-    let weights: Box<[(u32, f64)]> = members
+    let mut weights: Box<[(u32, f64)]> = members
         .filter_map(|member| of_member(member.deployment))
         .collect();
+    weights.sort_by_key(|(number, _)| *number);
     let counts = weights.iter().any(|(_, share)| *share > 0.0);
     counts.then_some(weights)
 }

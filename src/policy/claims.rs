@@ -4,6 +4,8 @@ use std::collections::{HashMap, VecDeque};
 
 /// Claims that are kept at most; of more the oldest go. Some 10 MB.
 const MOST: usize = 100_000;
+/// So few are not worth a look at which of them have been renewed.
+const SOME: usize = 64;
 
 /// What calls share, and in which group: the same session may be somewhere else in another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -43,17 +45,19 @@ impl Claims {
         (now < *until).then_some(*place)
     }
 
-    /// The calls of a claim go there until then, unless an earlier claim still holds.
+    /// The calls of a claim go there from now on, until then.
     pub fn make(&mut self, claim: Claim, place: Place, now: u64, until: u64) {
-        if self.place(&claim, now).is_none() {
-            self.replace(claim, place, now, until);
-        }
-    }
-
-    /// The calls of a claim go there from now on.
-    pub fn replace(&mut self, claim: Claim, place: Place, now: u64, until: u64) {
         self.places.insert(claim, (place, until));
         self.oldest_first.push_back((claim, until));
+        if self.oldest_first.len() > 2 * self.places.len().max(SOME) {
+            let places = &self.places;
+            let is_current = |(claim, until): &(Claim, u64)| {
+                places
+                    .get(claim)
+                    .is_some_and(|(_, current)| current == until)
+            };
+            self.oldest_first.retain(is_current);
+        }
         while let Some((oldest, until)) = self.oldest_first.front().copied() {
             let current = self.places.get(&oldest).map(|(_, until)| *until);
             let is_renewed = current != Some(until);
@@ -88,15 +92,14 @@ mod tests {
     }
 
     #[test]
-    fn the_first_one_counts_until_it_is_over() {
+    fn the_last_one_counts_until_it_is_over() {
         let mut claims = Claims::default();
         claims.make(claim(1), place(1), 0, 10);
-        claims.make(claim(1), place(2), 5, 15);
         assert_eq!(claims.place(&claim(1), 9), Some(place(1)));
         assert_eq!(claims.place(&claim(1), 10), None);
         claims.make(claim(1), place(2), 10, 20);
         assert_eq!(claims.place(&claim(1), 10), Some(place(2)));
-        claims.replace(claim(1), place(3), 11, 30);
+        claims.make(claim(1), place(3), 11, 30);
         assert_eq!(claims.place(&claim(1), 29), Some(place(3)));
     }
 
@@ -110,5 +113,15 @@ mod tests {
         assert_eq!(claims.place(&claim(0), 5), None);
         claims.make(claim(1), place(0), 9_000_000, 9_000_001);
         assert_eq!((claims.places.len(), claims.oldest_first.len()), (1, 1));
+    }
+
+    #[test]
+    fn renewing_takes_no_room() {
+        let mut claims = Claims::default();
+        for now in 0..10_000 {
+            claims.make(claim(now % 3), place(0), now, now + 1_000_000);
+        }
+        assert!(claims.oldest_first.len() <= 2 * SOME + 1);
+        assert!((0..3).all(|of| claims.place(&claim(of), 10_000).is_some()));
     }
 }

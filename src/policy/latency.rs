@@ -26,6 +26,28 @@ impl Default for LatencyRules {
     }
 }
 
+/// What samples came to, until they are too old.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Measured {
+    seconds: f32,
+    until: u64,
+}
+
+impl Measured {
+    /// Counts for so long, in milliseconds from `now`.
+    pub fn new(seconds: f32, ttl_ms: u64, now: u64) -> Self {
+        Self {
+            seconds,
+            until: now.saturating_add(ttl_ms),
+        }
+    }
+
+    /// 0 where nothing is known (any more).
+    pub fn at(&self, now: u64) -> f32 {
+        if now < self.until { self.seconds } else { 0.0 }
+    }
+}
+
 /// The newest samples of one kind, in seconds.
 #[derive(Clone, Debug, Default)]
 pub struct Samples {

@@ -23,7 +23,7 @@ pub mod proxies;
 pub mod retry;
 pub mod selection;
 pub mod shortlist;
-pub mod spend_window;
+pub mod spends;
 pub mod strategies;
 pub mod token_count;
 pub mod upstream_error;

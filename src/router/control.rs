@@ -13,8 +13,6 @@ mod simulation;
 #[cfg(test)]
 mod tests;
 
-pub use self::budgets::{MOST_TAGS, NO_BUDGET};
-
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -39,7 +37,7 @@ use crate::policy::hedging::Hedging;
 use crate::policy::output_estimate::OutputEstimate;
 use crate::policy::priority_queue::PriorityQueue;
 use crate::policy::selection::{Gauge, Need};
-use crate::policy::spend_window::SpendWindow;
+use crate::policy::spends::Spends;
 use crate::policy::strategies::{Strategy, StrategyName};
 use crate::policy::window::Window;
 use crate::steps;
@@ -82,12 +80,12 @@ pub struct Control {
     groups: Vec<Option<GroupState>>,
     /// Deployments whose return is to be told.
     cooling: Vec<u32>,
-    /// By number of the budget.
-    spends: Vec<SpendWindow>,
+    /// In budgets of providers, deployments and tags.
+    spends: Spends,
     claims: Claims,
     /// Requests that wait, by number of the group.
     queues: HashMap<u32, PriorityQueue>,
-    /// What the wall clock said at the monotonic clock's zero, in milliseconds since the Unix epoch.
+    /// What the wall clock says of the monotonic clock's zero, in milliseconds since the Unix epoch.
     epoch: i64,
     cooldowns: Option<Cooldowns>,
     /// Somebody has failed a health check or is on trial after a cooldown, the last time it was looked.
@@ -105,7 +103,7 @@ impl Control {
             gatekeeper,
             table: table.clone(),
             cooling: Vec::new(),
-            spends: Vec::new(),
+            spends: Spends::default(),
             claims: Claims::default(),
             queues: HashMap::new(),
             epoch: wall_clock_ms() - clock::now() as i64,
@@ -113,7 +111,6 @@ impl Control {
             is_anybody_spared: false,
             random: fastrand::Rng::new(),
         };
-        control.keep_spends(&table, &table);
         control.take_up(&table);
         control
     }
@@ -173,7 +170,12 @@ impl Control {
     /// Answers a turn: endings first, then the rest in order.
     pub fn turn(&mut self, turn: &Turn) -> TurnAnswer {
         self.begin_budgets_anew();
-        self.turn_at(turn, clock::now())
+        let now = clock::now();
+        if !self.spends.is_empty() {
+            // The wall clock may have been set since.
+            self.epoch = wall_clock_ms() - now as i64;
+        }
+        self.turn_at(turn, now)
     }
 
     /// The same at a given moment of a monotonic clock, in milliseconds.
@@ -224,6 +226,7 @@ impl Control {
         if let Some(limit) = self.table.global_parallel
             && self.gatekeeper.borrow().open_holds() as u64 >= limit
         {
+            self.leave_queue(begin);
             return Err(Denied::Crowded { limit });
         }
         let estimate = &begin.estimate;
@@ -380,11 +383,11 @@ impl Control {
             standings: [None; 3],
             hedge_after_ms,
         };
-        let held = |control: &Self| {
-            let group = control.table.group(next.group)?;
-            let costs = next.costs.as_deref().unwrap_or(&group.costs);
-            Some(control.hold_for(next.group, costs, &next.estimate).0)
+        let Some(group) = self.table.group(next.group) else {
+            return Err(self.unknown(next.group));
         };
+        let costs = next.costs.as_deref().unwrap_or(&group.costs);
+        let (own, free) = self.hold_for(next.group, costs, &next.estimate);
         let call = Call {
             group: next.group,
             tried: &next.tried,
@@ -392,7 +395,7 @@ impl Control {
             pin: next.pin,
             is_stream: next.is_stream,
             wish: next.wish.as_deref(),
-            need: self.need(next.group, &next.estimate, held(self).unwrap_or_default()),
+            need: self.need(next.group, &next.estimate, own),
             now,
         };
         let is_same = next.group == next.from;
@@ -400,11 +403,6 @@ impl Control {
             let lease = self.dispatch(call)?;
             return Ok(ticket(lease, NanoUsd(0), None));
         }
-        let Some(group) = self.table.group(next.group) else {
-            return Err(self.unknown(next.group));
-        };
-        let costs = next.costs.as_deref().unwrap_or(&group.costs);
-        let (own, free) = self.hold_for(next.group, costs, &next.estimate);
         let hold = NanoUsd(own.0.saturating_add(next.besides.0));
         // What was added stays when no deployment is free: the request may fall back further, and settles all at once.
         if !free || next.besides.0 > 0 {
@@ -431,7 +429,7 @@ impl Control {
                 self.report(lease, outcome, end.used, now)
             });
             self.contained("router.budgets", |control| {
-                control.settle_budgets(&lease, end.settlement.cost, now);
+                control.settle_budgets(&lease, end.used.cost, now);
             });
         }
         self.contained("router.learn", |control| control.learn(end, now));

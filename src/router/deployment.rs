@@ -3,14 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::control::{MOST_TAGS, NO_BUDGET};
 use super::table::Gauges;
 use super::turn::{Lease, Outcome, Used};
 use crate::policy::cooldown::{Cooling, Fault, Health, Rules, State};
-use crate::policy::latency::{LatencyRules, Samples, TIMED_OUT};
+use crate::policy::latency::{LatencyRules, Measured, Samples, TIMED_OUT};
 use crate::policy::selection::{Gauge, NO_SLOTS, Need, RateLimits};
 use crate::policy::upstream_error::ErrorClass;
-use crate::types::NanoUsd;
 
 /// Weight of the newest latency in the running mean.
 const NEWEST: f32 = 0.1;
@@ -131,7 +129,7 @@ impl DeploymentState {
                 self.health.works(now);
                 None
             }
-            Some(fault) => self.health.failed(fault, &self.rules.cooldown, now),
+            Some(fault) => self.health.failed(fault, &self.rules.cooldown, true, now),
         };
         self.publish();
         cooling.filter(|_| !was_cooling)
@@ -171,14 +169,14 @@ impl DeploymentState {
         } = need;
         let rates = &mut self.gauge.rates;
         let booking = rates.take(limits, input_tokens, output_tokens, now);
-        self.health.began(now);
+        let trial = self.health.began(now);
         self.publish();
         Lease {
             deployment,
             generation: self.generation,
             booking,
-            held: NanoUsd::ZERO,
-            tag_budgets: [NO_BUDGET; MOST_TAGS],
+            trial,
+            budget_hold: None,
         }
     }
 
@@ -194,6 +192,7 @@ impl DeploymentState {
             return None;
         }
         let mut reported = Reported::default();
+        let decides = self.health.is_decided_by(lease.trial);
         let gauge = &mut self.gauge;
         gauge.in_flight = gauge.in_flight.saturating_sub(1);
         gauge.rates.settle(&lease.booking, used.input, used.output);
@@ -203,8 +202,8 @@ impl DeploymentState {
                 first_token_ms,
             } => {
                 self.successes += 1;
-                reported.has_returned = self.health.is_on_trial(now);
-                self.health.succeeded(now);
+                reported.has_returned = decides && self.health.is_on_trial(now);
+                self.health.succeeded(decides, now);
                 mean(&mut self.latency_ms, latency_ms);
                 if let Some(first) = first_token_ms {
                     mean(&mut self.first_token_ms, first);
@@ -214,7 +213,9 @@ impl DeploymentState {
             Outcome::Failure(fault) => {
                 self.failures += 1;
                 let was_cooling = self.health.cooling(now).is_some();
-                let cooling = self.health.failed(&fault, &self.rules.cooldown, now);
+                let cooling = self
+                    .health
+                    .failed(&fault, &self.rules.cooldown, decides, now);
                 reported.cooldown = cooling.filter(|_| !was_cooling);
                 self.last_error = Some(LastError {
                     status: fault.status,
@@ -222,7 +223,8 @@ impl DeploymentState {
                 });
                 self.failed(&fault, now);
             }
-            Outcome::Neutral => self.health.left(),
+            Outcome::Neutral if decides => self.health.left(),
+            Outcome::Neutral => {}
         }
         self.publish();
         Some(reported)
@@ -233,13 +235,14 @@ impl DeploymentState {
         // Long answers take longer: chats are compared by token.
         let seconds = latency_ms / 1e3 / (used.output.max(1) as f32);
         self.answers.add(seconds, rules, now);
-        self.gauge.latency = self.answers.mean();
+        self.gauge.latency = Measured::new(self.answers.mean(), rules.ttl_ms, now);
         if let Some(first) = first_token_ms {
             self.first_tokens.add(first / 1e3, rules, now);
-            self.gauge.first_token = match rules.first_token_percentile {
+            let seconds = match rules.first_token_percentile {
                 Some(percent) => self.first_tokens.percentile(percent),
                 None => self.first_tokens.mean(),
             };
+            self.gauge.first_token = Measured::new(seconds, rules.ttl_ms, now);
         }
         // What a client waits for: the first token where there is one.
         let wait = first_token_ms.unwrap_or(latency_ms);
@@ -247,9 +250,11 @@ impl DeploymentState {
     }
 
     fn failed(&mut self, fault: &Fault, now: u64) {
-        if fault.class == ErrorClass::Timeout {
-            self.answers.add(TIMED_OUT, &self.rules.latency, now);
-            self.gauge.latency = self.answers.mean();
+        // A limit that a caller has set for itself says nothing of others' calls.
+        if fault.class == ErrorClass::Timeout && !fault.is_callers_limit {
+            let rules = &self.rules.latency;
+            self.answers.add(TIMED_OUT, rules, now);
+            self.gauge.latency = Measured::new(self.answers.mean(), rules.ttl_ms, now);
             self.gauge.ewma.observe(TIMED_OUT * 1e3, now);
         }
     }
@@ -338,5 +343,30 @@ mod tests {
         let lease = state.acquire(0, Need::default(), None, 0);
         let begun = state.report(lease, failed, Used::default(), 5_021).unwrap();
         assert_eq!(begun.cooldown.map(|cooling| cooling.until), Some(10_021));
+    }
+
+    /// Who allows its own call a moment only must not make a deployment look slow to all others.
+    #[test]
+    fn a_callers_own_limit_says_nothing_of_the_latency() {
+        let rules = StateRules {
+            slots: None,
+            cooldown: Rules::default(),
+            latency: LatencyRules::default(),
+        };
+        let mut state = DeploymentState::new(rules, Arc::new(Gauges::default()));
+        let timed_out = |is_callers_limit| {
+            Outcome::Failure(Fault {
+                class: ErrorClass::Timeout,
+                is_callers_limit,
+                ..Fault::of_status(408)
+            })
+        };
+        let mut latency_after = |outcome| {
+            let lease = state.acquire(0, Need::default(), None, 0);
+            state.report(lease, outcome, Used::default(), 0);
+            state.gauge().latency.at(0)
+        };
+        assert_eq!(latency_after(timed_out(true)), 0.0);
+        assert_eq!(latency_after(timed_out(false)), TIMED_OUT);
     }
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use actix::Message;
 
-use super::control::MOST_TAGS;
 use super::table::Costs;
 use super::trace::{Nobody, Trace};
 use super::wish::Wish;
@@ -13,6 +12,7 @@ use crate::limits::{EntityIx, HoldId, Refusal, Settlement, Standing};
 use crate::policy::cooldown::Fault;
 use crate::policy::priority_queue::Place;
 use crate::policy::selection::Booking;
+use crate::policy::spends::BudgetHold;
 use crate::types::NanoUsd;
 
 /// What a request is expected to use: tells what it may cost in any group.
@@ -110,10 +110,10 @@ pub struct Lease {
     pub generation: u32,
     /// What was booked for the call in the deployment's minute.
     pub booking: Booking,
-    /// Money held in the budgets that the deployment belongs to.
-    pub held: NanoUsd,
-    /// Numbers of the tag budgets among them; unused places hold `u16::MAX`.
-    pub tag_budgets: [u16; MOST_TAGS],
+    /// Of the trial after a cooldown that the call decides; 0: of none.
+    pub trial: u32,
+    /// What is held for the call in budgets of providers, deployments and tags; `None`: none binds it.
+    pub budget_hold: Option<BudgetHold>,
 }
 
 /// How an upstream call ended, as far as the deployment's health is concerned.
@@ -139,7 +139,7 @@ pub struct End {
     pub lease: Option<(Lease, Outcome)>,
     pub group: u32,
     pub settlement: Settlement,
-    /// What the last attempt used, in tokens.
+    /// What the last attempt used, by itself.
     pub used: Used,
     /// Output tokens of a whole answer, for the group's estimate.
     pub output_tokens: Option<u64>,
@@ -147,11 +147,12 @@ pub struct End {
     pub first_content_ms: Option<u32>,
 }
 
-/// Tokens of one call.
+/// Tokens of one call, and what they cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Used {
     pub input: u64,
     pub output: u64,
+    pub cost: NanoUsd,
 }
 
 /// An admission.

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::trace::Trace;
 use crate::policy::shortlist::Shortlist;
+use crate::policy::spends::BudgetName;
 use crate::policy::strategies::StrategyName;
 
 /// See the module. Most requests have none: each field costs nothing where it is not set. Made on the worker, where the
@@ -14,10 +15,10 @@ pub struct Wish {
     pub shortlist: Option<Shortlist>,
     /// In the place of the group's own strategy.
     pub strategy: Option<StrategyName>,
-    /// Weights of deployments by number, in the place of the configuration's.
+    /// Weights of deployments by number, lower ones first, in the place of the configuration's.
     pub weights: Option<Box<[(u32, f64)]>>,
-    /// Numbers of the tag budgets that bind it, the first few.
-    pub tag_budgets: Box<[u16]>,
+    /// The budgets of its tags.
+    pub tag_budgets: Box<[BudgetName]>,
     /// What it shares with other calls that should go where they went.
     pub kin: Kin,
     /// Where the decision is told.

@@ -1,5 +1,7 @@
 //! A failure at one deployment is tried at another, as long as the client has seen nothing.
 
+use std::time::{Duration, Instant};
+
 use crate::harness::{Config, Deployment, Gateway, chat_with, json, streamed};
 use crate::simulator::{Behaviour, Simulator};
 
@@ -56,6 +58,23 @@ fn another_deployment_answers() {
         );
         gateway.books_agree();
     }
+}
+
+/// Where all of a group are left alone for a while a wait brings nobody: the client hears of the failure now.
+#[test]
+fn nobody_waits_for_those_that_cool_down() {
+    let simulator = Simulator::start();
+    let busy = Behaviour::of(json!({"status": 429, "headers": {"retry-after": "40"}}));
+    for name in ["one", "other"] {
+        simulator.behave(name, busy.clone());
+    }
+    let members = ["one", "other"].map(|name| Deployment::of(&simulator, name).group("m"));
+    let gateway = Gateway::of(&Config::of(members).router("num_retries", 5));
+    let asked = Instant::now();
+    let body = chat_with("m", json!({}));
+    gateway.master().chat(&body).with_status(429);
+    assert!(asked.elapsed() < Duration::from_secs(20));
+    assert_eq!(simulator.received("one") + simulator.received("other"), 2);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::config::provider_budgets;
 use crate::config::read::Section;
 use crate::policy::cost::OffPeak;
 use crate::policy::shortlist::is_pattern;
-use crate::policy::spend_window::BudgetRule;
+use crate::policy::spends::BudgetRule;
 use crate::protocol::mock::Mock;
 use crate::providers::parameters::Path;
 use crate::types::Secret;

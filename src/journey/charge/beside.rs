@@ -116,6 +116,7 @@ impl Charge {
             let used = Used {
                 input: priced.usage.prompt_tokens(),
                 output: 0,
+                cost: priced.bill.spend(),
             };
             side.end(lease, Outcome::Neutral, used);
         }

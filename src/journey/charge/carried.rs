@@ -36,7 +36,7 @@ impl Charge {
     /// has as much time again. What the calls of its answer have used so far comes back.
     pub fn carry(&mut self, told: &Told) -> Usage {
         let priced = self.price(told, false);
-        self.broken_off = used(&priced.usage);
+        self.broken_off = used(&priced);
         self.carried.add(&priced);
         self.carried.told = self.carried.told.plus(&priced.usage);
         let failover = &self.routes.table().failover;

@@ -51,7 +51,7 @@ pub struct Bill {
 
 impl Bill {
     /// What is booked.
-    fn spend(&self) -> NanoUsd {
+    pub(super) fn spend(&self) -> NanoUsd {
         self.cost.map_or(NanoUsd::ZERO, |cost| cost.total)
     }
 
@@ -263,7 +263,7 @@ impl Charge {
                 tokens: usage.total_tokens(),
                 cost: spend,
             },
-            used: used(&own.usage),
+            used: used(&own),
             // Embeddings have no output, and must not make a group's other answers look short.
             output_tokens: (ending.status == CallStatus::Success
                 && self.operation != Operation::Embedding)
@@ -321,10 +321,12 @@ impl Charge {
     }
 }
 
-pub(super) fn used(usage: &Usage) -> Used {
+/// What one call used.
+pub(super) fn used(own: &Priced) -> Used {
     Used {
-        input: usage.prompt_tokens(),
-        output: usage.completion_tokens(),
+        input: own.usage.prompt_tokens(),
+        output: own.usage.completion_tokens(),
+        cost: own.bill.spend(),
     }
 }
 

@@ -232,6 +232,7 @@ fn weights(value: &Value) -> Result<Weights, String> {
                 .filter(|share| *share >= 0.0 && *share <= 1e15);
             of_group.push((id.as_str().into(), share.ok_or(EXPECTED)?));
         }
+        of_group.sort_by(|(one, _): &(Box<str>, f64), (other, _)| one.cmp(other));
         all.push((group.as_str().into(), of_group));
     }
     Ok(Weights(all))

@@ -65,9 +65,11 @@ pub struct Health {
 }
 
 impl Health {
-    /// A call was answered.
-    pub fn succeeded(&mut self, now: u64) {
-        self.works(now);
+    /// A call was answered, which `decides` whether a deployment on trial works.
+    pub fn succeeded(&mut self, decides: bool, now: u64) {
+        if decides {
+            self.works(now);
+        }
         self.roll(now);
         self.succeeded = self.succeeded.saturating_add(1);
         self.last_failed = false;
@@ -82,14 +84,20 @@ impl Health {
         }
     }
 
-    /// A call was let through.
-    pub fn began(&mut self, now: u64) {
-        if self.cooling(now).is_none() {
-            self.trial.begin(now);
+    /// A call was let through: the number of the trial that it decides; 0: of none.
+    pub fn began(&mut self, now: u64) -> u32 {
+        match self.cooling(now) {
+            None => self.trial.begin(now),
+            Some(_) => 0,
         }
     }
 
-    /// A call ended, and tells nothing of the deployment.
+    /// Whether a call of this trial decides. Calls that began before the cooldown, or beside the trial, do not.
+    pub fn is_decided_by(&self, trial: u32) -> bool {
+        self.trial.is_decided_by(trial)
+    }
+
+    /// The call that was to decide ended, and tells nothing of the deployment.
     pub fn left(&mut self) {
         self.trial.leave_open();
     }
@@ -104,22 +112,26 @@ impl Health {
         self.trial.until()
     }
 
-    /// Such a call is under way: others of its group should take the rest.
-    pub fn is_being_tried(&self, now: u64) -> bool {
-        self.is_on_trial(now) && self.trial.is_under_way(now)
-    }
-
-    /// A call failed; the cooldown that it begins or prolongs, if any. A cooldown never becomes shorter.
-    pub fn failed(&mut self, fault: &Fault, rules: &Rules, now: u64) -> Option<Cooling> {
+    /// A call failed, which `decides` whether a deployment on trial works; the cooldown that it begins or prolongs, if any. A
+    /// cooldown never becomes shorter.
+    pub fn failed(
+        &mut self,
+        fault: &Fault,
+        rules: &Rules,
+        decides: bool,
+        now: u64,
+    ) -> Option<Cooling> {
         self.roll(now);
         self.failed = self.failed.saturating_add(1);
         self.last_failed = true;
-        self.trial.leave_open();
+        if decides {
+            self.trial.leave_open();
+        }
         if rules.never || fault.is_callers_limit {
             return None;
         }
         let time = rules.time(fault)?;
-        let is_trial = rules.tries_first() && self.is_on_trial(now);
+        let is_trial = decides && rules.tries_first() && self.is_on_trial(now);
         let is_too_much = match rules.measure(fault)? {
             _ if is_trial => true,
             Measure::Share => self.is_too_much(fault, rules),

@@ -31,14 +31,14 @@ fn policy(fields: &[(&str, u32)]) -> ByClass {
 
 /// The duration of the cooldown that one failure begins, in seconds.
 fn first_failure(rules: &Rules, fault: &Fault) -> Option<u64> {
-    let cooling = Health::default().failed(fault, rules, 0)?;
+    let cooling = Health::default().failed(fault, rules, true, 0)?;
     Some(cooling.until / SECOND)
 }
 
 /// How many failures of a kind, a millisecond apart, it takes; `None`: 20,000 are not enough.
 fn failures_needed(rules: &Rules, fault: &Fault) -> Option<u64> {
     let mut health = Health::default();
-    (1..=20_000).find(|n| health.failed(fault, rules, *n).is_some())
+    (1..=20_000).find(|n| health.failed(fault, rules, true, *n).is_some())
 }
 
 #[test]
@@ -159,20 +159,20 @@ fn more_than_half_of_a_minute() {
     for (successes, cools_at) in [(0, Some(5)), (2, Some(3)), (3, Some(4)), (30, Some(31))] {
         let mut health = Health::default();
         for _ in 0..successes {
-            health.succeeded(0);
+            health.succeeded(true, 0);
         }
-        let needed = (1..=40).find(|_| health.failed(&fault, &rules, 1).is_some());
+        let needed = (1..=40).find(|_| health.failed(&fault, &rules, true, 1).is_some());
         assert_eq!(needed, cools_at, "after {successes} successes");
     }
     // The next minute begins with the first call in it.
     let mut health = Health::default();
     for at in [0, 1, 2, 59_999] {
-        assert_eq!(health.failed(&fault, &rules, at), None);
+        assert_eq!(health.failed(&fault, &rules, true, at), None);
     }
     for at in [60_000, 60_001, 60_002, 119_999] {
-        assert_eq!(health.failed(&fault, &rules, at), None);
+        assert_eq!(health.failed(&fault, &rules, true, at), None);
     }
-    assert!(health.failed(&fault, &rules, 119_999).is_some());
+    assert!(health.failed(&fault, &rules, true, 119_999).is_some());
 }
 
 #[test]
@@ -224,14 +224,18 @@ fn counted_failures_are_forgotten_after_a_cooldown_time() {
     let fault = Fault::of_status(500);
     let rules = counting(1);
     let mut health = Health::default();
-    assert_eq!(health.failed(&fault, &rules, 0), None);
-    assert_eq!(health.failed(&fault, &rules, 5_000), None, "5 s are over");
-    assert!(health.failed(&fault, &rules, 9_999).is_some());
+    assert_eq!(health.failed(&fault, &rules, true, 0), None);
+    assert_eq!(
+        health.failed(&fault, &rules, true, 5_000),
+        None,
+        "5 s are over"
+    );
+    assert!(health.failed(&fault, &rules, true, 9_999).is_some());
     // Successes in between do not help.
     let mut health = Health::default();
-    assert_eq!(health.failed(&fault, &rules, 0), None);
-    health.succeeded(1);
-    assert!(health.failed(&fault, &rules, 2).is_some());
+    assert_eq!(health.failed(&fault, &rules, true, 0), None);
+    health.succeeded(true, 1);
+    assert!(health.failed(&fault, &rules, true, 2).is_some());
 }
 
 #[test]
@@ -243,15 +247,15 @@ fn a_request_counts_once() {
     };
     let mut health = Health::default();
     for fault in [fault, again, again] {
-        assert_eq!(health.failed(&fault, &counting(1), 0), None);
+        assert_eq!(health.failed(&fault, &counting(1), true, 0), None);
     }
-    assert!(health.failed(&fault, &counting(1), 1).is_some());
+    assert!(health.failed(&fault, &counting(1), true, 1).is_some());
     // Shares are of calls.
     let mut health = Health::default();
     for fault in [fault, again, again, again] {
-        assert_eq!(health.failed(&fault, &Rules::default(), 0), None);
+        assert_eq!(health.failed(&fault, &Rules::default(), true, 0), None);
     }
-    assert!(health.failed(&again, &Rules::default(), 0).is_some());
+    assert!(health.failed(&again, &Rules::default(), true, 0).is_some());
 }
 
 #[test]
@@ -281,12 +285,16 @@ fn by_class_of_error() {
     let mut health = Health::default();
     for status in [429, 500, 429] {
         assert_eq!(
-            health.failed(&Fault::of_status(status), &rules, 0),
+            health.failed(&Fault::of_status(status), &rules, true, 0),
             None,
             "{status}"
         );
     }
-    assert!(health.failed(&Fault::of_status(500), &rules, 0).is_some());
+    assert!(
+        health
+            .failed(&Fault::of_status(500), &rules, true, 0)
+            .is_some()
+    );
 }
 
 #[test]
@@ -324,17 +332,17 @@ fn a_cooldown_ends_by_itself_and_never_early() {
     let mut health = Health::default();
     assert_eq!(health.state(0), State::Healthy);
     assert_eq!(
-        health.failed(&long, &rules, 0).map(|c| c.until),
+        health.failed(&long, &rules, true, 0).map(|c| c.until),
         Some(10_000)
     );
     // Calls that were under way: a shorter wait takes nothing back, a later one prolongs.
     assert_eq!(
-        health.failed(&short, &rules, 5_000).map(|c| c.until),
+        health.failed(&short, &rules, true, 5_000).map(|c| c.until),
         Some(10_000)
     );
-    health.succeeded(6_000);
+    health.succeeded(true, 6_000);
     assert_eq!(
-        health.failed(&short, &rules, 9_500).map(|c| c.until),
+        health.failed(&short, &rules, true, 9_500).map(|c| c.until),
         Some(10_500)
     );
     assert_eq!(health.state(10_499), State::Cooling);
@@ -342,7 +350,7 @@ fn a_cooldown_ends_by_itself_and_never_early() {
         (health.cooling(10_500), health.state(10_500)),
         (None, State::Failing)
     );
-    health.succeeded(10_501);
+    health.succeeded(true, 10_501);
     assert_eq!(health.state(10_501), State::Healthy);
 }
 
@@ -351,30 +359,71 @@ fn come_back(rules: &Rules) -> Health {
     let mut health = Health::default();
     let fault = Fault::of_status(429);
     assert_eq!(
-        health.failed(&fault, rules, 0).map(|c| c.until),
+        health.failed(&fault, rules, true, 0).map(|c| c.until),
         Some(5_000)
     );
     assert!(!health.is_on_trial(4_999));
     health
 }
 
+/// A call that decides is under way, which keeps others away.
+fn is_being_tried(health: &Health, now: u64) -> bool {
+    health.is_on_trial(now) && now < health.tried_until()
+}
+
+/// Long streams that began before the cooldown end after it in whatever way: nothing is known by that.
+#[test]
+fn only_the_call_that_tries_decides() {
+    let rules = Rules::default();
+    let mut health = Health::default();
+    let old = health.began(0);
+    assert_eq!(old, 0, "nothing is in question");
+    assert!(
+        health
+            .failed(&Fault::of_status(429), &rules, false, 0)
+            .is_some()
+    );
+    let trial = health.began(5_000);
+    let beside = health.began(5_001);
+    let decides = |health: &Health| [old, trial, beside].map(|call| health.is_decided_by(call));
+    assert_eq!(decides(&health), [false, true, false]);
+    health.succeeded(false, 5_002);
+    assert!(is_being_tried(&health, 5_003));
+    assert_eq!(
+        health.failed(&Fault::of_status(500), &rules, false, 5_003),
+        None
+    );
+    assert!(is_being_tried(&health, 5_004));
+    assert!(
+        health
+            .failed(&Fault::of_status(500), &rules, true, 5_005)
+            .is_some()
+    );
+    // The call of an earlier trial decides nothing in the next one.
+    let next = health.began(60_000);
+    assert_ne!(next, trial);
+    assert!(!health.is_decided_by(trial) && health.is_decided_by(next));
+    health.succeeded(true, 60_001);
+    assert_eq!(decides(&health), [false; 3]);
+}
+
 #[test]
 fn one_call_finds_out_whether_it_works_again() {
     let rules = Rules::default();
     let mut health = come_back(&rules);
-    assert!(health.is_on_trial(5_000) && !health.is_being_tried(5_000));
+    assert!(health.is_on_trial(5_000) && !is_being_tried(&health, 5_000));
     health.began(5_000);
-    assert!(health.is_being_tried(5_001));
+    assert!(is_being_tried(&health, 5_001));
     // A call that tells nothing lets another one try, and so does one that takes long.
     health.left();
-    assert!(!health.is_being_tried(5_002) && health.is_on_trial(5_002));
+    assert!(!is_being_tried(&health, 5_002) && health.is_on_trial(5_002));
     health.began(5_003);
     health.began(15_000);
-    assert!(health.is_being_tried(15_002) && !health.is_being_tried(15_003));
-    health.succeeded(15_004);
+    assert!(is_being_tried(&health, 15_002) && !is_being_tried(&health, 15_003));
+    health.succeeded(true, 15_004);
     assert!(!health.is_on_trial(15_004));
     // What was before counts no more: it takes more than half of five calls again.
-    let failed = |health: &mut Health| health.failed(&Fault::of_status(500), &rules, 15_005);
+    let failed = |health: &mut Health| health.failed(&Fault::of_status(500), &rules, true, 15_005);
     for _ in 0..3 {
         assert_eq!(failed(&mut health), None);
     }
@@ -389,10 +438,15 @@ fn failed_trials_keep_it_away_for_longer() {
     for seconds in [10, 20, 40, 80, 160, 300, 300] {
         health.began(now);
         // A failure that never begins a cooldown decides nothing.
-        assert_eq!(health.failed(&Fault::of_status(400), &rules, now), None);
-        assert!(health.is_on_trial(now) && !health.is_being_tried(now));
+        assert_eq!(
+            health.failed(&Fault::of_status(400), &rules, true, now),
+            None
+        );
+        assert!(health.is_on_trial(now) && !is_being_tried(&health, now));
         // Any other ends the trial, though one alone would not begin a cooldown.
-        let cooling = health.failed(&Fault::of_status(500), &rules, now).unwrap();
+        let cooling = health
+            .failed(&Fault::of_status(500), &rules, true, now)
+            .unwrap();
         assert_eq!(cooling.until, now + seconds * SECOND);
         now = cooling.until;
     }
@@ -401,12 +455,14 @@ fn failed_trials_keep_it_away_for_longer() {
         retry_after_ms: Some(7_000),
         ..Fault::of_status(429)
     };
-    let cooling = health.failed(&told, &rules, now).unwrap();
+    let cooling = health.failed(&told, &rules, true, now).unwrap();
     assert_eq!(cooling.until, now + 7 * SECOND);
     // It begins anew after a success, also one that a health check has found.
     now = cooling.until;
     health.works(now);
-    let cooling = health.failed(&Fault::of_status(429), &rules, now).unwrap();
+    let cooling = health
+        .failed(&Fault::of_status(429), &rules, true, now)
+        .unwrap();
     assert_eq!(cooling.until, now + 5 * SECOND);
 }
 
@@ -418,11 +474,16 @@ fn who_is_alone_or_shall_come_back_at_once_is_not_tried() {
     };
     for rules in [alone(), at_once] {
         let mut health = Health::default();
-        let cooling = health.failed(&Fault::of_status(401), &rules, 0).unwrap();
+        let cooling = health
+            .failed(&Fault::of_status(401), &rules, true, 0)
+            .unwrap();
         let now = cooling.until;
         health.began(now);
-        assert!(!health.is_on_trial(now) && !health.is_being_tried(now));
-        assert_eq!(health.failed(&Fault::of_status(500), &rules, now), None);
+        assert!(!health.is_on_trial(now) && !is_being_tried(&health, now));
+        assert_eq!(
+            health.failed(&Fault::of_status(500), &rules, true, now),
+            None
+        );
     }
 }
 
@@ -442,13 +503,13 @@ proptest! {
             now += wait;
             let before = health.cooling(now);
             if succeeds {
-                health.succeeded(now);
+                health.succeeded(true, now);
                 prop_assert_eq!(health.cooling(now), before);
                 continue;
             }
             let status = [400, 401, 402, 404, 408, 429, 500, 503][what];
             let fault = Fault { retry_after_ms, is_callers_limit, is_repeat, ..Fault::of_status(status) };
-            let begun = health.failed(&fault, &rules, now);
+            let begun = health.failed(&fault, &rules, true, now);
             let after = health.cooling(now);
             match (before, after) {
                 (Some(before), Some(after)) => prop_assert!(after.until >= before.until),

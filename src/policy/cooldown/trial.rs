@@ -26,6 +26,8 @@ pub(super) struct Trial {
     until: u64,
     /// Those that failed one after the other.
     failed: u32,
+    /// Which one it is, from 1: calls of the one before decide nothing any more.
+    number: u32,
 }
 
 impl Trial {
@@ -33,6 +35,7 @@ impl Trial {
     pub fn arrange(&mut self) {
         self.is_due = true;
         self.until = 0;
+        self.number = self.number.wrapping_add(1).max(1);
     }
 
     pub fn is_due(&self) -> bool {
@@ -44,16 +47,18 @@ impl Trial {
         if self.is_due { self.until } else { 0 }
     }
 
-    /// A call that tries is under way.
-    pub fn is_under_way(&self, now: u64) -> bool {
-        self.is_due && now < self.until
+    /// A call has been let through: the number of the trial that it decides, 0 for none.
+    pub fn begin(&mut self, now: u64) -> u32 {
+        if !self.is_due || now < self.until {
+            return 0;
+        }
+        self.until = now.saturating_add(LONGEST_TRIAL_MS);
+        self.number
     }
 
-    /// A call has been let through.
-    pub fn begin(&mut self, now: u64) {
-        if self.is_due && now >= self.until {
-            self.until = now.saturating_add(LONGEST_TRIAL_MS);
-        }
+    /// A call that began it decides whether the deployment works.
+    pub fn is_decided_by(&self, number: u32) -> bool {
+        self.is_due && number != 0 && number == self.number
     }
 
     /// A call ended that decides nothing: the next one tries.
@@ -70,6 +75,9 @@ impl Trial {
 
     /// The deployment works.
     pub fn pass(&mut self) {
-        *self = Self::default();
+        *self = Self {
+            number: self.number,
+            ..Self::default()
+        };
     }
 }

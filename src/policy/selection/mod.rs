@@ -11,6 +11,7 @@ pub use passed::Passed;
 pub use rates::{Booking, RateLimits, Rates};
 
 use super::ewma::PeakEwma;
+use super::latency::Measured;
 use crate::types::NanoUsd;
 
 /// No bound on calls at the same time.
@@ -31,10 +32,10 @@ pub struct Gauge {
     pub tried_until: u64,
     /// What was asked of it in this minute.
     pub rates: Rates,
-    /// By its last answers, in the strategy's measure; 0 before the first.
-    pub latency: f32,
+    /// By its last answers, in the strategy's measure.
+    pub latency: Measured,
     /// The same until the first token of streams.
-    pub first_token: f32,
+    pub first_token: Measured,
     pub ewma: PeakEwma,
 }
 
@@ -47,8 +48,8 @@ impl Default for Gauge {
             ill_until: 0,
             tried_until: 0,
             rates: Rates::default(),
-            latency: 0.0,
-            first_token: 0.0,
+            latency: Measured::default(),
+            first_token: Measured::default(),
             ewma: PeakEwma::default(),
         }
     }

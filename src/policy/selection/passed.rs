@@ -58,17 +58,6 @@ pub enum Passed {
 }
 
 impl Passed {
-    /// Milliseconds until it may take calls again, where time alone brings that.
-    pub fn over_in_ms(&self) -> Option<u64> {
-        match *self {
-            Self::Cooling { for_ms } => Some(for_ms),
-            Self::Requests { resets_in_ms, .. } | Self::Tokens { resets_in_ms, .. } => {
-                Some(resets_in_ms)
-            }
-            _ => None,
-        }
-    }
-
     /// A word for programs.
     pub const fn code(&self) -> &'static str {
         match self {

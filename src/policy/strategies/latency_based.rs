@@ -15,10 +15,11 @@ pub struct LatencyBased {
 impl Strategy for LatencyBased {
     fn pick(&self, candidates: &Candidates<'_>, random: f64) -> Option<usize> {
         let latency = |gauge: &Gauge| {
-            if candidates.is_stream && gauge.first_token > 0.0 {
-                gauge.first_token
+            let first_token = gauge.first_token.at(candidates.now);
+            if candidates.is_stream && first_token > 0.0 {
+                first_token
             } else {
-                gauge.latency
+                gauge.latency.at(candidates.now)
             }
         };
         let of = |member: &Member| candidates.gauge(member).map(latency);
@@ -35,11 +36,12 @@ mod tests {
 
     use super::super::testing::{Fleet, close};
     use super::LatencyBased;
+    use crate::policy::latency::Measured;
 
     fn fleet(latencies: &[f32]) -> Fleet {
         let mut fleet = Fleet::of(latencies.len());
         for (gauge, latency) in fleet.gauges.iter_mut().zip(latencies) {
-            gauge.latency = *latency;
+            gauge.latency = Measured::new(*latency, 1_000, 0);
         }
         fleet
     }
@@ -53,11 +55,22 @@ mod tests {
         close(&fleet(&[1.5, 1.0, 1.6]).shares(&generous), &[0.5, 0.5, 0.0]);
     }
 
+    /// Else who was slow once would never be asked again.
+    #[test]
+    fn what_is_old_counts_no_more() {
+        let mut fleet = fleet(&[1.0, 9.0]);
+        fleet.gauges[0].latency = Measured::new(1.0, 5_000, 0);
+        let strategy = LatencyBased { buffer: 0.0 };
+        assert_eq!(fleet.pick(&strategy, 0.5), Some(0));
+        fleet.now = 1_000;
+        assert_eq!(fleet.pick(&strategy, 0.5), Some(1));
+    }
+
     #[test]
     fn streams_go_by_their_first_token() {
         let mut fleet = fleet(&[1.0, 9.0]);
-        fleet.gauges[0].first_token = 0.5;
-        fleet.gauges[1].first_token = 0.2;
+        fleet.gauges[0].first_token = Measured::new(0.5, 1_000, 0);
+        fleet.gauges[1].first_token = Measured::new(0.2, 1_000, 0);
         let strategy = LatencyBased { buffer: 0.0 };
         assert_eq!(fleet.pick(&strategy, 0.5), Some(0));
         fleet.is_stream = true;

@@ -21,7 +21,7 @@ pub use latency_based::LatencyBased;
 pub use least_busy::LeastBusy;
 pub use name::{StrategyArgs, StrategyName};
 pub use p2c_ewma::P2cEwma;
-pub use simple_shuffle::SimpleShuffle;
+pub use simple_shuffle::{SimpleShuffle, Weights};
 pub use usage_based::UsageBased;
 
 use super::selection::Gauge;

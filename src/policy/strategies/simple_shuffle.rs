@@ -1,14 +1,15 @@
-//! `simple-shuffle`: a random pick, weighted by `weight`, else `rpm`, else `tpm`: the first of them that any member has.
+//! `simple-shuffle`: a random pick, weighted by `weight`, else `rpm`, else `tpm`: the first of them that anybody has who may be
+//! chosen (LiteLLM 1.106.2).
 //!
-//! Members without that attribute weigh nothing beside those that have it (LiteLLM 1.106.2), so one `rpm` in a group sends
-//! its whole traffic there. Without any attribute the pick is uniform.
+//! Members without that attribute weigh nothing beside those that have it, so one `rpm` in a group sends its whole traffic
+//! there. Without any attribute the pick is uniform.
 
-use super::{Candidates, DRAWS, Member, Strategy, another};
+use super::{Candidates, DRAWS, Member, Strategy, another, lot};
 
-/// Weights prepared once; see the module.
+/// See the module.
 pub struct SimpleShuffle {
-    /// Running totals, one a member; empty for a uniform pick.
-    cumulative: Vec<f64>,
+    /// Of each attribute that any member has, the first one first.
+    attributes: Vec<Weights>,
 }
 
 impl SimpleShuffle {
@@ -18,23 +19,33 @@ impl SimpleShuffle {
             |member| member.rpm as f64,
             |member| member.tpm as f64,
         ];
-        let weigh = attributes
-            .into_iter()
-            .find(|weigh| members.iter().any(|member| weigh(member) > 0.0));
-        let cumulative = weigh.map_or_else(Vec::new, |weigh| {
-            members
-                .iter()
-                .scan(0.0, |total, member| {
-                    *total += weigh(member).max(0.0);
-                    Some(*total)
-                })
-                .collect()
-        });
-        Self { cumulative }
+        let weights = attributes.map(|weigh| Weights::of(members.iter().map(weigh)));
+        Self {
+            attributes: weights
+                .into_iter()
+                .filter(|weights| weights.total() > 0.0)
+                .collect(),
+        }
     }
+}
 
-    /// By these weights of the positions, whatever the configuration says; 0 for those that are not named.
-    pub fn weighted(weights: impl Iterator<Item = f64>) -> Self {
+impl Strategy for SimpleShuffle {
+    fn pick(&self, candidates: &Candidates<'_>, random: f64) -> Option<usize> {
+        let mut attributes = self.attributes.iter();
+        attributes
+            .find_map(|weights| weights.pick(candidates, random))
+            .or_else(|| uniform(candidates, random))
+    }
+}
+
+/// Weights by position, prepared once.
+pub struct Weights {
+    /// Running totals.
+    cumulative: Vec<f64>,
+}
+
+impl Weights {
+    pub fn of(weights: impl Iterator<Item = f64>) -> Self {
         let sums = weights.scan(0.0, |total, weight| {
             *total += weight.max(0.0);
             Some(*total)
@@ -44,56 +55,41 @@ impl SimpleShuffle {
         }
     }
 
+    fn total(&self) -> f64 {
+        self.cumulative.last().copied().unwrap_or_default()
+    }
+
     fn weight(&self, position: usize) -> f64 {
         let upto = |position: usize| self.cumulative.get(position).copied().unwrap_or_default();
-        if self.cumulative.is_empty() {
-            1.0
-        } else {
-            upto(position) - position.checked_sub(1).map_or(0.0, upto)
-        }
+        upto(position) - position.checked_sub(1).map_or(0.0, upto)
     }
 
-    fn draw(&self, count: usize, random: f64) -> usize {
-        match self.cumulative.last() {
-            Some(total) => self
-                .cumulative
-                .partition_point(|upto| *upto <= random * total),
-            None => (random * count as f64) as usize,
-        }
-    }
-}
-
-impl Strategy for SimpleShuffle {
-    fn pick(&self, candidates: &Candidates<'_>, random: f64) -> Option<usize> {
-        let members = candidates.members;
+    /// In proportion among those that may be chosen; `None`: none of them weighs anything.
+    pub fn pick(&self, candidates: &Candidates<'_>, random: f64) -> Option<usize> {
+        let total = self.total();
         let mut chance = random;
-        // Drawing again until somebody is eligible is exactly the distribution over the eligible members.
+        // Drawing again until somebody may be chosen is exactly the distribution over those that may.
         for _ in 0..DRAWS {
-            let drawn = self.draw(members.len(), chance);
-            if drawn < members.len() && (candidates.eligible)(drawn) {
+            let sought = chance * total;
+            let drawn = self.cumulative.partition_point(|upto| *upto <= sought);
+            if drawn < self.cumulative.len() && (candidates.eligible)(drawn) {
                 return Some(drawn);
             }
             chance = another(chance);
         }
-        // Few are eligible, or weigh little: in proportion among those that are.
-        let eligible = || candidates.eligible();
-        let total: f64 = eligible().map(|(position, _)| self.weight(position)).sum();
-        let weighted = total > 0.0;
-        let mut left = chance
-            * if weighted {
-                total
-            } else {
-                eligible().count() as f64
-            };
+        let eligible = || {
+            let weighed = candidates
+                .eligible()
+                .map(|(position, _)| (position, self.weight(position)));
+            weighed.filter(|(_, weight)| *weight > 0.0)
+        };
+        let total: f64 = eligible().map(|(_, weight)| weight).sum();
+        let mut left = chance * total;
         let mut last = None;
-        for (position, _) in eligible() {
-            let weight = if weighted { self.weight(position) } else { 1.0 };
-            if weight <= 0.0 {
-                continue;
-            }
+        for (position, weight) in eligible() {
             last = Some(position);
             if left < weight {
-                return last;
+                break;
             }
             left -= weight;
         }
@@ -101,13 +97,26 @@ impl Strategy for SimpleShuffle {
     }
 }
 
+fn uniform(candidates: &Candidates<'_>, random: f64) -> Option<usize> {
+    let count = candidates.members.len();
+    let mut chance = random;
+    for _ in 0..DRAWS {
+        let drawn = (chance * count as f64) as usize;
+        if drawn < count && (candidates.eligible)(drawn) {
+            return Some(drawn);
+        }
+        chance = another(chance);
+    }
+    candidates.first_lowest(|position, _| Some(lot(chance, position)))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::Member;
     use super::super::testing::{Fleet, close};
-    use super::SimpleShuffle;
+    use super::super::{Candidates, Member, Strategy as Choosing};
+    use super::{SimpleShuffle, Weights};
 
     fn fleet(members: &[Member], out: u16) -> Fleet {
         Fleet {
@@ -187,8 +196,28 @@ mod tests {
     }
 
     #[test]
+    fn who_is_out_has_no_say_in_the_attribute() {
+        let members = [
+            member(0, 10.0, 0, 0),
+            member(1, 0.0, 90, 0),
+            member(2, 0.0, 10, 0),
+        ];
+        close(&shares(&members, 0), &[1.0, 0.0, 0.0]);
+        close(&shares(&members, 0b1), &[0.0, 0.9, 0.1]);
+    }
+
+    #[test]
     fn a_requests_own_weights() {
-        let strategy = SimpleShuffle::weighted([0.0, 3.0, 1.0].into_iter());
-        close(&Fleet::of(3).shares(&strategy), &[0.0, 0.75, 0.25]);
+        struct Own(Weights);
+        impl Choosing for Own {
+            fn pick(&self, candidates: &Candidates<'_>, random: f64) -> Option<usize> {
+                self.0.pick(candidates, random)
+            }
+        }
+        let strategy = Own(Weights::of([0.0, 3.0, 1.0].into_iter()));
+        let mut fleet = Fleet::of(3);
+        close(&fleet.shares(&strategy), &[0.0, 0.75, 0.25]);
+        fleet.out = 0b110;
+        assert_eq!(fleet.pick(&strategy, 0.5), None);
     }
 }

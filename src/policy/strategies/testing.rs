@@ -10,6 +10,7 @@ pub struct Fleet {
     pub out: u16,
     pub sticky: Option<u64>,
     pub is_stream: bool,
+    pub now: u64,
 }
 
 impl Fleet {
@@ -26,6 +27,7 @@ impl Fleet {
             out: 0,
             sticky: None,
             is_stream: false,
+            now: 0,
         }
     }
 
@@ -38,7 +40,7 @@ impl Fleet {
             members: &self.members,
             gauges: &self.gauges,
             eligible: &|position| self.is_in(position),
-            now: 0,
+            now: self.now,
             is_stream: self.is_stream,
             sticky: self.sticky,
         };

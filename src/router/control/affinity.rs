@@ -24,7 +24,7 @@ pub fn claims(group: u32, affinity: Affinity, kin: &Kin) -> impl Iterator<Item =
 
 impl Control {
     /// Which of those that have had a number has it now.
-    pub(super) fn generation(&self, deployment: u32) -> u32 {
+    fn generation(&self, deployment: u32) -> u32 {
         let generations = self.generations.get(deployment as usize);
         generations.copied().unwrap_or_default()
     }
@@ -43,13 +43,22 @@ impl Control {
         let longest = kin.beginnings.first();
         for claim in claims(group, affinity, kin) {
             match claim.kind {
+                Kind::Session | Kind::Caller if self.claimed(&claim, now).is_some() => {}
                 Kind::Session | Kind::Caller => self.claims.make(claim, place, now, until),
                 Kind::Beginning if longest == Some(&claim.of) => {
                     self.claims
-                        .replace(claim, place, now, now.saturating_add(BEGINNING_MS));
+                        .make(claim, place, now, now.saturating_add(BEGINNING_MS));
                 }
                 Kind::Beginning => {}
             }
         }
+    }
+
+    /// The position of the member where calls of a claim go; `None`: nowhere yet, or it has gone since.
+    pub(super) fn claimed(&self, claim: &Claim, now: u64) -> Option<usize> {
+        let place = self.claims.place(claim, now)?;
+        let mut members = self.table.group(claim.group)?.members.iter();
+        let position = members.position(|member| member.deployment == place.deployment)?;
+        (self.generation(place.deployment) == place.generation).then_some(position)
     }
 }

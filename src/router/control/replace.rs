@@ -37,7 +37,6 @@ impl Control {
                 *state = None;
             }
         }
-        self.keep_spends(&before, &table);
         self.take_up(&table);
     }
 
@@ -79,6 +78,9 @@ impl Control {
             state.reconfigure(rules, published);
             self.gauges[number] = state.gauge();
         }
+        let budgets = table.budgets.rules.iter();
+        self.spends
+            .keep(budgets.map(|(of, rule)| (of.name(), *rule)));
         let places = self.groups.len().max(table.group_places());
         self.groups.resize_with(places, || None);
         for (number, group) in table.groups() {
@@ -127,11 +129,10 @@ mod tests {
             .config
     }
 
-    fn lease(control: &mut Control, name: &str) -> Option<Lease> {
-        let group = control.table().resolve(name, Asker::default()).ok()?.group;
-        let begin = Begin {
+    fn begin() -> Begin {
+        Begin {
             scopes: [None; 3],
-            group,
+            group: 0,
             estimate: Estimate {
                 input_tokens: 1,
                 max_tokens: None,
@@ -145,7 +146,12 @@ mod tests {
             costs: None,
             wish: None,
             queue: None,
-        };
+        }
+    }
+
+    fn lease(control: &mut Control, name: &str) -> Option<Lease> {
+        let group = control.table().resolve(name, Asker::default()).ok()?.group;
+        let begin = Begin { group, ..begin() };
         let turn = Turn {
             begins: vec![begin],
             ..Turn::default()
@@ -217,6 +223,95 @@ mod tests {
         control.turn(&failed(a));
         assert_eq!(last_error(&control, d.deployment), None);
         assert!(lease(&mut control, "d").is_none(), "its slot is in use");
+    }
+
+    fn compiled(text: &str, earlier: &[&Arc<RoutingTable>]) -> Arc<RoutingTable> {
+        let loaded = Config::from_text("t.yaml", text, &|_| None).unwrap();
+        let earlier = Earlier {
+            tables: earlier.iter().map(|table| (*table).clone()).collect(),
+            settings_are_kept: true,
+        };
+        Arc::new(RoutingTable::compile_after(&loaded.config, &earlier))
+    }
+
+    const A: &str = "  - {model_name: a, litellm_params: {model: openai/gpt-4o, api_key: k, api_base: 'http://h/v1'}, model_info: {id: of-a}}\n";
+    const B: &str = "  - {model_name: b, litellm_params: {model: openai/gpt-4o, api_key: k, api_base: 'http://h/v1'}, model_info: {id: of-b}}\n";
+
+    /// What is held in a provider's budget comes back from a deployment that has gone meanwhile, and what its call cost counts.
+    #[test]
+    fn budgets_outlive_the_deployments_that_spend_them() {
+        let budget = |provider: &str, dollars: f64| {
+            format!("{provider}: {{budget_limit: {dollars}, time_period: 1d}}, ")
+        };
+        let text = |entries: &str, budgets: &str| {
+            format!(
+                "model_list:\n{entries}router_settings: {{provider_budget_config: {{{budgets}}}}}\n"
+            )
+        };
+        let first = compiled(&text(&format!("{A}{B}"), &budget("openai", 1e-6)), &[]);
+        let keeper = Rc::new(RefCell::new(Gatekeeper::new(60_000, false)));
+        let mut control = Control::new(first.clone(), keeper);
+        let a = lease(&mut control, "a").unwrap();
+        assert!(lease(&mut control, "b").is_none(), "all of it is held");
+        // The deployment goes, and another budget comes before this one.
+        let budgets = budget("anthropic", 1.0) + &budget("openai", 1e-6);
+        let second = compiled(&text(B, &budgets), &[&first]);
+        control.replace(second.clone());
+        assert!(lease(&mut control, "b").is_none());
+        control.turn(&failed(a));
+        let b = lease(&mut control, "b").unwrap();
+        let mut end = failed(b);
+        end.ends[0].used.cost = crate::types::NanoUsd(1_000);
+        control.turn(&end);
+        assert!(lease(&mut control, "b").is_none(), "it is spent");
+        control.replace(compiled(&text(B, &budget("openai", 1.0)), &[&second]));
+        assert!(lease(&mut control, "b").is_some());
+    }
+
+    /// Sessions of a deployment that has gone find another one, and stay there.
+    #[test]
+    fn a_session_moves_once() {
+        let text = |entries: &str| {
+            format!(
+                "model_list:\n{entries}router_settings: {{optional_pre_call_checks: [session_affinity]}}\n"
+            )
+        };
+        let entry = |id: &str| A.replace("of-a", id);
+        let first = compiled(&text(&entry("1")), &[]);
+        let keeper = Rc::new(RefCell::new(Gatekeeper::new(60_000, false)));
+        let mut control = Control::new(first.clone(), keeper);
+        let wish = crate::router::Wish {
+            kin: crate::router::Kin {
+                session: Some(7),
+                ..Default::default()
+            },
+            ..Default::default()
+        };
+        let wish = Arc::new(wish);
+        let goes_to = |control: &mut Control| {
+            let group = control.table().resolve("a", Asker::default()).unwrap();
+            let begin = Begin {
+                group: group.group,
+                wish: Some(wish.clone()),
+                ..begin()
+            };
+            let turn = Turn {
+                begins: vec![begin],
+                ..Turn::default()
+            };
+            control
+                .turn(&turn)
+                .begins
+                .remove(0)
+                .unwrap()
+                .lease
+                .deployment
+        };
+        goes_to(&mut control);
+        let others: String = ["2", "3", "4", "5"].map(entry).concat();
+        control.replace(compiled(&text(&others), &[&first]));
+        let home = goes_to(&mut control);
+        assert!((0..20).all(|_| goes_to(&mut control) == home));
     }
 
     #[test]

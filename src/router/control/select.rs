@@ -5,7 +5,8 @@
 
 use crate::policy::claims::Kind;
 use crate::policy::selection::{Gauge, Need, Passed, RateLimits};
-use crate::policy::strategies::{Candidates, Member, SimpleShuffle, Strategy as _, StrategyName};
+use crate::policy::spends::BudgetName;
+use crate::policy::strategies::{Candidates, Member, StrategyName, Weights};
 use crate::router::clock;
 use crate::router::table::{Group, Kept};
 use crate::router::trace::{Choice, Trace, Verdict};
@@ -110,7 +111,7 @@ impl<'a> Selection<'a> {
         let full = self
             .gauge(position)?
             .is_full(limits.as_ref(), self.call.need, self.call.now);
-        if full.is_some() || self.control.table.budgets.is_empty() {
+        if full.is_some() || self.control.spends.is_empty() {
             return full;
         }
         let number = self.member(position)?.deployment;
@@ -118,7 +119,7 @@ impl<'a> Selection<'a> {
             .over_budget(number, self.tag_budgets(), self.call.now)
     }
 
-    fn tag_budgets(&self) -> &'a [u16] {
+    fn tag_budgets(&self) -> &'a [BudgetName] {
         self.call.wish.map_or(&[], |wish| &wish.tag_budgets)
     }
 
@@ -206,16 +207,13 @@ impl<'a> Selection<'a> {
         let kin = &self.call.wish?.kin;
         let claims = claims(self.call.group, self.group.affinity, kin);
         let mut claims = claims.filter_map(|claim| {
-            let place = self.control.claims.place(&claim, self.call.now)?;
-            let mut members = self.group.members.iter();
-            let position = members.position(|member| member.deployment == place.deployment)?;
-            let is_it = self.control.generation(place.deployment) == place.generation;
+            let position = self.control.claimed(&claim, self.call.now)?;
             let choice = match claim.kind {
                 Kind::Session => Choice::Session,
                 Kind::Caller => Choice::Caller,
                 Kind::Beginning => Choice::Beginning,
             };
-            (is_it && eligible(position)).then_some((position, choice))
+            eligible(position).then_some((position, choice))
         });
         claims.next()
     }
@@ -237,12 +235,15 @@ impl<'a> Selection<'a> {
         let wish = self.call.wish;
         if let Some(weights) = wish.and_then(|wish| wish.weights.as_deref()) {
             let weight = |member: &Member| {
-                let mut weights = weights.iter();
-                let own = weights.find(|(number, _)| *number == member.deployment);
+                let own = weights.binary_search_by_key(&member.deployment, |(number, _)| *number);
+                let own = own.ok().and_then(|place| weights.get(place));
                 own.map_or(0.0, |(_, weight)| *weight)
             };
-            let weights = candidates.members.iter().map(weight);
-            return SimpleShuffle::weighted(weights).pick(candidates, random);
+            let weights = Weights::of(candidates.members.iter().map(weight));
+            let chosen = weights.pick(candidates, random);
+            if chosen.is_some() {
+                return chosen;
+            }
         }
         let own = wish.and_then(|wish| wish.strategy);
         self.state.strategy(own).pick(candidates, random)

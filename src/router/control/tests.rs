@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::limits::ScopeKind;
 use crate::policy::cooldown::Fault;
 use crate::policy::selection::Passed;
+use crate::router::turn::Queueing;
 use crate::router::{Choice, Nobody, Pin, Verdict};
 use crate::types::{Limits, Scope};
 
@@ -460,4 +461,43 @@ fn a_decision_is_explained_without_being_made() {
         Some(Passed::SlotsInUse { slots: 1 })
     );
     assert_eq!(control.gatekeeper.borrow().open_holds(), 1);
+}
+
+fn of_text(text: &str) -> Control {
+    let loaded = Config::from_text("test.yaml", text, &|_| None).unwrap();
+    let table = Arc::new(RoutingTable::compile(&loaded.config));
+    Control::new(table, Rc::new(RefCell::new(Gatekeeper::new(60_000, false))))
+}
+
+/// Who is refused because all callers together have enough under way waits no more: others must not wait for it.
+#[test]
+fn who_is_refused_leaves_the_queue() {
+    let mut control = of_text(
+        "model_list:\n  - {model_name: m, litellm_params: {model: openai/gpt-4o, api_base: 'http://h/v1', api_key: k, max_parallel_requests: 1}}\n  - {model_name: n, litellm_params: {model: openai/gpt-4o, api_base: 'http://h/v1', api_key: k}}\ngeneral_settings: {global_max_parallel_requests: 2}\n",
+    );
+    let asking = |group, queue| Turn {
+        begins: vec![Begin {
+            group,
+            queue,
+            ..begin()
+        }],
+        ..Turn::default()
+    };
+    let ask = |control: &mut Control, turn: Turn| control.turn_at(&turn, 0).begins.remove(0);
+    let group = |control: &Control, name| {
+        let found = control
+            .table()
+            .resolve(name, crate::router::Asker::default());
+        found.unwrap().group
+    };
+    let (m, n) = (group(&control, "m"), group(&control, "n"));
+    let join = Some(Queueing::Join { priority: 1 });
+    ask(&mut control, asking(m, join)).unwrap();
+    let Err(Denied::Queued(place)) = ask(&mut control, asking(m, join)) else {
+        panic!("its one slot is in use");
+    };
+    ask(&mut control, asking(n, None)).unwrap();
+    let refused = ask(&mut control, asking(m, Some(Queueing::Wait(place))));
+    assert!(matches!(refused, Err(Denied::Crowded { limit: 2 })));
+    assert!(control.queues.get_mut(&m).unwrap().is_empty(0));
 }

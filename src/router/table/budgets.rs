@@ -1,11 +1,12 @@
-//! Budgets of what calls go to, numbered: which of them a deployment belongs to, and which a tag.
+//! Budgets of what calls go to: which of them a deployment belongs to, and which a tag.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Deployment;
 use crate::config::Config;
-use crate::policy::spend_window::BudgetRule;
+use crate::policy::spends::{BudgetName, BudgetRule};
+use crate::protocol::kinship;
 use crate::types::DeploymentId;
 
 /// Whose budget it is.
@@ -16,13 +17,25 @@ pub enum BudgetOf {
     Tag(Arc<str>),
 }
 
+impl BudgetOf {
+    /// What messages call it.
+    pub fn name(&self) -> BudgetName {
+        let (kind, of) = match self {
+            Self::Provider(name) => ("provider", &**name),
+            Self::Deployment(id) => ("deployment", &**id),
+            Self::Tag(tag) => ("tag", &**tag),
+        };
+        kinship::of(format!("{kind} {of}").as_bytes())
+    }
+}
+
 /// See the module. Empty where the configuration has none.
 #[derive(Debug, Default)]
 pub struct Budgets {
     pub rules: Vec<(BudgetOf, BudgetRule)>,
-    /// Numbers of rules, by number of the deployment.
-    by_deployment: Vec<Box<[u16]>>,
-    by_tag: HashMap<Arc<str>, u16>,
+    /// By number of the deployment.
+    by_deployment: Vec<Box<[BudgetName]>>,
+    by_tag: HashMap<Arc<str>, BudgetName>,
 }
 
 impl Budgets {
@@ -31,27 +44,28 @@ impl Budgets {
         let mut providers = HashMap::new();
         for (name, rule) in &config.router_settings.provider_budgets {
             let name: Arc<str> = name.as_str().into();
-            let number = budgets.add(BudgetOf::Provider(name.clone()), *rule);
-            providers.insert(name, number);
+            let of = budgets.add(BudgetOf::Provider(name.clone()), *rule);
+            providers.insert(name, of);
         }
         for (tag, rule) in &config.litellm_settings.tag_budgets {
             let tag: Arc<str> = tag.as_str().into();
-            if let Some(number) = budgets.add(BudgetOf::Tag(tag.clone()), *rule) {
-                budgets.by_tag.insert(tag, number);
-            }
+            let of = budgets.add(BudgetOf::Tag(tag.clone()), *rule);
+            budgets.by_tag.insert(tag, of);
         }
-        let mut known: HashMap<&DeploymentId, Option<u16>> = HashMap::new();
+        // Equal entries share an id, and so what they spend.
+        let mut known: HashMap<&DeploymentId, BudgetName> = HashMap::new();
         let mut by_deployment = Vec::new();
         for deployment in deployments {
             let mut own = Vec::new();
             if let Some(deployment) = deployment {
-                own.extend(providers.get(&deployment.provider).copied().flatten());
+                own.extend(providers.get(&deployment.provider).copied());
                 if let Some(rule) = deployment.entry.litellm_params.budget {
-                    // Equal entries share an id, and so what they spend.
-                    let number = *known.entry(&deployment.id).or_insert_with(|| {
-                        budgets.add(BudgetOf::Deployment(deployment.id.clone()), rule)
-                    });
-                    own.extend(number);
+                    let of = || BudgetOf::Deployment(deployment.id.clone());
+                    own.push(
+                        *known
+                            .entry(&deployment.id)
+                            .or_insert_with(|| budgets.add(of(), rule)),
+                    );
                 }
             }
             by_deployment.push(own.into_boxed_slice());
@@ -63,24 +77,24 @@ impl Budgets {
         budgets
     }
 
-    fn add(&mut self, of: BudgetOf, rule: BudgetRule) -> Option<u16> {
-        let number = u16::try_from(self.rules.len()).ok()?;
+    fn add(&mut self, of: BudgetOf, rule: BudgetRule) -> BudgetName {
+        let name = of.name();
         self.rules.push((of, rule));
-        Some(number)
+        name
     }
 
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()
     }
 
-    /// Numbers of the rules that bind calls of a deployment.
-    pub fn of(&self, deployment: u32) -> &[u16] {
+    /// The budgets that bind calls of a deployment.
+    pub fn of(&self, deployment: u32) -> &[BudgetName] {
         let own = self.by_deployment.get(deployment as usize);
         own.map_or(&[], |own| own)
     }
 
-    /// The number of a tag's rule.
-    pub fn of_tag(&self, tag: &str) -> Option<u16> {
+    /// The budget of a tag.
+    pub fn of_tag(&self, tag: &str) -> Option<BudgetName> {
         self.by_tag.get(tag).copied()
     }
 }

@@ -1,6 +1,6 @@
 //! How a group chooses among its members: its strategy, which limits it keeps, and what strategies compare.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::groups::Lists;
@@ -8,15 +8,23 @@ use super::{Deployment, Group, Kept};
 use crate::config::{Affinity, Config, RouterSettings, RoutingGroup};
 use crate::policy::cost::{Expected, Tariff};
 use crate::policy::selection::RateLimits;
-use crate::policy::strategies::{StrategyName, UNKNOWN_COST};
+use crate::policy::strategies::{Member, StrategyName, UNKNOWN_COST};
+use crate::protocol::kinship;
 use crate::types::DeploymentId;
 
 /// What tells a deployment from others, in every process alike.
 pub fn name(id: &DeploymentId) -> u64 {
-    // Its keys are fixed, and no attacker gains by choosing ids.
-    let mut hasher = DefaultHasher::new();
-    id.hash(&mut hasher);
-    hasher.finish()
+    kinship::of(id.as_bytes())
+}
+
+/// Entries that say the same share an id: their names differ by how many have it before them.
+pub fn tell_twins_apart(members: &mut [Member]) {
+    let mut seen: HashMap<u64, u64> = HashMap::with_capacity(members.len());
+    for member in members {
+        let earlier = seen.entry(member.name).or_default();
+        member.name = member.name.wrapping_add(*earlier);
+        *earlier += 1;
+    }
 }
 
 /// Dollars for a million tokens of input and as many of output.

@@ -205,6 +205,7 @@ impl Builder {
                 group.add(*number, deployment);
             }
         }
+        choice::tell_twins_apart(&mut group.members);
         let number = self.group_numbers.give(&group.key);
         self.names.add_group(&group.key, number);
         self.made.insert(group.key.clone(), number);

@@ -3,7 +3,7 @@
 //!
 //! Like the budgets of keys by default: a call is refused when nothing is uncommitted, and holds no more than is left.
 
-use super::duration::Span;
+use crate::policy::duration::Span;
 use crate::types::NanoUsd;
 
 /// What a budget allows.
@@ -53,9 +53,13 @@ impl SpendWindow {
         held
     }
 
-    /// Puts what a call cost in the place of what was held for it.
-    pub fn settle(&mut self, held: NanoUsd, cost: NanoUsd, rule: &BudgetRule, now: i64) {
+    /// Gives back what was held for a call.
+    pub fn release(&mut self, held: NanoUsd) {
         self.held.0 = self.held.0.saturating_sub(held.0).max(0);
+    }
+
+    /// Books what a call cost.
+    pub fn book(&mut self, cost: NanoUsd, rule: &BudgetRule, now: i64) {
         if cost.0 <= 0 {
             return;
         }
@@ -87,10 +91,10 @@ mod tests {
         assert_eq!(window.hold(NanoUsd(70), &rule, 0), NanoUsd(70));
         assert_eq!(window.hold(NanoUsd(70), &rule, 0), NanoUsd(30));
         assert_eq!(window.left(&rule, 0), NanoUsd(0));
-        window.settle(NanoUsd(70), NanoUsd(20), &rule, 5_000);
-        window.settle(NanoUsd(30), NanoUsd(0), &rule, 5_000);
+        window.release(NanoUsd(100));
+        window.book(NanoUsd(20), &rule, 5_000);
         assert_eq!(window.left(&rule, 14_999), NanoUsd(80));
-        window.settle(NanoUsd(0), NanoUsd(90), &rule, 14_999);
+        window.book(NanoUsd(90), &rule, 14_999);
         assert_eq!(window.spent(14_999), NanoUsd(110));
         assert_eq!(window.left(&rule, 14_999), NanoUsd(0));
         assert_eq!(window.left(&rule, 15_000), NanoUsd(100));
@@ -106,15 +110,16 @@ mod tests {
             for (wait, amount, ends, share) in steps {
                 now += wait;
                 if ends && let Some(held) = open.pop() {
-                    let NanoUsd(held) = held;
-                    window.settle(NanoUsd(held), NanoUsd((held as f64 * share) as i64), &rule, now);
+                    let NanoUsd(amount) = held;
+                    window.release(held);
+                    window.book(NanoUsd((amount as f64 * share) as i64), &rule, now);
                 } else if window.left(&rule, now).0 > 0 {
                     open.push(window.hold(NanoUsd(amount), &rule, now));
                 }
                 prop_assert!(window.spent(now).0 + window.held.0 <= limit);
             }
             for held in open {
-                window.settle(held, NanoUsd(0), &rule, now);
+                window.release(held);
             }
             prop_assert_eq!(window.held, NanoUsd(0));
         }
