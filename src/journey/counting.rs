@@ -90,7 +90,7 @@ fn members(routes: &Routes, principal: &Principal, model: &str) -> Vec<Rc<Prepar
     destination.map(members).unwrap_or_default()
 }
 
-/// The count of the first deployment that has Anthropic's API and works.
+/// The count of the first deployment that has Anthropic's API, takes calls and works.
 async fn by_upstream(
     worker: &Worker,
     members: &[Rc<Prepared>],
@@ -101,6 +101,7 @@ async fn by_upstream(
     let counts = |prepared: &&Rc<Prepared>| {
         let deployment = &prepared.deployment;
         deployment.urls[Operation::Messages.index()].is_some()
+            && !deployment.is_paused()
             && deployment.gauges.cooling_for(now).is_none()
     };
     let prepared = members.iter().find(counts)?;

@@ -294,7 +294,8 @@ fn anthropic_counts_where_the_model_is_its_own() {
     };
     let there = claude(&simulator.base_url(), "there");
     let gone = claude("http://127.0.0.1:9/v1", "gone");
-    let gateway = Gateway::of(&Config::of([there, gone]));
+    let paused = claude(&simulator.base_url(), "paused").info("blocked", true);
+    let gateway = Gateway::of(&Config::of([there, gone, paused]));
     let body = |model: &str| {
         json!({
             "model": model,
@@ -328,6 +329,8 @@ fn anthropic_counts_where_the_model_is_its_own() {
     assert_eq!(sent, expected);
     assert!(by_anthropic > 0);
     assert_eq!(count("gone"), 17);
+    assert_eq!(count("paused"), 17);
+    assert_eq!(simulator.take().len(), 0, "who is paused is not asked");
     let rows = gateway.master().get("/spend/logs").with_status(200).json();
     assert_eq!(rows, json!([]), "counting is free");
 }
