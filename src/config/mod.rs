@@ -65,7 +65,7 @@ pub use model::{ClientsideParam, LitellmParams, ModelEntry, ModelInfo, PriceFiel
 pub use network::{Curve, NetworkSettings, OwnTls, TlsChoice, Trust};
 pub use outline::Outline;
 pub use plan::Plan;
-pub use redact::may_be_shown;
+pub use redact::{may_be_shown, shown_address};
 pub use response_keeping::ResponseKeeping;
 pub use router_settings::{Affinity, GroupAlias, RouterSettings};
 pub use routing::RoutingGroup;

@@ -55,6 +55,24 @@ pub fn may_be_shown(name: &str, value: &serde_json::Value) -> bool {
         }
 }
 
+/// An upstream's address as rows, headers, metrics and answers tell it: without its query and fragment, which may hold a key, and
+/// without a path that looks like one. Empty where nothing of it may be shown.
+pub fn shown_address(base: &str) -> &str {
+    let base = base.split(['?', '#']).next().unwrap_or_default();
+    let host = base.find("://").map_or(0, |at| at + "://".len());
+    let path = base[host..].find('/').map_or(base.len(), |at| host + at);
+    let (origin, path) = match host {
+        // No address at all.
+        0 => ("", base),
+        _ => base.split_at(path),
+    };
+    match (origin.contains('@'), looks_secret(path)) {
+        (true, _) => "",
+        (false, true) => origin,
+        (false, false) => base,
+    }
+}
+
 /// A value for the words after "found": `"ten"`, `-1`, `a list`; never a secret, never what a variable contains.
 pub fn found(node: &Node, path: &str) -> String {
     if let Some(variable) = &node.variable {
@@ -111,6 +129,26 @@ mod tests {
             ("input_cost_per_token", json!(1e-6), true),
         ] {
             assert_eq!(may_be_shown(name, &value), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn addresses_without_what_may_be_secret() {
+        for (base, shown) in [
+            ("https://host/v1", "https://host/v1"),
+            ("https://host/v1?key=a#b", "https://host/v1"),
+            ("https://host#b?a", "https://host"),
+            (
+                "https://help-desk-ai.example.com/v1",
+                "https://help-desk-ai.example.com/v1",
+            ),
+            ("https://host:8443/sk-0123/v1", "https://host:8443"),
+            ("https://user:password@host/v1", ""),
+            ("https://host/a@b", "https://host/a@b"),
+            ("sk-0123/v1", ""),
+            ("", ""),
+        ] {
+            assert_eq!(shown_address(base), shown, "{base}");
         }
     }
 

@@ -406,7 +406,7 @@ impl Charge {
             model_group: self.group_name(),
             model_id: self.deployment.id.clone(),
             provider: self.deployment.provider.clone(),
-            api_base: self.deployment.api_base.clone(),
+            api_base: self.deployment.shown_base.clone(),
             call_id: self.call_id.clone(),
             call_type: call_type(self.operation),
             hold: self.held,

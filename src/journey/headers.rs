@@ -180,8 +180,7 @@ pub fn prepared(deployment: &Deployment) -> Vec<(HeaderName, HeaderValue)> {
     );
     tell.set(
         const { HeaderName::from_static("x-litellm-model-api-base") },
-        // A query may hold a key.
-        deployment.api_base.split('?').next().unwrap_or_default(),
+        &deployment.shown_base,
     );
     tell.set(TIMEOUT, Seconds(deployment.timeout));
     tell.set(
@@ -232,7 +231,7 @@ pub fn describe(headers: &mut HeaderMap, charge: &Charge, bill: Option<Bill>) {
     if charge.asked.access.is_some() {
         tell.set(
             const { HeaderName::from_static("x-litellm-model-api-base") },
-            &charge.deployment().api_base,
+            &charge.deployment().shown_base,
         );
     }
     let tariff = &charge.deployment().tariff;

@@ -35,7 +35,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::catalog::{ModelEntry as CatalogEntry, ServiceTier};
-use crate::config::{Affinity, Config, ModelEntry, PriceField, TlsChoice};
+use crate::config::{Affinity, Config, ModelEntry, PriceField, TlsChoice, shown_address};
 use crate::metrics::DeploymentLabels;
 use crate::policy::client_access::{AccessRule, ClientAccess};
 use crate::policy::cooldown::Rules as CooldownRules;
@@ -89,8 +89,10 @@ pub struct Deployment {
     pub litellm_model: Arc<str>,
     /// How it is asked whether it works.
     pub health_check: HealthCheck,
-    /// Without a slash at the end.
+    /// Without a slash at the end. May hold a key: what is told or written down is `shown_base`.
     pub api_base: Arc<str>,
+    /// `api_base` without what may be secret in it.
+    pub shown_base: Arc<str>,
     pub api_key: Option<Secret>,
     /// What proves who calls at Azure where there is no key.
     pub entra: Option<Entra>,
@@ -156,7 +158,7 @@ impl Deployment {
 
     /// What it is called in series of its health.
     pub fn health_labels(&self) -> DeploymentLabels<'_> {
-        [&self.model, &self.id, &self.api_base, &self.provider]
+        [&self.model, &self.id, &self.shown_base, &self.provider]
     }
 
     /// The operation it is called by when a client asks for `asked`: the same where its provider has it, else one that the
@@ -293,6 +295,7 @@ impl Deployment {
         if let Some(base) = &access.api_base {
             let version = self.api_version.as_deref();
             deployment.api_base = base.as_str().into();
+            deployment.shown_base = shown_address(base).into();
             deployment.urls =
                 Operation::ALL.map(|operation| provider.url(operation, base, &self.model, version));
             deployment.api_key = None;

@@ -1,6 +1,7 @@
 //! G6: provider keys, virtual keys and prompts appear nowhere but where they belong. Every test looks for them at its end; these
 //! look with the most talkative log there is, and at what clients are told.
 
+mod addresses;
 mod brought_along;
 mod content;
 

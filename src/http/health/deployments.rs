@@ -190,7 +190,7 @@ fn shown(
         put("status_code", json!(problem.status));
     }
     if sees.all {
-        put("api_base", json!(deployment.api_base));
+        put("api_base", json!(deployment.shown_base));
         for (name, value) in &finding.rate_limits {
             put(name, json!(value));
         }

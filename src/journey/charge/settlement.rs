@@ -297,7 +297,7 @@ impl Charge {
             model_group: self.group_name(),
             model_id: self.deployment.id.clone(),
             provider: self.deployment.provider.clone(),
-            api_base: self.deployment.api_base.clone(),
+            api_base: self.deployment.shown_base.clone(),
             spend: priced.bill.spend(),
             cost: priced.bill.recorded(),
             usage: priced.usage,

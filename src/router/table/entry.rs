@@ -6,7 +6,7 @@ use super::concrete::ModelRules;
 use super::targets::Targets;
 use super::{Deployment, HealthCheck, TIMEOUT, plan};
 use crate::catalog::{self, ModelEntry as CatalogEntry, Prices, ServiceTier};
-use crate::config::{ClientsideParam, Config, ModelEntry, PriceField};
+use crate::config::{ClientsideParam, Config, ModelEntry, PriceField, shown_address};
 use crate::policy::client_access::AccessRule;
 use crate::policy::cooldown::Rules as CooldownRules;
 use crate::policy::cost::{Adjustment, OffPeak, Residency, Tariff};
@@ -179,6 +179,7 @@ pub(super) fn deployment(config: &Config, entry: &ModelEntry, tariff: Arc<Tariff
         window,
         max_output_tokens,
         api_base: entry.api_base.as_str().into(),
+        shown_base: shown_address(&entry.api_base).into(),
         api_key: entry.api_key.clone(),
         entra: entry.entra.clone(),
         api_version: params.api_version.as_deref().map(Arc::from),

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::config::{LitellmParams, may_be_shown};
+use crate::config::{LitellmParams, may_be_shown, shown_address};
 use crate::router::Deployment;
 
 /// `{model_name, litellm_params, model_info}`.
@@ -16,8 +16,7 @@ pub fn described(deployment: &Deployment) -> Value {
 
 /// An address without what may be secret in it.
 pub fn address(base: &str) -> Option<&str> {
-    let base = base.split(['?', '#']).next()?;
-    may_be_shown("", &base.into()).then_some(base)
+    Some(shown_address(base)).filter(|shown| !shown.is_empty())
 }
 
 fn params(deployment: &Deployment) -> Map<String, Value> {
