@@ -13,20 +13,21 @@ use super::continuity::resume;
 use super::course::Traveller;
 use super::failure::{Failure, Refused};
 use super::reply::Incoming;
-use super::shortlisting::Unfit;
 use super::wishes::wish;
 use super::worker::Worker;
 use crate::auth::Caller;
 use crate::policy::selection::Passed;
-use crate::policy::shortlist::Shortlist;
+use crate::policy::shortlist::{Reason, Shortlist};
 use crate::protocol;
 use crate::protocol::openai::request::Request;
-use crate::router::{Considered, Explain, Explained, Nobody, RoutingTable, Trace, Verdict};
+use crate::router::{Considered, Explain, Explained, Nobody, RoutingTable, Told, Trace, Verdict};
 
 /// Asks for it, and carries it.
 pub const EXPLAIN: HeaderName = HeaderName::from_static("x-pointsman-explain");
 /// Deployments of a decision that a header tells of.
 const MOST_IN_HEADER: usize = 16;
+/// Deployments that an answer tells of where nobody fits, as many as of other decisions.
+const MOST_CONSIDERED: usize = 256;
 /// Longest header, in bytes; a longer one tells less.
 const LONGEST: usize = 6 * 1024;
 
@@ -112,20 +113,36 @@ async fn tell(
     let table = routes.table();
     let wish = match wish(worker, by, &destination, &request).await {
         Ok(wish) => wish,
-        Err(unfit) => return Ok(nobody_fits(table, &unfit)),
+        Err(unfit) => return Ok(decision(table, &unfit.told())),
     };
     begin.wish = wish.clone();
     let router = worker.shared.control.router();
     let trace = router.send(Explain(begin)).await;
     let trace = trace.ok().flatten().ok_or(Failure::ControlFailed)?;
-    let shortlist = wish.as_ref().and_then(|wish| wish.shortlist.as_ref());
-    Ok(decision(table, &trace, shortlist))
+    let shortlist = wish.as_ref().and_then(|wish| wish.shortlist.clone());
+    Ok(decision(table, &Told::Decided { trace, shortlist }))
 }
 
-/// The decision about a request that no deployment of its group is for.
-fn nobody_fits(table: &RoutingTable, unfit: &Unfit) -> Decision {
-    let left_out = unfit.nobody.left_out.iter();
-    let weighed = left_out.filter_map(|(number, reason)| {
+/// A decision in names and words.
+fn decision(table: &RoutingTable, told: &Told) -> Decision {
+    match told {
+        Told::Decided { trace, shortlist } => decided(table, trace, shortlist.as_ref()),
+        Told::Unfit {
+            group,
+            why,
+            left_out,
+        } => nobody_fits(table, group, why, left_out),
+    }
+}
+
+/// The decision about a request that no deployment of a group is for.
+fn nobody_fits(
+    table: &RoutingTable,
+    group: &str,
+    why: &str,
+    left_out: &[(u32, Reason)],
+) -> Decision {
+    let weighed = left_out.iter().filter_map(|(number, reason)| {
         let deployment = table.deployment(*number)?;
         Some(Weighed {
             id: deployment.id.to_string(),
@@ -135,18 +152,17 @@ fn nobody_fits(table: &RoutingTable, unfit: &Unfit) -> Decision {
         })
     });
     Decision {
-        group: unfit.group.to_string(),
+        group: group.to_owned(),
         strategy: "",
         deployment: None,
         by: None,
-        nobody: Some(unfit.message()),
-        considered: weighed.collect(),
-        more: 0,
+        nobody: Some(why.to_owned()),
+        considered: weighed.take(MOST_CONSIDERED).collect(),
+        more: left_out.len().saturating_sub(MOST_CONSIDERED),
     }
 }
 
-/// A decision in names and words.
-pub fn decision(table: &RoutingTable, trace: &Trace, shortlist: Option<&Shortlist>) -> Decision {
+fn decided(table: &RoutingTable, trace: &Trace, shortlist: Option<&Shortlist>) -> Decision {
     let (deployment, by) = match trace.verdict {
         Verdict::Chosen { deployment, by } => (id(table, deployment), Some(by.as_str())),
         Verdict::None(_) => (None, None),
@@ -216,21 +232,11 @@ fn weighed(
 /// The decisions about a request, as a header, if it asked for them.
 pub fn header_of(charge: &Charge) -> Option<HeaderValue> {
     let explained = charge.asked.explained.as_deref()?;
-    let shortlist = charge
-        .wish
-        .as_ref()
-        .and_then(|wish| wish.shortlist.as_ref());
-    header(charge.routes.table(), explained, shortlist)
+    header(charge.routes.table(), explained)
 }
 
-fn header(
-    table: &RoutingTable,
-    explained: &Explained,
-    shortlist: Option<&Shortlist>,
-) -> Option<HeaderValue> {
-    let decisions = explained
-        .traces()
-        .map(|trace| decision(table, trace, shortlist));
+fn header(table: &RoutingTable, explained: &Explained) -> Option<HeaderValue> {
+    let decisions = explained.all().map(|told| decision(table, told));
     let mut told = Explanation {
         decisions: decisions.collect(),
     };

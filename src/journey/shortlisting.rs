@@ -18,7 +18,7 @@ use crate::policy::token_count;
 use crate::policy::upstream_error::ErrorClass;
 use crate::protocol::demands;
 use crate::protocol::openai::request::Request;
-use crate::router::Destination;
+use crate::router::{Destination, Told};
 
 /// Models that a refusal names.
 const MOST_NAMED: usize = 10;
@@ -48,6 +48,15 @@ impl Unfit {
             Cause::Reserved(_) | Cause::Region(_) | Cause::Capability(_) => {
                 ErrorClass::BadRequestError
             }
+        }
+    }
+
+    /// As a decision, for a request that wants to know.
+    pub fn told(&self) -> Told {
+        Told::Unfit {
+            group: self.group.clone(),
+            why: self.message(),
+            left_out: self.nobody.left_out.clone(),
         }
     }
 

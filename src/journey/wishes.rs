@@ -16,8 +16,13 @@ pub async fn wish(
     destination: &Destination,
     request: &Request<'_>,
 ) -> Result<Option<Arc<Wish>>, Box<Unfit>> {
-    let shortlist = shortlist(worker, by, destination, request).await?;
     let asked = by.asked;
+    let shortlist = shortlist(worker, by, destination, request).await;
+    let shortlist = shortlist.inspect_err(|unfit| {
+        if let Some(explained) = &asked.explained {
+            explained.add(unfit.told());
+        }
+    })?;
     let settings = asked.settings.as_deref();
     let (table, group) = (by.routes.table(), by.routes.group(destination.group));
     let has_kin = group.is_some_and(|group| group.keeps_kin_together);

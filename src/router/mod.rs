@@ -37,4 +37,4 @@ pub use turn::{
     Answer, Begin, Denied, End, Estimate, Lease, MAX_ATTEMPTS, Next, Outcome, Pin, Queueing,
     Ticket, Turn, TurnAnswer, Used,
 };
-pub use wish::{Explained, Kin, Wish};
+pub use wish::{Explained, Kin, Told, Wish};

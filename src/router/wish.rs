@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use super::trace::Trace;
-use crate::policy::shortlist::Shortlist;
+use crate::policy::shortlist::{Reason, Shortlist};
 use crate::policy::spends::BudgetName;
 use crate::policy::strategies::StrategyName;
 
@@ -57,21 +57,41 @@ pub struct Kin {
 /// The first decisions of a request, in order.
 #[derive(Debug, Default)]
 pub struct Explained {
-    slots: [OnceLock<Trace>; MOST_TRACES],
+    slots: [OnceLock<Told>; MOST_TOLD],
 }
 
-const MOST_TRACES: usize = 8;
+const MOST_TOLD: usize = 8;
+
+/// One of them.
+#[derive(Debug)]
+pub enum Told {
+    /// Among those of a group that the request's list has.
+    Decided {
+        trace: Trace,
+        shortlist: Option<Shortlist>,
+    },
+    /// The request is for nobody of a group.
+    Unfit {
+        group: Arc<str>,
+        why: String,
+        /// By number of the deployment.
+        left_out: Box<[(u32, Reason)]>,
+    },
+}
 
 impl Explained {
     /// Adds a decision; those beyond the first few are left out.
-    pub fn add(&self, trace: Trace) {
-        // Only the control thread writes.
-        if let Some(slot) = self.slots.iter().find(|slot| slot.get().is_none()) {
-            let _ = slot.set(trace);
+    pub fn add(&self, told: Told) {
+        let mut told = told;
+        for slot in &self.slots {
+            match slot.set(told) {
+                Ok(()) => return,
+                Err(own) => told = own,
+            }
         }
     }
 
-    pub fn traces(&self) -> impl Iterator<Item = &Trace> {
+    pub fn all(&self) -> impl Iterator<Item = &Told> {
         self.slots.iter().filter_map(OnceLock::get)
     }
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::harness::{
-    Config, Deployment, Gateway, MASTER_KEY, Reply, Request, chat, chat_with, json,
+    Config, Deployment, Gateway, MASTER_KEY, Reply, Request, SOON, chat, chat_with, json, until,
 };
 use crate::simulator::{Behaviour, Simulator};
 
@@ -238,4 +238,109 @@ fn failures_on_purpose_are_failures() {
         assert_eq!(refused.error()["param"], param);
     }
     begin(json!({"status": 500})).with_status(422);
+}
+
+fn explained(gateway: &Gateway, body: &Value, session: &str) -> Reply {
+    let request = Request::post("/v1/chat/completions", body.to_string());
+    let request = request.header("x-pointsman-explain", "true");
+    let request = request.header("x-litellm-session-id", session);
+    gateway.master().ask(request)
+}
+
+fn decisions(reply: &Reply) -> Vec<Value> {
+    let told: Value = serde_json::from_str(reply.must("x-pointsman-explain")).unwrap();
+    told["decisions"].as_array().unwrap().clone()
+}
+
+/// Each decision of a request that went from group to group, with the figures of its own group; also where nobody fitted.
+#[test]
+fn groups_that_were_left_tell_why() {
+    let simulator = Simulator::start();
+    simulator.behave("fails", Behaviour::failing(500));
+    let tiny = |name: &str, group: &str| {
+        Deployment::of(&simulator, name)
+            .group(group)
+            .info("max_input_tokens", 10)
+    };
+    let config = Config::of([
+        tiny("small", "first"),
+        Deployment::of(&simulator, "fails").group("first"),
+        tiny("tiny", "narrow"),
+        tiny("little", "second"),
+        Deployment::of(&simulator, "works").group("second"),
+    ]);
+    let config = config
+        .router("enable_pre_call_checks", true)
+        .router("num_retries", 0)
+        .router("fallbacks", json!([{"first": ["narrow", "second"]}]))
+        .router("context_window_fallbacks", json!([{"narrow": ["second"]}]))
+        .never_cooling();
+    let gateway = Gateway::of(&config);
+    let of = |model: &str| {
+        let mut body = long();
+        body["model"] = json!(model);
+        let reply = explained(&gateway, &body, "s").with_status(200);
+        decisions(&reply)
+    };
+    let reason = |decision: &Value| {
+        let first = &decision["considered"][0];
+        assert_eq!(first["verdict"], "unfit", "{decision}");
+        first["reason"].as_str().unwrap().to_owned()
+    };
+    let groups = |decisions: &[Value]| -> Vec<String> {
+        let name = |own: &Value| own["group"].as_str().unwrap().to_owned();
+        decisions.iter().map(name).collect()
+    };
+    let all = of("first");
+    assert_eq!(groups(&all), ["first", "narrow", "second"]);
+    assert_eq!(all[0]["deployment"], "id-fails");
+    assert!(all[1]["deployment"].is_null());
+    let why = all[1]["nobody"].as_str().unwrap();
+    assert!(why.contains("Context Window exceeded"), "{why}");
+    assert_eq!(all[2]["deployment"], "id-works");
+    for decision in &all {
+        assert!(reason(decision).contains("10"), "{decision}");
+    }
+    assert_eq!(groups(&of("narrow")), ["narrow", "second"]);
+}
+
+/// Whoever goes where its session went has not asked whose turn it is by `order`.
+#[test]
+fn a_session_is_no_matter_of_order() {
+    let simulator = Simulator::start();
+    simulator.behave("first", Behaviour::of(json!({"hold": true})));
+    let config = Config::of([
+        Deployment::of(&simulator, "first")
+            .group("m")
+            .param("order", 1)
+            .param("max_parallel_requests", 1),
+        Deployment::of(&simulator, "second")
+            .group("m")
+            .param("order", 2),
+    ]);
+    let gateway =
+        Gateway::of(&config.router("optional_pre_call_checks", json!(["session_affinity"])));
+    let waiting = gateway.master().send(&chat("m"));
+    assert!(simulator.wait_until(SOON, |simulator| simulator.in_flight("first") == 1));
+    let decision = |session: &str| {
+        let reply = explained(&gateway, &chat("m"), session).with_status(200);
+        decisions(&reply).remove(0)
+    };
+    let full = decision("s");
+    assert_eq!(full["considered"][0]["verdict"], "max_parallel_requests");
+    simulator.behave("first", Behaviour::default());
+    simulator.release();
+    until("the first is free", SOON, || {
+        gateway.metric("pointsman_in_flight_requests") == Some(0.0)
+    });
+    drop(waiting);
+    let kept = decision("s");
+    assert_eq!(
+        (&kept["deployment"], &kept["by"]),
+        (&json!("id-second"), &json!("session_affinity"))
+    );
+    assert_eq!(kept["considered"][0]["verdict"], "not_chosen");
+    let free = decision("another");
+    assert_eq!(free["deployment"], "id-first");
+    assert_eq!(free["considered"][1]["verdict"], "order");
 }

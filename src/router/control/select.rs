@@ -11,7 +11,7 @@ use crate::router::clock;
 use crate::router::table::{Group, Kept};
 use crate::router::trace::{Choice, Trace, Verdict};
 use crate::router::turn::{Begin, Denied, Lease, Pin};
-use crate::router::wish::Wish;
+use crate::router::wish::{Told, Wish};
 use crate::types::NanoUsd;
 
 use super::affinity::claims;
@@ -262,7 +262,9 @@ impl<'a> Selection<'a> {
     /// How the decision came about.
     fn trace(&self, chosen: Option<(usize, Choice)>) -> Trace {
         let mut trace = Trace::new(self.call.group, self.strategy_name());
-        let chosen_order = chosen.and_then(|(position, _)| self.member(position)?.order);
+        // Who went by something else than the strategy did not ask whose turn it is.
+        let by_strategy = chosen.filter(|(_, by)| *by == Choice::Strategy);
+        let level = by_strategy.and_then(|(position, _)| self.member(position)?.order);
         for (position, member) in self.group.members.iter().enumerate() {
             let number = member.deployment;
             if chosen.is_some_and(|(chosen, _)| chosen == position) {
@@ -271,10 +273,7 @@ impl<'a> Selection<'a> {
             }
             match self.passed(position) {
                 Some(passed) => trace.pass(number, passed),
-                None => trace.add(
-                    number,
-                    Some(self.why_not_chosen(position, member, chosen_order)),
-                ),
+                None => trace.add(number, Some(self.why_not_chosen(position, member, level))),
             }
         }
         if let Some((position, by)) = chosen
@@ -307,8 +306,14 @@ impl Control {
             || Denied::NoDeployment(Box::new(Trace::new(call.group, StrategyName::default())));
         let selection = Selection::new(self, call).ok_or_else(nobody)?;
         let chosen = selection.choose(random);
-        if let Some(explained) = call.wish.and_then(|wish| wish.explain.as_ref()) {
-            explained.add(selection.trace(chosen));
+        if let Some((wish, explained)) = call
+            .wish
+            .and_then(|wish| Some((wish, wish.explain.as_ref()?)))
+        {
+            explained.add(Told::Decided {
+                trace: selection.trace(chosen),
+                shortlist: wish.shortlist.clone(),
+            });
         }
         let Some((position, _)) = chosen else {
             return Err(Denied::NoDeployment(Box::new(selection.trace(None))));
