@@ -5,6 +5,7 @@ use std::sync::Arc;
 use actix::{Actor, Context, Handler, Message, MessageResult};
 
 use super::board::{Board, Finding};
+use crate::steps;
 
 /// Owns the findings.
 #[derive(Default)]
@@ -23,7 +24,7 @@ impl Handler<Post> for HealthBoard {
     type Result = ();
 
     fn handle(&mut self, post: Post, _: &mut Self::Context) {
-        self.0.post(post.0);
+        steps::contained("health.post", || self.0.post(post.0));
     }
 }
 
@@ -36,6 +37,7 @@ impl Handler<GetLatest> for HealthBoard {
     type Result = MessageResult<GetLatest>;
 
     fn handle(&mut self, _: GetLatest, _: &mut Self::Context) -> Self::Result {
-        MessageResult(self.0.latest())
+        let latest = steps::contained("health.latest", || self.0.latest());
+        MessageResult(latest.unwrap_or_default())
     }
 }

@@ -4,6 +4,7 @@ mod drain;
 mod lists;
 mod modes;
 mod records;
+mod rounds;
 mod routing;
 
 use crate::harness::{Config, Deployment, Gateway, PROMPT, PROVIDER_KEY, Request, Value, json};

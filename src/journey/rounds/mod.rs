@@ -3,6 +3,7 @@
 mod shared;
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,6 +15,7 @@ use super::routes::{Current, InForce, Prepared, Routes};
 use crate::config::HealthChecks;
 use crate::health::{Finding, HealthBoard, Post, keep};
 use crate::router::{ControlHandle, HealthFinding, HealthFindings};
+use crate::steps;
 use crate::store::Store;
 use crate::types::{DeploymentId, LedgerId};
 use crate::upstream::Client;
@@ -74,7 +76,6 @@ impl HealthChecker {
         if self.is_busy || !is_due {
             return;
         }
-        self.is_busy = true;
         let way = self.way.get_or_insert_with(|| {
             let client = Client::new(snapshot.settings.network.clone());
             let current = Current::new(&self.in_force, &client);
@@ -91,19 +92,26 @@ impl HealthChecker {
         let name = self.name.to_string();
         let looked = Instant::now();
         let work = async move {
+            steps::point("health.round");
             if round.checks.shared {
                 return shared::round(&round, &name).await;
             }
             round.ask().await;
             Some(Duration::ZERO)
         };
-        let done = work.into_actor(self);
+        let done = async move {
+            let done = steps::contained_future("health.round", pin!(work)).await;
+            // One that panicked is over: the next comes when it is due.
+            done.unwrap_or(Some(Duration::ZERO))
+        };
+        let done = done.into_actor(self);
         let taken = move |age: Option<Duration>, checker: &mut Self, _: &mut Context<Self>| {
             checker.is_busy = false;
             if let Some(age) = age {
                 checker.began = looked.checked_sub(age).or(Some(looked));
             }
         };
+        self.is_busy = true;
         context.spawn(actix::ActorFutureExt::map(done, taken));
     }
 }
@@ -112,7 +120,9 @@ impl Actor for HealthChecker {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        context.run_interval(LOOK, Self::look);
+        context.run_interval(LOOK, |checker, context| {
+            steps::contained("health.look", || checker.look(context));
+        });
     }
 }
 

@@ -46,21 +46,28 @@ async fn attempt(round: &Round, name: &str) -> Result<Option<Duration>, StoreErr
         round.take(rows.iter().map(of_row).collect(), age);
         return Ok(Some(age));
     }
-    let asking = round.ask();
-    let mut asking = std::pin::pin!(asking);
-    // A round may take longer than the turn is kept without a sign of life.
-    while tokio::time::timeout(checks.lease / 3, &mut asking)
-        .await
-        .is_err()
-    {
-        let asked = TurnAsked {
-            young_since: i64::MAX,
-            ..asked(now_ms())
-        };
-        ask(&store.admin, TakeTurn { asked }).await?;
+    // A round may take longer than the turn is kept without a sign of life. Who is being asked goes on meanwhile, and is not
+    // asked again where the database has gone away.
+    let stays = async {
+        loop {
+            tokio::time::sleep(checks.lease / 3).await;
+            let asked = TurnAsked {
+                young_since: i64::MAX,
+                ..asked(now_ms())
+            };
+            if let Err(error) = ask(&store.admin, TakeTurn { asked }).await {
+                log::warn!("health: another instance may begin a round beside this one: {error}");
+            }
+        }
+    };
+    tokio::select! {
+        () = round.ask() => {}
+        () = stays => {}
     }
     let (holder, began_at) = (name.to_owned(), now);
-    ask(&store.admin, EndTurn { holder, began_at }).await?;
+    if let Err(error) = ask(&store.admin, EndTurn { holder, began_at }).await {
+        log::warn!("health: other instances do not learn what this one has found: {error}");
+    }
     Ok(Some(Duration::ZERO))
 }
 
