@@ -1,5 +1,6 @@
 //! Probes of orchestrators, and `/health`, which asks the deployments themselves.
 
+mod callers;
 mod drain;
 mod lists;
 mod modes;

@@ -8,12 +8,13 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use tokio::sync::Semaphore;
 use utoipa::{IntoParams, ToSchema};
 
 use super::history::time;
 use crate::health::{Finding, GetLatest, Post, keep};
 use crate::http::error::ApiError;
-use crate::http::route::Call;
+use crate::http::route::{Call, now_ms};
 use crate::journey::{Prepared, probe_all};
 use crate::policy::cooldown::State;
 use crate::router::{Deployment, DeploymentReport, DescribeDeployment, clock};
@@ -25,6 +26,11 @@ const NOTICE_TEXT: HeaderValue =
     HeaderValue::from_static("api_base and other details are shown to administrators only");
 /// Deployments of one request; a model or an id narrows it down.
 const MOST: usize = 500;
+
+/// What others have found counts so long for callers who are no administrators, in milliseconds.
+const YOUNG_MS: i64 = 30_000;
+/// One of them after another.
+static SPARING: Semaphore = Semaphore::const_new(1);
 
 /// Which deployments are asked.
 #[derive(Deserialize, IntoParams)]
@@ -92,10 +98,10 @@ pub async fn health(call: Call) -> Result<HttpResponse, ApiError> {
         all: matches!(caller.role(), Role::ProxyAdmin | Role::ProxyAdminViewer),
         details: checks.details,
     };
-    let findings = if checks.in_background {
-        known(&call, &asked).await
-    } else {
-        ask(&call, &asked, checks.concurrency).await
+    let findings = match (checks.in_background, sees.all) {
+        (true, _) => known(&call, &asked).await,
+        (false, true) => ask(&call, &asked, checks.concurrency).await,
+        (false, false) => ask_sparingly(&call, &asked, checks.concurrency).await,
     };
     let (mut healthy, mut unhealthy) = (Vec::new(), Vec::new());
     for ((number, prepared), finding) in asked.iter().zip(findings) {
@@ -148,6 +154,36 @@ async fn ask(
         .into_iter()
         .map(|finding| Some(Arc::new(finding)))
         .collect()
+}
+
+/// The same for those who are no administrators: who was asked a moment ago is not asked again, whoever asked, and of what is
+/// found nothing is written down. So they can neither spend a provider's money at will nor push out the history.
+async fn ask_sparingly(
+    call: &Call,
+    asked: &[(u32, Rc<Prepared>)],
+    concurrency: usize,
+) -> Vec<Option<Arc<Finding>>> {
+    // Never closed. Whoever comes meanwhile finds what the one before has found.
+    let _turn = SPARING.acquire().await.ok();
+    let young_since = now_ms() - YOUNG_MS;
+    let mut findings = known(call, asked).await;
+    let mut missing = Vec::new();
+    for (finding, (_, prepared)) in findings.iter_mut().zip(asked) {
+        if finding.as_ref().is_none_or(|own| own.at < young_since) {
+            *finding = None;
+            missing.push(prepared.clone());
+        }
+    }
+    let found = probe_all(&call.worker.client, &missing, concurrency, false).await;
+    call.worker.shared.health.do_send(Post(found.clone()));
+    let mut found = found.into_iter().map(Arc::new).peekable();
+    for (finding, (_, prepared)) in findings.iter_mut().zip(asked) {
+        let is_its = |own: &Arc<Finding>| own.deployment == prepared.deployment.id;
+        if finding.is_none() {
+            *finding = found.next_if(is_its);
+        }
+    }
+    findings
 }
 
 /// What was found of them last; nothing of those whose turn has not come yet.

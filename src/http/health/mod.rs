@@ -2,7 +2,8 @@
 //!
 //! `liveliness` and `readiness` are public and tell no more than whether; what goes on inside is for administrators. `drain` is for
 //! orchestrators, where it is switched on.
-//! Nothing here decides about routing: the Router learns from the calls of clients.
+//! Nothing here decides about routing: the Router learns from the calls of clients, and with `enable_health_check_routing` from
+//! what the background finds.
 
 mod backlog;
 mod deployments;
@@ -66,8 +67,9 @@ pub const ROUTES: &[Route] = &[
         "Asks every deployment that the caller may call a question of a few tokens.",
     )
     .description(
-        "Costs a little. With `background_health_checks` nobody is asked: it tells what was found last. 503 when `model` or \
-         `model_id` is given and a deployment does not answer.",
+        "Costs a little. With `background_health_checks` nobody is asked: it tells what was found last. For callers who are no \
+         administrators a deployment is asked every 30 seconds at most. 503 when `model` or `model_id` is given and a \
+         deployment does not answer.",
     )
     .query::<deployments::HealthQuery>()
     .answers::<deployments::Health>()
