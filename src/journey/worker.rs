@@ -23,7 +23,7 @@ use crate::config::{DrainRoute, HealthChecks, NetworkSettings, ResponseKeeping};
 use crate::health::HealthBoard;
 use crate::limits::{Enroll, EntityIx};
 use crate::metrics::Metrics;
-use crate::models::ChangeModel;
+use crate::models::{ChangeModel, TryModel};
 use crate::policy::client_access::Reach;
 use crate::responses::Keeper;
 use crate::router::{ControlHandle, Deployment, Destination, Lease, Port};
@@ -75,6 +75,8 @@ pub struct Shared {
     pub reload: Recipient<ReloadConfig>,
     /// Changes the database's models.
     pub change_model: Recipient<ChangeModel>,
+    /// Says what a model would be that is nobody's yet.
+    pub try_model: Recipient<TryModel>,
     pub reload_status: Arc<ReloadStatus>,
     /// How far the end of the process has come.
     pub ending: Arc<Ending>,

@@ -7,6 +7,7 @@
 
 mod models;
 mod step;
+mod trial;
 mod watch;
 
 use std::path::PathBuf;

@@ -134,10 +134,13 @@ pub fn together(
     models: Vec<Arc<StoredModel>>,
     environment: &Environment,
 ) -> (Loaded, Models) {
-    let check = |entry: &ModelEntry| {
-        upstream::check_entry(&file.config, entry).map_err(|error| error.to_string())
-    };
+    let check = |entry: &ModelEntry| check(file, entry);
     Models::beside(file, models, &|name| environment.get(name), &check)
+}
+
+/// Why an entry that could be read cannot be used all the same.
+pub fn check(file: &Loaded, entry: &ModelEntry) -> Result<(), String> {
+    upstream::check_entry(&file.config, entry).map_err(|error| error.to_string())
 }
 
 pub fn reject(complaint: impl ToString) -> Rejected {

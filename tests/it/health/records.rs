@@ -111,7 +111,19 @@ fn a_turn_that_is_left_is_taken_over() {
 fn a_deployment_can_be_tried_before_it_is_there() {
     let simulator = Simulator::start();
     simulator.behave("ill", Behaviour::failing(401));
-    let gateway = Gateway::of(&Config::single(&simulator, "m"));
+    let config = Config::single(&simulator, "m")
+        .top(
+            "credential_list",
+            json!([{
+                "credential_name": "shared",
+                "credential_values": {"api_key": PROVIDER_KEY, "api_base": simulator.base_url()},
+            }]),
+        )
+        .top(
+            "environment_variables",
+            json!({"OF_THE_FILE": PROVIDER_KEY}),
+        );
+    let gateway = Gateway::of(&config);
     let asked = |params: crate::harness::Value, mode: Option<&str>| {
         let body = json!({"litellm_params": params, "mode": mode});
         let reply = gateway.master().post("/health/test_connection", &body);
@@ -127,6 +139,22 @@ fn a_deployment_can_be_tried_before_it_is_there() {
         (&ill["status"], &ill["result"]["status_code"]),
         (&json!("error"), &json!(401))
     );
+    // As an entry of the configuration: with its credentials, its variables and its defaults.
+    simulator.expect_key(Some(PROVIDER_KEY));
+    for key in [
+        json!({"litellm_credential_name": "shared"}),
+        json!({"api_key": "os.environ/OF_THE_FILE", "api_base": simulator.base_url()}),
+    ] {
+        let mut params = key;
+        params["model"] = json!("openai/any");
+        assert_eq!(asked(params, None)["status"], "success");
+    }
+    let unknown = asked(
+        json!({"model": "openai/x", "litellm_credential_name": "none"}),
+        None,
+    );
+    let why = unknown["result"]["error"].as_str().unwrap_or_default();
+    assert!(why.contains("no entry of `credential_list`"), "{unknown}");
     let wrong = asked(json!({"model": "openai/x", "api_base": "no address"}), None);
     assert_eq!(wrong["status"], "error");
     assert!(
