@@ -73,11 +73,16 @@ pub struct Chaos {
     pub deployment: Option<String>,
 
     /// Calls fail with this status, 400 to 599.
-    #[arg(long, value_name = "STATUS")]
+    #[arg(long, value_name = "STATUS", requires = "deployment")]
     pub fail: Option<u16>,
 
     /// Calls are so many milliseconds late, at most 60000.
-    #[arg(long = "delay-ms", alias = "delay_ms", value_name = "MS")]
+    #[arg(
+        long = "delay-ms",
+        alias = "delay_ms",
+        value_name = "MS",
+        requires = "deployment"
+    )]
     pub delay_ms: Option<u64>,
 
     /// The share of its calls, up to 1.

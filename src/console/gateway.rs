@@ -55,7 +55,7 @@ pub enum GatewayError {
         status: u16,
         message: String,
     },
-    #[error("the gateway does not take this ({status}): {message}")]
+    #[error("the gateway does not do this ({status}): {message}")]
     Misunderstood { status: u16, message: String },
     #[error("what answers at {url} is no gateway of this kind: its list of models cannot be read")]
     Stranger { url: String },
@@ -173,12 +173,13 @@ async fn call(
             status,
             message: message(&body),
         }),
-        status @ (400 | 422) => Err(GatewayError::Misunderstood {
-            status,
-            message: message(&body),
+        status => Err(match (status, told(&body)) {
+            (404, Told::Nothing | Told::Detail(_)) => GatewayError::Stranger { url: url() },
+            (_, Told::Error(message) | Told::Detail(message)) => {
+                GatewayError::Misunderstood { status, message }
+            }
+            (_, Told::Nothing) => absent(&format!("status {status}")),
         }),
-        404 => Err(GatewayError::Stranger { url: url() }),
-        status => Err(absent(&format!("status {status}: {}", message(&body)))),
     }
 }
 
@@ -194,15 +195,32 @@ fn why(error: &CallError) -> &'static str {
     }
 }
 
-/// The message of an error, shortened.
-fn message(body: &[u8]) -> String {
+/// What an answer says that is none, shortened.
+#[derive(Debug, PartialEq)]
+enum Told {
+    /// An error in a gateway's form.
+    Error(String),
+    /// A web framework's.
+    Detail(String),
+    /// No words of a gateway: something in between answers, or a stranger.
+    Nothing,
+}
+
+fn told(body: &[u8]) -> Told {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    let text = body["error"]["message"].as_str();
-    let detail = || body["detail"].to_string();
-    text.map_or_else(detail, str::to_owned)
-        .chars()
-        .take(600)
-        .collect()
+    let short = |text: &str| text.chars().take(600).collect();
+    match (body["error"]["message"].as_str(), &body["detail"]) {
+        (Some(text), _) => Told::Error(short(text)),
+        (None, Value::Null) => Told::Nothing,
+        (None, detail) => Told::Detail(short(&detail.to_string())),
+    }
+}
+
+fn message(body: &[u8]) -> String {
+    match told(body) {
+        Told::Error(message) | Told::Detail(message) => message,
+        Told::Nothing => "it does not say why".to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -220,6 +238,21 @@ mod tests {
             assert_eq!(base(url), "http://h:1");
         }
         assert_eq!(base("https://h/llm/v1"), "https://h/llm");
+    }
+
+    #[test]
+    fn what_an_answer_says() {
+        assert_eq!(
+            told(br#"{"error": {"message": "paused"}}"#),
+            Told::Error("paused".into())
+        );
+        assert_eq!(
+            told(br#"{"detail": {"error": "no"}}"#),
+            Told::Detail(r#"{"error":"no"}"#.into())
+        );
+        for nothing in [&b"<html>"[..], b"", b"[]", b"{}"] {
+            assert_eq!(told(nothing), Told::Nothing);
+        }
     }
 
     #[test]

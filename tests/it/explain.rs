@@ -19,6 +19,7 @@ fn gateway(simulator: &Simulator) -> Gateway {
             .group("m")
             .info("blocked", true),
         Deployment::of(simulator, "free").group("m"),
+        Deployment::of(simulator, "resting").info("blocked", true),
     ]);
     let config = config
         .router("routing_strategy", "usage-based-routing")
@@ -187,6 +188,15 @@ fn the_command_line_tells_it_too() {
     assert_eq!(told, "no rehearsal is under way\n");
     let (well, _, why) = run(&["chaos", "id-nobody", "--fail", "503"]);
     assert!(!well && why.contains("no deployment has this id"), "{why}");
+    for wish in [["--fail", "503"], ["--delay-ms", "5"]] {
+        let (well, _, why) = run(&["chaos", wish[0], wish[1]]);
+        assert!(!well && why.contains("<DEPLOYMENT>"), "{why}");
+    }
+    let (well, _, why) = run(&["explain", "resting"]);
+    assert!(
+        !well && why.contains("(503)") && why.contains("paused"),
+        "{why}"
+    );
 }
 
 #[test]
