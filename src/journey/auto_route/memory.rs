@@ -11,6 +11,7 @@ use actix::{
     Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseActFuture, WrapFuture,
 };
 use arc_swap::ArcSwap;
+use tokio::sync::oneshot;
 
 use super::Chosen;
 use crate::policy::auto_router::adaptive::Learnt;
@@ -68,7 +69,12 @@ pub struct RouteMemory {
     published: Arc<ArcSwap<Learned>>,
     /// Learnt and not written down yet.
     unwritten: HashMap<(Arc<str>, Arc<str>, RequestType), Learnt>,
+    /// What was learnt before this process is known here.
+    has_read: bool,
     is_writing: bool,
+    /// Dropped when the write under way has ended.
+    waiting: Vec<oneshot::Sender<()>>,
+    interval: Duration,
 }
 
 /// The tier of a session, if it was used within this time.
@@ -115,7 +121,10 @@ impl RouteMemory {
             learned: Learned::default(),
             published,
             unwritten: HashMap::new(),
+            has_read: false,
             is_writing: false,
+            waiting: Vec::new(),
+            interval: WRITING,
         }
     }
 
@@ -148,6 +157,30 @@ impl RouteMemory {
         self.published.store(Arc::new(self.learned.clone()));
     }
 
+    /// What was learnt before is read first: what is written down earlier would be counted twice.
+    fn tick(&mut self, context: &mut Context<Self>) {
+        if self.has_read {
+            self.write(context);
+        } else {
+            self.read(context);
+        }
+    }
+
+    fn read(&mut self, context: &mut Context<Self>) {
+        let store = self.store.admin.clone();
+        let read = async move { ask(&store, ReadLearnt {}).await };
+        context.spawn(read.into_actor(self).map(|rows, memory, _| match rows {
+            Ok(_) if memory.has_read => {}
+            Ok(rows) => {
+                memory.has_read = true;
+                memory.take(rows);
+            }
+            Err(error) => {
+                log::warn!("what adaptive routers have learnt cannot be read yet: {error}")
+            }
+        }));
+    }
+
     fn write(&mut self, context: &mut Context<Self>) {
         if !self.is_writing && !self.unwritten.is_empty() {
             let done = self.writing();
@@ -172,6 +205,7 @@ impl RouteMemory {
         let written = async move { ask(&store, AddLearnt { rows }).await };
         Box::pin(written.into_actor(self).map(move |written, memory, _| {
             memory.is_writing = false;
+            memory.waiting.clear();
             if let Err(error) = written {
                 log::warn!("what adaptive routers have learnt is not written down yet: {error}");
                 for (key, learnt) in unwritten {
@@ -181,6 +215,22 @@ impl RouteMemory {
                 }
             }
         }))
+    }
+
+    /// Ends when nothing is to be written down any more, or could not be.
+    fn flushed(&mut self) -> ResponseActFuture<Self, ()> {
+        if self.is_writing {
+            let (told, ended) = oneshot::channel();
+            self.waiting.push(told);
+            // An error is what tells.
+            let ended = async move { drop(ended.await) };
+            let rest = ended.into_actor(self);
+            return Box::pin(rest.then(|(), memory, _| memory.flushed()));
+        }
+        match self.unwritten.is_empty() {
+            true => Box::pin(std::future::ready(()).into_actor(self)),
+            false => self.writing(),
+        }
     }
 
     fn take(&mut self, rows: Vec<LearntRow>) {
@@ -206,13 +256,8 @@ impl Actor for RouteMemory {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        context.run_interval(WRITING, Self::write);
-        let store = self.store.admin.clone();
-        let read = async move { ask(&store, ReadLearnt {}).await };
-        context.spawn(read.into_actor(self).map(|rows, memory, _| match rows {
-            Ok(rows) => memory.take(rows),
-            Err(error) => log::warn!("what adaptive routers have learnt cannot be read: {error}"),
-        }));
+        context.run_interval(self.interval, Self::tick);
+        self.read(context);
     }
 }
 
@@ -264,9 +309,125 @@ impl Handler<FlushLearnt> for RouteMemory {
     type Result = ResponseActFuture<Self, ()>;
 
     fn handle(&mut self, _: FlushLearnt, _: &mut Self::Context) -> Self::Result {
-        if self.unwritten.is_empty() {
-            return Box::pin(std::future::ready(()).into_actor(self));
+        self.flushed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use actix::Addr;
+    use diesel::connection::SimpleConnection;
+
+    use super::*;
+    use crate::store::{AnyConnection, Pools, queries};
+    use crate::types::DatabaseUrl;
+
+    const SOON: Duration = Duration::from_millis(20);
+
+    fn row(good: i64, bad: i64) -> LearntRow {
+        LearntRow {
+            router: "r".into(),
+            model_group: "g".into(),
+            request_type: RequestType::ALL[0].as_str().into(),
+            good,
+            bad,
         }
-        self.writing()
+    }
+
+    fn heard(feedback: Option<Feedback>) -> Heard {
+        let chosen = Chosen {
+            router: "r".into(),
+            group: "g".into(),
+            kind: RequestType::ALL[0],
+        };
+        Heard {
+            session: 1,
+            chosen,
+            feedback,
+        }
+    }
+
+    struct Known {
+        _folder: tempfile::TempDir,
+        database: AnyConnection,
+        learned: Arc<ArcSwap<Learned>>,
+        store: Store,
+    }
+
+    impl Known {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let url = DatabaseUrl::Sqlite(folder.path().join("learnt.db"));
+            Self {
+                store: Store::open(&url, Pools::default()).unwrap(),
+                database: AnyConnection::open(&url).unwrap(),
+                learned: Arc::default(),
+                _folder: folder,
+            }
+        }
+
+        fn memory(&self, interval: Duration) -> Addr<RouteMemory> {
+            let memory = RouteMemory::new(self.store.clone(), self.learned.clone());
+            RouteMemory { interval, ..memory }.start()
+        }
+
+        fn written(&mut self) -> Vec<(i64, i64)> {
+            let rows = queries::read_learnt(&mut self.database).unwrap();
+            rows.iter().map(|row| (row.good, row.bad)).collect()
+        }
+
+        fn learned(&self) -> (f64, f64) {
+            let own = self.learned.load().of("r", "g", RequestType::ALL[0]);
+            (own.good, own.bad)
+        }
+    }
+
+    async fn until(mut holds: impl FnMut() -> bool) {
+        for _ in 0..1_000 {
+            if holds() {
+                return;
+            }
+            tokio::time::sleep(SOON).await;
+        }
+        panic!("it did not come");
+    }
+
+    /// What was learnt before is read as soon as that can be, and counted once.
+    #[actix_web::test]
+    async fn a_database_that_was_away_is_read_later() {
+        let mut known = Known::new();
+        queries::add_learnt(&mut known.database, &[row(3, 4)]).unwrap();
+        let rename = |from: &str, to: &str| format!("ALTER TABLE {from} RENAME TO {to}");
+        let away = rename("route_learning", "away");
+        known.database.batch_execute(&away).unwrap();
+        let memory = known.memory(SOON);
+        memory.send(heard(None)).await.unwrap();
+        memory.send(heard(Some(Feedback::Good))).await.unwrap();
+        until(|| known.learned() == (1.0, 0.0)).await;
+        let back = rename("away", "route_learning");
+        known.database.batch_execute(&back).unwrap();
+        until(|| known.learned() == (4.0, 4.0)).await;
+        until(|| known.written() == [(4, 4)]).await;
+        assert_eq!(known.learned(), (4.0, 4.0));
+    }
+
+    /// What is being written down when the process ends is waited for.
+    #[actix_web::test]
+    async fn a_flush_waits_for_the_write_under_way() {
+        let mut known = Known::new();
+        let memory = known.memory(WRITING);
+        memory.send(heard(None)).await.unwrap();
+        memory.send(heard(Some(Feedback::Good))).await.unwrap();
+        known.database.batch_execute("BEGIN IMMEDIATE").unwrap();
+        memory.do_send(FlushLearnt);
+        let second = memory.send(FlushLearnt);
+        let second = actix_web::rt::spawn(second);
+        tokio::time::sleep(10 * SOON).await;
+        assert!(!second.is_finished());
+        known.database.batch_execute("COMMIT").unwrap();
+        second.await.unwrap().unwrap();
+        assert_eq!(known.written(), [(1, 0)]);
     }
 }
