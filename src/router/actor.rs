@@ -151,8 +151,8 @@ impl Handler<DescribeDeployment> for RouterActor {
     }
 }
 
-/// The mailbox of one deployment's state: for everything slow (reports, and later probes, health, reload). A turn asks the
-/// state directly, on the same thread.
+/// The mailbox of one deployment's state, for whoever asks how it is doing. Turns, findings of health checks and reloads reach
+/// the state directly, on the same thread.
 pub struct DeploymentActor {
     state: Rc<RefCell<DeploymentState>>,
 }
