@@ -52,6 +52,7 @@ struct Call {
 
 impl Call {
     async fn follow(&mut self, id: &str) {
+        steps::point("journey.background");
         let place = self.charge.worker.cut.place();
         let began = Instant::now();
         let (mut pause, mut blind) = (FIRST_PAUSE, 0);

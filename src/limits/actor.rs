@@ -68,7 +68,7 @@ impl Handler<Rename> for GatekeeperActor {
     type Result = ();
 
     fn handle(&mut self, message: Rename, _: &mut Self::Context) {
-        steps::contained("gatekeeper.rename", || {
+        steps::insisted("gatekeeper.rename", || {
             let mut state = self.state.borrow_mut();
             state.rename(message.kind, &message.from, &message.to);
         });
@@ -87,7 +87,7 @@ impl Handler<Forget> for GatekeeperActor {
     type Result = ();
 
     fn handle(&mut self, message: Forget, _: &mut Self::Context) {
-        steps::contained("gatekeeper.forget", || {
+        steps::insisted("gatekeeper.forget", || {
             self.state.borrow_mut().forget(message.kind, &message.id);
         });
     }
@@ -106,7 +106,7 @@ impl Handler<SetSpent> for GatekeeperActor {
     type Result = Option<NanoUsd>;
 
     fn handle(&mut self, message: SetSpent, _: &mut Self::Context) -> Self::Result {
-        let set = steps::contained("gatekeeper.set_spent", || {
+        let set = steps::insisted("gatekeeper.set_spent", || {
             let mut state = self.state.borrow_mut();
             state.set_spent(message.kind, &message.id, message.change)
         });

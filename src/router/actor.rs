@@ -113,9 +113,10 @@ impl Handler<HealthFindings> for RouterActor {
 
     fn handle(&mut self, message: HealthFindings, context: &mut Self::Context) {
         let fresh_for = message.fresh_for.as_millis() as u64;
-        let mut state = self.state.borrow_mut();
-        state.found(&message.findings, fresh_for, clock::now());
-        drop(state);
+        steps::contained("router.findings", || {
+            let mut state = self.state.borrow_mut();
+            state.found(&message.findings, fresh_for, clock::now());
+        });
         if !self.watches && self.state.borrow().is_any_cooling() {
             self.watch(context);
         }

@@ -428,8 +428,8 @@ impl Control {
             steps::insisted("deployment.report", || {
                 self.report(lease, outcome, end.used, now)
             });
-            self.contained("router.budgets", |control| {
-                control.settle_budgets(&lease, end.used.cost, now);
+            steps::insisted("router.budgets", || {
+                self.settle_budgets(&lease, end.used.cost, now);
             });
         }
         self.contained("router.learn", |control| control.learn(end, now));

@@ -21,7 +21,8 @@ pub fn contained<T>(name: &'static str, step: impl FnOnce() -> T) -> Option<T> {
     outcome.inspect_err(|_| told(name)).ok()
 }
 
-/// The same for a step that gives back what is reserved: a second try, which no test disturbs, when the first panicked.
+/// The same for a step that must not be lost, because it gives back what is reserved or nobody would ask for it again: a second
+/// try, which no test disturbs, when the first panicked.
 pub fn insisted<T>(name: &'static str, mut step: impl FnMut() -> T) -> Option<T> {
     contained(name, &mut step).or_else(|| undisturbed(|| contained(name, &mut step)))
 }
