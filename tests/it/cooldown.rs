@@ -420,8 +420,10 @@ fn hold_one(gateway: &Gateway, simulator: &Simulator) -> Vec<Connection> {
     simulator.behave("bad", Behaviour::of(json!({"hold": true})));
     let (before, mut sent) = (simulator.received("bad"), Vec::new());
     until("a call tries it", SOON, || {
+        let arrived = || simulator.received("bad") + simulator.received("good");
+        let others = arrived();
         sent.push(gateway.master().send(&chat_with("m", json!({}))));
-        std::thread::sleep(Duration::from_millis(10));
+        until("it arrives", SOON, || arrived() > others);
         simulator.received("bad") > before
     });
     sent

@@ -1,6 +1,6 @@
 //! Budgets of keys that begin anew, exactly and through restarts.
 
-use crate::harness::{Config, Deployment, Gateway, SOON, chat, json, until};
+use crate::harness::{Config, Deployment, Gateway, SOON, chat, json, now_ms, until};
 use crate::simulator::Simulator;
 
 fn gateway(simulator: &Simulator) -> Gateway {
@@ -59,11 +59,12 @@ fn a_budget_whose_time_came_while_nothing_ran_is_open_at_start() {
     let simulator = Simulator::start();
     let mut gateway = gateway(&simulator);
     let key = gateway.key(json!({"max_budget": 0.0001, "budget_duration": "1s", "user_id": "u"}));
+    let due = now_ms() + 1_000;
     let caller = gateway.client(&key.secret);
     assert_eq!(caller.chat(&chat("m")).status, 200);
     gateway.rows_when(1);
     gateway.kill();
-    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    until("its time has come", SOON, || now_ms() > due);
     gateway.start_again();
     assert_eq!(gateway.key_info(&key)["spend"], 0.0);
     assert_eq!(gateway.client(&key.secret).chat(&chat("m")).status, 200);

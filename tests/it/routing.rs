@@ -406,6 +406,7 @@ fn who_is_urgent_is_next() {
         .into_iter()
         .map(|(user, priority)| {
             let connection = ask(user, priority);
+            // That somebody waits in the queue shows nowhere.
             std::thread::sleep(std::time::Duration::from_millis(100));
             connection
         })

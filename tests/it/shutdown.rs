@@ -119,13 +119,13 @@ fn who_does_not_read_is_charged_too() {
     let simulator = Simulator::start();
     let mut gateway = Gateway::of(&patient(&simulator, 0.2));
     let large = json!({"simulate": {"chunks": 4000, "chunk_bytes": 8000}});
-    let _reads_nothing = gateway.master().send(&streamed("m", large));
-    assert!(simulator.wait_until(SOON, |simulator| simulator.in_flight("m") == 1));
-    // Until nothing fits any more between the provider and the client.
-    until("the stream stands still", SOON, || {
-        gateway.metric("pointsman_in_flight_requests") == Some(1.0)
+    let reads_nothing = gateway.master().send(&streamed("m", large));
+    // Some of it waits for the client; all of it is more than fits between the two.
+    let mut waiting = vec![0; 32 * 1024];
+    until("it is streamed", SOON, || {
+        reads_nothing.stream.peek(&mut waiting).unwrap() == waiting.len()
     });
-    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(gateway.metric("pointsman_in_flight_requests"), Some(1.0));
     gateway.ask_to_stop();
     let asked = Instant::now();
     assert!(gateway.ended(SOON).success(), "{}", gateway.log());

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use rustls::RootCertStore;
 use rustls::ServerConfig;
@@ -17,6 +16,7 @@ use tokio_rustls::server::TlsStream;
 use super::Thread;
 use super::authority::AUTHORITY;
 use super::bridge;
+use crate::harness::{SOON, until};
 use pointsman::upstream::{certificates, key};
 
 /// How it behaves.
@@ -45,6 +45,8 @@ pub struct TlsFront {
 #[derive(Default)]
 pub struct Seen {
     pub connections: AtomicUsize,
+    /// Of them, those that are open.
+    pub open: AtomicUsize,
     /// Handshakes that failed.
     pub refused: AtomicUsize,
     pub streams: AtomicUsize,
@@ -76,10 +78,12 @@ impl TlsFront {
                         seen.refused.fetch_add(1, Ordering::Relaxed);
                         return;
                     };
+                    seen.open.fetch_add(1, Ordering::Relaxed);
                     tokio::select! {
-                        () = serve(stream, behind, terms, seen) => {}
+                        () = serve(stream, behind, terms, seen.clone()) => {}
                         _ = cuts.changed() => {}
                     }
+                    seen.open.fetch_sub(1, Ordering::Relaxed);
                 });
             }
         });
@@ -102,7 +106,9 @@ impl TlsFront {
     /// Ends all connections at once, without a word.
     pub fn cut(&self) {
         self.cut.send_modify(|times| *times += 1);
-        std::thread::sleep(Duration::from_millis(50));
+        until("all are closed", SOON, || {
+            self.seen.open.load(Ordering::Relaxed) == 0
+        });
     }
 }
 

@@ -1,9 +1,7 @@
 //! A hundred changes while streams are open and calls come in: nobody notices, and nothing is left over.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use super::{add, config, delete, model, update};
-use crate::harness::{Request, SOON, Setup, chat, json, streamed, until};
+use crate::harness::{SOON, Setup, chat, json, streamed, under_load, until};
 use crate::simulator::Simulator;
 
 const STREAMS: usize = 200;
@@ -32,24 +30,7 @@ fn a_hundred_changes_under_streams_and_load() {
     );
     let mut streams: Vec<_> = (0..STREAMS).map(|_| master.send(&long)).collect();
     assert!(simulator.wait_until(SOON, |simulator| simulator.in_flight("streams") == STREAMS));
-    let stop = AtomicBool::new(false);
-    let answered: usize = std::thread::scope(|scope| {
-        let callers: Vec<_> = (0..CALLERS)
-            .map(|_| {
-                scope.spawn(|| {
-                    let mut connection = master.connect();
-                    let request = Request::post("/v1/chat/completions", chat("g").to_string());
-                    let request = master.signed(request);
-                    let mut count = 0;
-                    while !stop.load(Ordering::Relaxed) {
-                        let reply = connection.ask(&request).expect("an answer");
-                        assert_eq!(reply.status, 200, "{}", reply.text());
-                        count += 1;
-                    }
-                    count
-                })
-            })
-            .collect();
+    let answered = under_load(&master, CALLERS, &chat("g"), || {
         for round in 0..CHANGES / 10 {
             let more = format!("more-{round}");
             add(&master, &of_group(&more));
@@ -83,9 +64,6 @@ fn a_hundred_changes_under_streams_and_load() {
             simulator.in_flight("streams") > 0,
             "the changes took longer than the streams"
         );
-        stop.store(true, Ordering::Relaxed);
-        let counts = callers.into_iter().map(|caller| caller.join());
-        counts.map(|count| count.expect("no error")).sum()
     });
     assert!(answered > 100, "{answered} answers are no load");
     for stream in &mut streams {
