@@ -20,7 +20,7 @@ use pointsman::protocol::openai::stream::{StreamEditor, StreamForm};
 use pointsman::protocol::openai_chat::REQUEST;
 use pointsman::protocol::{anthropic, openai_chat};
 use pointsman::router::{
-    Begin, Control, End, Estimate, Kin, Outcome, RoutingTable, Turn, Used, Wish,
+    Begin, Control, End, Estimate, Kin, Outcome, RoutingTable, Turn, TurnAnswer, Used, Wish,
 };
 use pointsman::spend::journal::{JournalWriter, Opened, Syncer};
 use pointsman::store::{AnyConnection, FlushBatch, FlushItem, NameCache, queries};
@@ -68,27 +68,18 @@ const BEGIN: Begin = Begin {
     queue: None,
 };
 
-/// A deployment chosen for a request without limits of its own, and the call ended.
-fn decide(bencher: Bencher, table: Arc<RoutingTable>, session: Option<u64>) {
-    let keeper = Rc::new(RefCell::new(Gatekeeper::new(60_000, false)));
+/// One request after another, each admitted, given to a deployment, and ended.
+fn rounds(
+    table: Arc<RoutingTable>,
+    keeper: Rc<RefCell<Gatekeeper>>,
+    begin: Begin,
+) -> impl FnMut() -> TurnAnswer {
     let mut control = Control::new(table, keeper);
-    let kin = Kin {
-        session,
-        ..Kin::default()
-    };
-    let wish = session.map(|_| Wish {
-        kin,
-        ..Wish::default()
-    });
-    let begin = Begin {
-        wish: wish.map(Arc::new),
-        ..BEGIN
-    };
     let begins = Turn {
         begins: vec![begin],
         ..Turn::default()
     };
-    let mut round = move || {
+    move || {
         let mut answer = control.turn(black_box(&begins));
         let ticket = answer.begins.pop().and_then(Result::ok).expect("granted");
         let outcome = Outcome::Success {
@@ -99,7 +90,10 @@ fn decide(bencher: Bencher, table: Arc<RoutingTable>, session: Option<u64>) {
             hold: Some(ticket.hold),
             lease: Some((ticket.lease, outcome)),
             group: 0,
-            settlement: Settlement::default(),
+            settlement: Settlement {
+                tokens: 40,
+                cost: NanoUsd(100),
+            },
             used: Used {
                 input: 30,
                 output: 10,
@@ -112,7 +106,28 @@ fn decide(bencher: Bencher, table: Arc<RoutingTable>, session: Option<u64>) {
             ends: vec![end],
             ..Turn::default()
         })
+    }
+}
+
+fn gatekeeper() -> Rc<RefCell<Gatekeeper>> {
+    Rc::new(RefCell::new(Gatekeeper::new(60_000, false)))
+}
+
+/// A deployment chosen for a request without limits of its own, and the call ended.
+fn decide(bencher: Bencher, table: Arc<RoutingTable>, session: Option<u64>) {
+    let kin = Kin {
+        session,
+        ..Kin::default()
     };
+    let wish = session.map(|_| Wish {
+        kin,
+        ..Wish::default()
+    });
+    let begin = Begin {
+        wish: wish.map(Arc::new),
+        ..BEGIN
+    };
+    let mut round = rounds(table, gatekeeper(), begin);
     // Each has answered: nobody is chosen for being new.
     (0..20_000).for_each(|_| drop(round()));
     bencher.bench_local(round);
@@ -152,7 +167,7 @@ fn decision_for_a_session(bencher: Bencher, deployments: usize) {
 #[divan::bench(args = [10, 100, 1_000], consts = [0, 1])]
 fn begin_to_ticket_and_end<const LEAST_BUSY: usize>(bencher: Bencher, deployments: usize) {
     let strategy = ["simple-shuffle", "least-busy"][LEAST_BUSY];
-    let keeper = Rc::new(RefCell::new(Gatekeeper::new(60_000, false)));
+    let keeper = gatekeeper();
     let limits = Limits {
         rpm: Some(u64::MAX),
         tpm: Some(u64::MAX),
@@ -168,56 +183,8 @@ fn begin_to_ticket_and_end<const LEAST_BUSY: usize>(bencher: Bencher, deployment
         };
         Some(keeper.borrow_mut().enroll(kind, &scope))
     });
-    let mut control = Control::new(table(1, deployments, strategy), keeper);
-    let begin = Begin {
-        scopes,
-        group: 0,
-        estimate: Estimate {
-            input_tokens: 30,
-            max_tokens: None,
-            choices: 1,
-            tier: None,
-        },
-        user_budget_binds: false,
-        is_copy: false,
-        is_stream: false,
-        pin: None,
-        costs: None,
-        wish: None,
-        queue: None,
-    };
-    let begins = Turn {
-        begins: vec![begin],
-        ..Turn::default()
-    };
-    bencher.bench_local(move || {
-        let mut answer = control.turn(black_box(&begins));
-        let ticket = answer.begins.pop().and_then(Result::ok).expect("admitted");
-        let outcome = Outcome::Success {
-            latency_ms: 1.0,
-            first_token_ms: None,
-        };
-        let end = End {
-            hold: Some(ticket.hold),
-            lease: Some((ticket.lease, outcome)),
-            group: 0,
-            settlement: Settlement {
-                tokens: 40,
-                cost: NanoUsd(100),
-            },
-            used: Used {
-                input: 30,
-                output: 10,
-                cost: NanoUsd(100),
-            },
-            output_tokens: Some(10),
-            first_content_ms: None,
-        };
-        control.turn(&Turn {
-            ends: vec![end],
-            ..Turn::default()
-        })
-    });
+    let begin = Begin { scopes, ..BEGIN };
+    bencher.bench_local(rounds(table(1, deployments, strategy), keeper, begin));
 }
 
 #[divan::bench]

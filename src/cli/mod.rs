@@ -77,7 +77,7 @@ pub struct Gateway {
     )]
     pub url: String,
 
-    /// The key to ask with. The variable keeps it out of what others see of this process.
+    /// The key to call it with. The variable keeps it out of what others see of this process.
     #[arg(
         long,
         env = "POINTSMAN_KEY",
@@ -94,23 +94,8 @@ pub struct Launch {
     #[arg(value_enum)]
     pub agent: Agent,
 
-    /// The gateway's address.
-    #[arg(
-        long,
-        env = "POINTSMAN_URL",
-        default_value = "http://localhost:4000",
-        value_name = "URL"
-    )]
-    pub url: String,
-
-    /// The key that the agent calls with. The variable keeps it out of what others see of this process.
-    #[arg(
-        long,
-        env = "POINTSMAN_KEY",
-        hide_env_values = true,
-        value_name = "KEY"
-    )]
-    pub key: Option<String>,
+    #[command(flatten)]
+    pub gateway: Gateway,
 
     /// The model that it works with; its own choice when not given.
     #[arg(long, value_name = "MODEL")]

@@ -19,19 +19,9 @@ pub fn read(section: &Section<'_>) -> Option<Rule> {
 
 /// `model_group_hedge`: a rule a group, in the order written, or `false`. It takes the place of `hedge` as a whole.
 pub fn read_by_group(section: &Section<'_>) -> Vec<(String, Option<Rule>)> {
-    const KEY: &str = "model_group_hedge";
-    let Some(node) = section.value(KEY) else {
-        return Vec::new();
-    };
-    let path = section.path_of(KEY);
-    let Some(groups) = Section::open(node, path, section.sink, Severity::Error) else {
-        return Vec::new();
-    };
-    let of_group = |Entry { key, value, .. }: &Entry| {
-        let path = groups.path_of(key);
-        (key.clone(), rule(value, path, section))
-    };
-    groups.entries().iter().map(of_group).collect()
+    section.by_name("model_group_hedge", |groups, Entry { key, value, .. }| {
+        Some(rule(value, groups.path_of(key), groups))
+    })
 }
 
 /// A map with `after` and `max_extra_cost`; `false` for none.

@@ -8,22 +8,13 @@ use crate::types::NanoUsd;
 
 /// A map of names to budgets, in the order written: `openai: {budget_limit: 100, time_period: 1d}`.
 pub fn by_name(section: &Section<'_>, key: &str) -> Vec<(String, BudgetRule)> {
-    let open = |node| Section::open(node, section.path_of(key), section.sink, Severity::Error);
-    let Some(map) = section.value(key).and_then(open) else {
-        return Vec::new();
-    };
-    let read = |name: &str| {
-        let path = map.path_of(name);
-        let budget = Section::open(map.value(name)?, path, map.sink, Severity::Error)?;
+    section.by_name(key, |map, entry| {
+        let path = map.path_of(&entry.key);
+        let budget = Section::open(map.value(&entry.key)?, path, map.sink, Severity::Error)?;
         let limits = ["budget_limit", "max_budget"];
         let lengths = ["time_period", "budget_duration"];
-        let rule = rule(&budget, &limits, &lengths)?;
-        Some((name.to_owned(), rule))
-    };
-    map.entries()
-        .iter()
-        .filter_map(|entry| read(&entry.key))
-        .collect()
+        rule(&budget, &limits, &lengths)
+    })
 }
 
 /// A deployment's own: `max_budget` with `budget_duration`.

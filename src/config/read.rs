@@ -86,6 +86,21 @@ impl<'a> Section<'a> {
         self.sink.error(node.pos, path, message);
     }
 
+    /// A map of names to whatever `each` reads of its entries, in the order written; an entry of which it reads nothing is left
+    /// out.
+    pub fn by_name<T>(
+        &self,
+        key: &str,
+        each: impl Fn(&Self, &'a Entry) -> Option<T>,
+    ) -> Vec<(String, T)> {
+        let open = |node| Self::open(node, self.path_of(key), self.sink, Severity::Error);
+        let Some(map) = self.value(key).and_then(open) else {
+            return Vec::new();
+        };
+        let named = |entry: &'a Entry| Some((entry.key.clone(), each(&map, entry)?));
+        map.entries().iter().filter_map(named).collect()
+    }
+
     fn checked<T>(
         &self,
         key: &str,

@@ -3,7 +3,6 @@
 use crate::policy::retry::RetriesByClass;
 
 use super::class_map;
-use super::diagnostic::Severity;
 use super::model::MAX_RETRIES;
 use super::read::Section;
 use super::yaml::{Entry, Node};
@@ -19,19 +18,10 @@ pub fn read(section: &Section<'_>) -> RetriesByClass {
 
 /// `model_group_retry_policy`: a policy a group, in the order written. It takes the place of `retry_policy` as a whole.
 pub fn read_by_group(section: &Section<'_>) -> Vec<(String, RetriesByClass)> {
-    const KEY: &str = "model_group_retry_policy";
-    let Some(node) = section.value(KEY) else {
-        return Vec::new();
-    };
-    let path = section.path_of(KEY);
-    let Some(groups) = Section::open(node, path, section.sink, Severity::Error) else {
-        return Vec::new();
-    };
-    let of_group = |Entry { key, value, .. }: &Entry| {
-        let path = groups.path_of(key);
-        (key.clone(), policy(value, path, section))
-    };
-    groups.entries().iter().map(of_group).collect()
+    section.by_name(
+        "model_group_retry_policy",
+        |groups, Entry { key, value, .. }| Some(policy(value, groups.path_of(key), groups)),
+    )
 }
 
 fn policy(node: &Node, path: String, within: &Section<'_>) -> RetriesByClass {

@@ -259,15 +259,9 @@ fn affinity(section: &Section<'_>, key: &str) -> Affinity {
 
 /// `model_group_affinity_config`: `group: [check, …]`.
 fn affinity_by_group(section: &Section<'_>) -> Vec<(String, Affinity)> {
-    const KEY: &str = "model_group_affinity_config";
-    let open = |node| Section::open(node, section.path_of(KEY), section.sink, Severity::Error);
-    let Some(map) = section.value(KEY).and_then(open) else {
-        return Vec::new();
-    };
-    let groups = map.entries().iter();
-    groups
-        .map(|entry| (entry.key.clone(), affinity(&map, &entry.key)))
-        .collect()
+    section.by_name("model_group_affinity_config", |groups, entry| {
+        Some(affinity(groups, &entry.key))
+    })
 }
 
 /// `alias: group` or `alias: {model: group, hidden: true}`.

@@ -40,9 +40,9 @@ pub fn launch(
     wanted: &Launch,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Infallible, LaunchError> {
-    let key = wanted.key.as_deref().map(Secret::new);
+    let key = wanted.gateway.key.as_deref().map(Secret::new);
     let place = Place {
-        url: &wanted.url,
+        url: &wanted.gateway.url,
         key: key.as_ref(),
     };
     let models = gateway::models(place, env)?;
@@ -56,7 +56,7 @@ pub fn launch(
         }
     }
     let found = Found {
-        url: gateway::base(&wanted.url),
+        url: gateway::base(&wanted.gateway.url),
         key: key.as_ref().map_or(NO_KEY, Secret::expose),
         models: &models,
         model: wanted.model.as_deref(),
