@@ -899,7 +899,7 @@ const PROOFS: &[(&str, &[&str], &str)] = &[
     (
         "router_settings",
         &["deployment_affinity_ttl_seconds"],
-        "src/policy/claims.rs::the_first_one_counts_until_it_is_over",
+        "src/policy/claims.rs::the_last_one_counts_until_it_is_over",
     ),
     (
         "router_settings",
