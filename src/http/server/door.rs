@@ -1,4 +1,7 @@
 //! A client's connection: its bytes pass through, and what happens to them is noted.
+//!
+//! A client is read no faster than it takes its answers: what is read of requests that nobody answers yet is kept in memory, a
+//! hundred times as large as on the wire.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -11,10 +14,18 @@ use tokio_rustls::server::TlsStream;
 
 use super::visitors::Visit;
 
+/// Bytes that are read at a time while no request is being answered: requests that came together are answered before more are
+/// read.
+const AT_ONCE: usize = 16 * 1024;
+
 /// See the module.
 pub struct Door {
     stream: Stream,
     pub visit: Rc<Visit>,
+    /// Bytes read since the reader was last told to wait.
+    read: usize,
+    /// The reader waits until something can be written.
+    waits_for_writing: bool,
 }
 
 pub enum Stream {
@@ -24,7 +35,12 @@ pub enum Stream {
 
 impl Door {
     pub fn new(stream: Stream, visit: Rc<Visit>) -> Self {
-        Self { stream, visit }
+        Self {
+            stream,
+            visit,
+            read: 0,
+            waits_for_writing: false,
+        }
     }
 
     /// An error once the connection has to go.
@@ -35,10 +51,33 @@ impl Door {
         Ok(())
     }
 
-    fn noted(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    /// Whether it is not the time to read; then the reader is woken when it is.
+    fn holds_back(&mut self, context: &Context<'_>) -> bool {
+        if self.visit.is_stalled() {
+            self.waits_for_writing = true;
+            return true;
+        }
+        let is_much = self.read >= AT_ONCE && !self.visit.is_busy();
+        if is_much {
+            self.read = 0;
+            context.waker().wake_by_ref();
+        }
+        is_much
+    }
+
+    fn noted(
+        &mut self,
+        written: Poll<io::Result<usize>>,
+        context: &Context<'_>,
+    ) -> Poll<io::Result<usize>> {
         match &written {
             Poll::Pending => self.visit.stalled(),
-            Poll::Ready(_) => self.visit.told(),
+            Poll::Ready(_) => {
+                self.visit.told();
+                if std::mem::take(&mut self.waits_for_writing) {
+                    context.waker().wake_by_ref();
+                }
+            }
         }
         written
     }
@@ -67,9 +106,16 @@ impl AsyncRead for Door {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.stay(context)?;
+        if self.holds_back(context) {
+            return Poll::Pending;
+        }
         let before = buffer.filled().len();
         let read = stream!(self.poll_read(context, buffer));
         let came = buffer.filled().len() - before;
+        self.read = match read {
+            Poll::Ready(_) => self.read + came,
+            Poll::Pending => 0,
+        };
         if came > 0 {
             self.visit.heard(came);
         }
@@ -85,7 +131,7 @@ impl AsyncWrite for Door {
     ) -> Poll<io::Result<usize>> {
         self.stay(context)?;
         let written = stream!(self.poll_write(context, bytes));
-        self.noted(written)
+        self.noted(written, context)
     }
 
     fn poll_write_vectored(
@@ -95,7 +141,7 @@ impl AsyncWrite for Door {
     ) -> Poll<io::Result<usize>> {
         self.stay(context)?;
         let written = stream!(self.poll_write_vectored(context, slices));
-        self.noted(written)
+        self.noted(written, context)
     }
 
     fn is_write_vectored(&self) -> bool {

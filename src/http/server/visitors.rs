@@ -165,6 +165,16 @@ impl Visit {
         }
     }
 
+    /// A request is being answered.
+    pub fn is_busy(&self) -> bool {
+        self.is_busy.get()
+    }
+
+    /// Nothing can be written.
+    pub fn is_stalled(&self) -> bool {
+        self.stalled_since.get().is_some()
+    }
+
     /// Whether the connection has to go; if not, `context` is woken when it has to.
     pub fn is_over(&self, context: &Context<'_>) -> bool {
         let mut waker = self.waker.borrow_mut();
