@@ -213,8 +213,8 @@ impl Charge {
         shortlist.is_none_or(|list| list.allows(deployment))
     }
 
-    /// Nobody of these will take calls in so much time: all of them cool down.
-    pub fn is_futile(&self, deployments: &[u32], time: Duration) -> bool {
+    /// Nobody of these takes calls: all of them cool down. LiteLLM 1.106.2 raises the error at once then.
+    pub fn is_futile(&self, deployments: &[u32]) -> bool {
         let table = self.routes.table();
         let is_named = self.pin().is_some_and(|pin| pin.is_named);
         if table.failover.tries_cooling || is_named {
@@ -223,8 +223,7 @@ impl Charge {
         let now = clock::now();
         deployments.iter().all(|number| {
             let deployment = table.deployment(*number);
-            let left = deployment.and_then(|deployment| deployment.gauges.cooling_for(now));
-            left.is_some_and(|left| u128::from(left) > time.as_millis())
+            deployment.is_none_or(|deployment| deployment.gauges.cooling_for(now).is_some())
         })
     }
 

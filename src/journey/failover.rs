@@ -287,7 +287,7 @@ async fn in_group(
             };
             if !after.is_zero() {
                 tokio::time::sleep(REPORTED.min(after)).await;
-                if charge.is_futile(&members, after) {
+                if charge.is_futile(&members) {
                     tell_retries(&mut failed.failure, charge.retries, charge.max_retries);
                     return Err(failed);
                 }

@@ -62,6 +62,12 @@ impl Spends {
         self.by_name.is_empty()
     }
 
+    /// Calls that hold money.
+    #[cfg(test)]
+    pub fn open_holds(&self) -> usize {
+        self.holds.len()
+    }
+
     /// The first of these budgets that has nothing left.
     pub fn over(&self, mut names: impl Iterator<Item = BudgetName>, now: i64) -> Option<Passed> {
         names.find_map(|name| {

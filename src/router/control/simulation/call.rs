@@ -9,6 +9,7 @@ use super::world::World;
 use crate::limits::{EntityIx, HoldId, Settlement};
 use crate::policy::cooldown::Fault;
 use crate::policy::retry::{Attempt, Decision, RetryPolicy, decide};
+use crate::policy::spends::{BudgetName, BudgetRule};
 use crate::policy::upstream_error::Failure;
 use crate::router::turn::{Begin, End, Estimate, Lease, MAX_ATTEMPTS, Next, Outcome, Ticket, Used};
 use crate::router::wish::{Kin, Wish};
@@ -37,8 +38,10 @@ pub struct Call {
     pub user_budget_binds: bool,
     pub estimate: Estimate,
     is_stream: bool,
-    /// Its session, where it has one.
+    /// Its session and its tag, where it has them.
     wish: Option<Arc<Wish>>,
+    /// The budgets that bound its call under way when that was granted.
+    pub bound: Vec<(BudgetName, BudgetRule)>,
     pub group: u32,
     /// The group of the attempt before.
     from: u32,
@@ -80,15 +83,17 @@ impl Call {
             .filter(|other| *other != group && rng.bool())
             .collect();
         rng.shuffle(&mut fallbacks);
-        let session = (rng.u8(..3) > 0).then(|| {
-            Arc::new(Wish {
-                kin: Kin {
-                    session: Some(rng.u64(..5)),
-                    ..Kin::default()
-                },
-                ..Wish::default()
-            })
-        });
+        let wish = Wish {
+            kin: Kin {
+                session: (rng.u8(..3) > 0).then(|| rng.u64(..5)),
+                ..Kin::default()
+            },
+            tag_budgets: match rng.u8(..3) {
+                0 => world.table.budgets.of_tag("t").into_iter().collect(),
+                _ => Box::default(),
+            },
+            ..Wish::default()
+        };
         Self {
             scopes: [pick(rng, 0, 3), pick(rng, 3, 4), pick(rng, 4, 5)],
             user_budget_binds: rng.bool(),
@@ -99,7 +104,8 @@ impl Call {
                 tier: None,
             },
             is_stream: rng.bool(),
-            wish: session,
+            wish: (!wish.is_empty()).then(|| Arc::new(wish)),
+            bound: Vec::new(),
             group,
             from: group,
             fallbacks,
@@ -148,6 +154,10 @@ impl Call {
         })
     }
 
+    pub fn tag_budgets(&self) -> &[BudgetName] {
+        self.wish.as_ref().map_or(&[], |wish| &wish.tag_budgets)
+    }
+
     /// What [`Self::next`] leaves out.
     pub fn left_out(&self) -> &[u32] {
         &self.leave_out
@@ -175,7 +185,7 @@ impl Call {
             return Said::default();
         }
         self.fall_back()
-            .unwrap_or_else(|| self.settle(Outcome::Neutral, NanoUsd::ZERO))
+            .unwrap_or_else(|| self.settle(Outcome::Neutral, Used::default()))
     }
 
     /// The upstream has answered, or failed.
@@ -198,7 +208,12 @@ impl Call {
                 latency_ms,
                 first_token_ms: self.is_stream.then_some(latency_ms / 4.0),
             };
-            return self.settle(outcome, cost);
+            let used = Used {
+                input: self.estimate.input_tokens,
+                output: rng.u64(..2_000),
+                cost,
+            };
+            return self.settle(outcome, used);
         };
         let outcome = Outcome::Failure(Fault {
             class: failure.class,
@@ -229,7 +244,7 @@ impl Call {
                         ..said
                     };
                 }
-                None => return self.settle(outcome, NanoUsd::ZERO),
+                None => return self.settle(outcome, Used::default()),
             },
         };
         Said {
@@ -282,7 +297,7 @@ impl Call {
     pub fn left(&mut self) -> Option<End> {
         self.is_over = true;
         self.hold?;
-        self.settle(Outcome::Neutral, NanoUsd::ZERO).end
+        self.settle(Outcome::Neutral, Used::default()).end
     }
 
     fn leave_out(&mut self, deployments: Vec<u32>) {
@@ -304,16 +319,20 @@ impl Call {
         }
     }
 
-    fn settle(&mut self, outcome: Outcome, cost: NanoUsd) -> Said {
+    fn settle(&mut self, outcome: Outcome, used: Used) -> Said {
         self.is_over = true;
-        let tokens = if cost > NanoUsd::ZERO {
+        let tokens = if used.cost > NanoUsd::ZERO {
             self.estimate.input_tokens
         } else {
             0
         };
         let end = End {
             hold: self.hold.take(),
-            settlement: Settlement { tokens, cost },
+            settlement: Settlement {
+                tokens,
+                cost: used.cost,
+            },
+            used,
             ..self.report(outcome)
         };
         Said {

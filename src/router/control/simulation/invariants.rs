@@ -28,7 +28,11 @@ pub fn check(world: &World, control: &Control, open: &[&Call], now: u64) {
     }
     for (number, deployment) in world.table.deployments() {
         let state = control.deployment(number).expect("a state").borrow();
-        let has_lease = |call: &&&Call| call.lease.is_some_and(|lease| lease.deployment == number);
+        let generation = control.generations[number as usize];
+        let has_lease = |call: &&&Call| {
+            let lease = call.lease.filter(|lease| lease.deployment == number);
+            lease.is_some_and(|lease| lease.generation == generation)
+        };
         let leases = open.iter().filter(has_lease).count() as u32;
         assert_eq!(state.in_flight(), leases, "slots of {}", deployment.id);
         assert_eq!(
@@ -129,12 +133,6 @@ pub fn check_grant(world: &World, control: &Control, call: &Call, lease: Lease, 
         let number = member.deployment;
         if number == lease.deployment {
             assert!(!member.blocked, "a lease of a deployment that is paused");
-            let requests = control.gauges[number as usize].rates.requests(now);
-            if let Some(limits) = group.limits.get(position)
-                && group.kept != Kept::None
-            {
-                assert!(requests <= limits.rpm, "{requests} calls in a minute");
-            }
             continue;
         }
         let comes_before = (member.order.is_none(), member.order) < (order.is_none(), order);
@@ -147,7 +145,11 @@ pub fn check_grant(world: &World, control: &Control, call: &Call, lease: Lease, 
                 .get(position)
                 .filter(|_| group.kept != Kept::None);
             let is_full = gauge.is_full(limits, need, now).is_some();
-            assert!(is_out || is_full, "deployment {number} comes before it");
+            let over = control.over_budget(number, call.tag_budgets(), now);
+            assert!(
+                is_out || is_full || over.is_some(),
+                "deployment {number} comes before it"
+            );
         }
     }
 }
@@ -177,19 +179,22 @@ pub fn check_denial(world: &World, control: &Control, call: &Call, denied: &Deni
         let gauge = control.gauges[*number as usize];
         let is_full = gauge.is_full(limits, need, now).is_some();
         assert!(
-            is_full || cooling_for(*number).is_some(),
+            is_full
+                || cooling_for(*number).is_some()
+                || control
+                    .over_budget(*number, call.tag_budgets(), now)
+                    .is_some(),
             "deployment {number} has room"
         );
     }
     match nobody {
         Nobody::Exhausted => assert!(untried.is_empty(), "one is left: {untried:?}"),
         Nobody::Cooling { returns_in_ms } => {
-            let waits: Option<Vec<u64>> = untried
+            // Of the others some may have spent a budget.
+            let waits = untried
                 .iter()
-                .map(|(_, number)| cooling_for(*number))
-                .collect();
-            let soonest = waits.expect("one does not cool down").into_iter().min();
-            assert_eq!(soonest, Some(returns_in_ms));
+                .filter_map(|(_, number)| cooling_for(*number));
+            assert_eq!(waits.min(), Some(returns_in_ms));
         }
         Nobody::Busy { deployment, slots } => {
             assert!(untried.iter().any(|(_, number)| *number == deployment));
@@ -199,7 +204,7 @@ pub fn check_denial(world: &World, control: &Control, call: &Call, denied: &Deni
             assert!(group.kept != Kept::None, "nothing is limited");
             assert!((1..=60_000).contains(&resets_in_ms), "{resets_in_ms} ms");
         }
-        Nobody::OverBudget { .. } => panic!("nothing has a budget"),
+        Nobody::OverBudget { .. } => assert!(!world.table.budgets.is_empty()),
     }
 }
 
@@ -211,6 +216,7 @@ pub fn check_rest(world: &World, control: &Control, now: u64) {
         NanoUsd::ZERO,
         "money is still held"
     );
+    assert_eq!(control.spends.open_holds(), 0, "budgets are still held");
 }
 
 /// A call without limits.

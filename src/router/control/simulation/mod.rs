@@ -6,6 +6,7 @@
 //!
 //! `POINTSMAN_SIMULATION_SEED=<n>` plays one world again; `POINTSMAN_SIMULATIONS=<n>` plays more than CI does.
 
+mod books;
 mod call;
 mod invariants;
 mod play;
@@ -56,9 +57,12 @@ fn whatever_happens_nothing_leaks_and_no_limit_is_passed() {
         refused,
         busy,
         cooling,
+        over_budget,
+        limited,
         cooldowns,
         retries,
         fallbacks,
+        changes,
     } = sum;
     for (what, count) in [
         ("answered", answered),
@@ -67,9 +71,12 @@ fn whatever_happens_nothing_leaks_and_no_limit_is_passed() {
         ("refused", refused),
         ("busy", busy),
         ("cooling", cooling),
+        ("over budget", over_budget),
+        ("limited", limited),
         ("cooldowns", cooldowns),
         ("retries", retries),
         ("fallbacks", fallbacks),
+        ("changes", changes),
     ] {
         assert!(count > 100, "only {count} {what}: {sum:?}");
     }

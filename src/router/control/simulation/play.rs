@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use fastrand::Rng;
 
+use super::books::{Books, budgets};
 use super::call::{Call, LIMIT, Said, Step};
 use super::invariants::{check, check_budgets, check_denial, check_grant, check_rest, probe};
 use super::world::{CALM, World};
@@ -30,9 +31,13 @@ pub struct Told {
     pub refused: u64,
     pub busy: u64,
     pub cooling: u64,
+    pub over_budget: u64,
+    pub limited: u64,
     pub cooldowns: u64,
     pub retries: u64,
     pub fallbacks: u64,
+    /// Of the configuration.
+    pub changes: u64,
 }
 
 impl Told {
@@ -46,6 +51,9 @@ impl Told {
         self.cooldowns += other.cooldowns;
         self.retries += other.retries;
         self.fallbacks += other.fallbacks;
+        self.over_budget += other.over_budget;
+        self.limited += other.limited;
+        self.changes += other.changes;
     }
 }
 
@@ -61,6 +69,7 @@ pub struct Play {
     world: World,
     control: Control,
     calls: Vec<Call>,
+    books: Books,
     /// What comes, by time and in the order in which it was planned.
     agenda: BTreeMap<(u64, Reverse<u64>), (usize, Step)>,
     planned: u64,
@@ -86,6 +95,7 @@ impl Play {
             world,
             control,
             calls: Vec::new(),
+            books: Books::default(),
             agenda: BTreeMap::new(),
             planned: 0,
             told: Told::default(),
@@ -171,6 +181,12 @@ impl Play {
     }
 
     fn turn(&mut self, steps: Vec<(usize, Step)>, now: u64) {
+        if self.rng.u8(..30) == 0
+            && let Some(table) = self.world.change(&mut self.rng)
+        {
+            self.control.replace(table);
+            self.told.changes += 1;
+        }
         let mut turn = Turn::default();
         let (mut begins, mut nexts, mut later) = (Vec::new(), Vec::new(), Vec::new());
         for (who, step) in steps {
@@ -178,6 +194,7 @@ impl Play {
             if call.is_over {
                 continue;
             }
+            let lease = call.lease;
             let said = match step {
                 Step::Begin => {
                     begins.push(who);
@@ -204,6 +221,10 @@ impl Play {
                     said
                 }
             };
+            if let (Some(lease), Some(end)) = (lease, &said.end) {
+                let bound = std::mem::take(&mut self.calls[who].bound);
+                self.books.ended(who, lease, end.used, &bound, now);
+            }
             self.said(who, said, &mut turn, &mut nexts, &mut later);
         }
         // A client may leave in the very turn in which it asked for more.
@@ -271,6 +292,9 @@ impl Play {
             match answer {
                 Ok(ticket) => {
                     check_grant(&self.world, &self.control, call, ticket.lease, now);
+                    let table = &self.world.table;
+                    self.books.granted(table, who, call, ticket.lease, now);
+                    call.bound = budgets(table, ticket.lease.deployment, call);
                     call.granted(&ticket, now);
                     assert!(
                         call.calls as usize <= crate::router::MAX_ATTEMPTS,
@@ -286,6 +310,8 @@ impl Play {
                     match denied.nobody() {
                         Some(Nobody::Busy { .. }) => self.told.busy += 1,
                         Some(Nobody::Cooling { .. }) => self.told.cooling += 1,
+                        Some(Nobody::OverBudget { .. }) => self.told.over_budget += 1,
+                        Some(Nobody::Limited { .. }) => self.told.limited += 1,
                         _ => self.told.refused += 1,
                     }
                     let said = call.denied();

@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::limits::{EntityIx, Gatekeeper, ScopeKind};
 use crate::policy::strategies::StrategyName;
 use crate::policy::upstream_error::{Failure, Headers, Stage, Upstream, classify};
+use crate::router::Earlier;
 use crate::router::table::RoutingTable;
 use crate::types::{Limits, NanoUsd, Scope};
 
@@ -46,6 +47,24 @@ pub struct World {
     pub num_retries: u32,
     /// By deployment: the moods and from when each holds, ascending.
     moods: Vec<Vec<(u64, Mood)>>,
+    text: Text,
+    /// The entry that the configuration does not have for now.
+    gone: Option<usize>,
+}
+
+/// The configuration: its entries, each with its group, and the rest.
+struct Text {
+    entries: Vec<(u8, String)>,
+    settings: String,
+}
+
+impl Text {
+    fn without(&self, gone: Option<usize>) -> String {
+        let entries = self.entries.iter().enumerate();
+        let entries = entries.filter(|(place, _)| Some(*place) != gone);
+        let entries: String = entries.map(|(_, (_, entry))| entry.as_str()).collect();
+        format!("model_list:\n{entries}{}", self.settings)
+    }
 }
 
 impl World {
@@ -53,9 +72,7 @@ impl World {
         let disables_cooldowns = rng.u8(..10) == 0;
         let global_parallel = (rng.u8(..4) == 0).then(|| rng.u64(1..12));
         let text = text(rng, strategy, disables_cooldowns, global_parallel);
-        let loaded = Config::from_text("world.yaml", &text, &|_| None).unwrap();
-        assert!(!loaded.has_errors(), "{:?}\n{text}", loaded.diagnostics);
-        let table = Arc::new(RoutingTable::compile(&loaded.config));
+        let table = Arc::new(RoutingTable::compile(&config(&text.without(None))));
         let is_strict = rng.bool();
         let mut keeper = Gatekeeper::new(60_000, is_strict);
         let entities = (0..5).map(|n| {
@@ -83,7 +100,29 @@ impl World {
             disables_cooldowns,
             num_retries: rng.u32(..4),
             moods,
+            text,
+            gone: None,
         }
+    }
+
+    /// A deployment goes, or the one that has gone comes back; `None`: no group has one to spare.
+    pub fn change(&mut self, rng: &mut Rng) -> Option<Arc<RoutingTable>> {
+        self.gone = match self.gone {
+            Some(_) => None,
+            None => {
+                let entries = &self.text.entries;
+                let of = |group: u8| entries.iter().filter(|(own, _)| *own == group).count();
+                let spare = (0..entries.len()).filter(|place| of(entries[*place].0) > 1);
+                Some(*rng.choice(&spare.collect::<Vec<usize>>())?)
+            }
+        };
+        let earlier = Earlier {
+            tables: vec![self.table.clone()],
+            settings_are_kept: true,
+        };
+        let config = config(&self.text.without(self.gone));
+        self.table = Arc::new(RoutingTable::compile_after(&config, &earlier));
+        Some(self.table.clone())
     }
 
     /// How a call of this deployment that begins now will end, if it may take `limit` milliseconds.
@@ -164,14 +203,20 @@ fn limits(rng: &mut Rng) -> Limits {
     }
 }
 
+fn config(text: &str) -> Config {
+    let loaded = Config::from_text("world.yaml", text, &|_| None).unwrap();
+    assert!(!loaded.has_errors(), "{:?}\n{text}", loaded.diagnostics);
+    loaded.config
+}
+
 /// One to three groups of one to four deployments each.
 fn text(
     rng: &mut Rng,
     strategy: StrategyName,
     disables_cooldowns: bool,
     global_parallel: Option<u64>,
-) -> String {
-    let mut text = "model_list:\n".to_owned();
+) -> Text {
+    let mut entries = Vec::new();
     for group in 0..rng.u8(1..=3) {
         for n in 0..rng.u8(1..=4) {
             let mut params = format!(
@@ -199,6 +244,10 @@ fn text(
             if rng.u8(..4) == 0 {
                 params += &format!(", order: {}", rng.u8(..3));
             }
+            if rng.u8(..6) == 0 {
+                let dollars = f64::from(rng.u8(1..20)) / 100.0;
+                params += &format!(", max_budget: {dollars}, budget_duration: 20s");
+            }
             let info = match rng.u8(..9) {
                 8 => ", blocked: true".to_owned(),
                 0 => format!(", allowed_fails: {}", rng.u8(..3)),
@@ -208,12 +257,12 @@ fn text(
                 ),
                 _ => String::new(),
             };
-            text += &format!(
+            entries.push((group, format!(
                 "  - {{model_name: g{group}, litellm_params: {{{params}}}, model_info: {{id: d{group}{n}{info}}}}}\n"
-            );
+            )));
         }
     }
-    text += &format!(
+    let mut text = format!(
         "router_settings:\n  routing_strategy: {strategy}\n  disable_cooldowns: {disables_cooldowns}\n"
     );
     if rng.bool() {
@@ -227,8 +276,23 @@ fn text(
     if rng.bool() {
         text += &format!("  allowed_fails: {}\n", rng.u8(..5));
     }
+    if rng.u8(..4) == 0 {
+        let dollars = f64::from(rng.u8(1..40)) / 100.0;
+        text += &format!(
+            "  provider_budget_config: {{openai: {{budget_limit: {dollars}, time_period: 30s}}}}\n"
+        );
+    }
+    if rng.bool() {
+        let dollars = f64::from(rng.u8(1..20)) / 100.0;
+        text += &format!(
+            "litellm_settings:\n  tag_budget_config: {{t: {{max_budget: {dollars}, budget_duration: 15s}}}}\n"
+        );
+    }
     if let Some(limit) = global_parallel {
         text += &format!("general_settings:\n  global_max_parallel_requests: {limit}\n");
     }
-    text
+    Text {
+        entries,
+        settings: text,
+    }
 }
