@@ -83,6 +83,9 @@ async fn answer(
         .map_err(|error| refused(Failure::Request(error), None))?
         .under(caller.known.settings.as_ref());
     asked.continuity = continuity;
+    if incoming.is_copy {
+        asked.be_copy();
+    }
     let led = lead(worker, &routes, caller, &request, &asked, incoming.headers);
     let led = Box::pin(led)
         .await
@@ -94,9 +97,6 @@ async fn answer(
             .map_err(|error| refused(Failure::Request(error), None))?;
     }
     asked.led = led.clone();
-    if incoming.is_copy {
-        asked.be_copy();
-    }
     let admitted = admit(worker, caller, &request, &asked)
         .await
         .map_err(|failure| refused(failure, None))?;

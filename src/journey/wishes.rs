@@ -26,8 +26,9 @@ pub async fn wish(
     let settings = asked.settings.as_deref();
     let (table, group) = (by.routes.table(), by.routes.group(destination.group));
     let has_kin = group.is_some_and(|group| group.keeps_kin_together);
+    let stays = group.map_or(0, |group| session_stays(by, group));
     let has_nothing = shortlist.is_none() && settings.is_none() && asked.explained.is_none();
-    if has_nothing && !has_kin && table.budgets.is_empty() {
+    if has_nothing && !has_kin && stays == 0 && table.budgets.is_empty() {
         return Ok(None);
     }
     let budgets = asked
@@ -39,21 +40,43 @@ pub async fn wish(
         strategy: settings.and_then(|settings| settings.strategy),
         weights: group.and_then(|group| weights(by, group)),
         tag_budgets: budgets.collect(),
-        kin: match has_kin {
-            true => kin(by, request),
-            false => Kin::default(),
+        kin: Kin {
+            session_stays: stays,
+            ..match has_kin {
+                true => kin(by, request),
+                false if stays > 0 => Kin {
+                    session: session(by),
+                    ..Kin::default()
+                },
+                false => Kin::default(),
+            }
         },
         explain: asked.explained.clone(),
     };
     Ok((!wish.is_empty()).then(|| Arc::new(wish)))
 }
 
+/// For how long an auto router wants a session to stay where it is, in milliseconds; 0: it does not, or there is none.
+fn session_stays(by: Traveller<'_>, group: &Group) -> u64 {
+    let led = by.asked.led.as_ref().filter(|_| !group.goes_by_priority);
+    let stays = led.and_then(|led| led.session_stays);
+    let stays = stays.filter(|_| by.asked.session.is_some());
+    stays.map_or(0, |time| {
+        u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+    })
+}
+
+fn session(by: Traveller<'_>) -> Option<u64> {
+    let session = by.asked.session.as_deref()?;
+    Some(kinship::of(session.as_bytes()))
+}
+
 /// What a request shares with others that should go where it goes.
 fn kin(by: Traveller<'_>, request: &Request<'_>) -> Kin {
-    let session = by.asked.session.as_deref();
     let beginnings = kinship::beginnings(request.operation(), request.bytes());
     Kin {
-        session: session.map(|session| kinship::of(session.as_bytes())),
+        session: session(by),
+        session_stays: 0,
         caller: Some(kinship::of(by.principal.key_hash.as_bytes())),
         opening: beginnings.as_ref().map(|beginnings| beginnings.opening),
         beginnings: beginnings.map_or_else(Box::default, |own| own.longest_first),

@@ -8,6 +8,7 @@
 
 pub mod anthropic;
 pub mod continuity;
+pub mod conversation_text;
 pub mod crossing;
 pub mod demands;
 pub mod filtered;
@@ -25,6 +26,7 @@ pub mod openai_completions;
 pub mod openai_embeddings;
 pub mod openai_responses;
 pub mod pass;
+pub mod plan_mode;
 pub mod resumption;
 pub mod sse;
 pub mod sse_events;

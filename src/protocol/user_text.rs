@@ -23,46 +23,12 @@ pub struct UserText {
     pub turns: usize,
 }
 
-#[derive(Deserialize)]
-struct Message<'a> {
-    #[serde(default)]
-    role: Option<&'a str>,
-    #[serde(default, borrow)]
-    content: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct Part {
-    #[serde(default)]
-    text: Option<String>,
-}
-
 impl UserText {
     /// Of a request's body. What cannot be read has no text: whoever serves the request will say what is wrong with it.
     pub fn of(operation: Operation, body: &[u8]) -> Self {
-        let name = match operation {
-            Operation::Completion => "prompt",
-            Operation::Embedding => "input",
-            _ if operation.is_of_responses() => "input",
-            _ => "messages",
-        };
-        let Some(value) = field(body, name) else {
-            return Self::default();
-        };
-        if let Some(text) = text(value) {
-            return Self::of_texts([text]);
-        }
-        let messages: Vec<&RawValue> = serde_json::from_slice(value).unwrap_or_default();
-        let texts = messages.into_iter().filter_map(|message| {
-            let message = message.get();
-            if let Some(text) = text(message.as_bytes()) {
-                return Some(text);
-            }
-            let message: Message<'_> = serde_json::from_str(message).ok()?;
-            let content = message.content.filter(|_| message.role == Some("user"))?;
-            content_text(content.get())
-        });
-        Self::of_texts(texts)
+        let messages = messages(operation, body).into_iter();
+        let by_user = messages.filter(|(speaker, _)| *speaker == Speaker::User);
+        Self::of_texts(by_user.filter_map(|(_, content)| content_text(content)))
     }
 
     fn of_texts(texts: impl IntoIterator<Item = String>) -> Self {
@@ -83,15 +49,73 @@ impl UserText {
     }
 }
 
-/// A JSON string.
-fn text(value: &[u8]) -> Option<String> {
-    serde_json::from_slice(value).ok()
+/// Who says a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speaker {
+    User,
+    Assistant,
+    /// `system` and `developer`.
+    System,
+    /// Tools, and whatever else there is.
+    Other,
+}
+
+#[derive(Deserialize)]
+struct Message<'a> {
+    #[serde(default)]
+    role: Option<&'a str>,
+    #[serde(default, borrow)]
+    content: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Part {
+    #[serde(default)]
+    text: Option<String>,
+}
+
+/// The messages of a body, in order: who says them, and their content as JSON. What cannot be read is none.
+pub(super) fn messages(operation: Operation, body: &[u8]) -> Vec<(Speaker, &str)> {
+    let name = match operation {
+        Operation::Completion => "prompt",
+        Operation::Embedding => "input",
+        _ if operation.is_of_responses() => "input",
+        _ => "messages",
+    };
+    let value = field(body, name).and_then(|value| std::str::from_utf8(value).ok());
+    let Some(value) = value else {
+        return Vec::new();
+    };
+    if is_text(value) {
+        return vec![(Speaker::User, value)];
+    }
+    let messages: Vec<&RawValue> = serde_json::from_str(value).unwrap_or_default();
+    let messages = messages.into_iter().map(RawValue::get);
+    messages.filter_map(message).collect()
+}
+
+fn message(message: &str) -> Option<(Speaker, &str)> {
+    if is_text(message) {
+        return Some((Speaker::User, message));
+    }
+    let read: Message<'_> = serde_json::from_str(message).ok()?;
+    let speaker = match read.role {
+        Some("user") => Speaker::User,
+        Some("assistant") => Speaker::Assistant,
+        Some("system" | "developer") => Speaker::System,
+        _ => Speaker::Other,
+    };
+    Some((speaker, read.content.map_or("null", RawValue::get)))
+}
+
+fn is_text(value: &str) -> bool {
+    value.trim_start().starts_with('"')
 }
 
 /// A text, or the texts of parts.
-fn content_text(content: &str) -> Option<String> {
-    if let Some(text) = text(content.as_bytes()) {
-        return Some(text);
+pub(super) fn content_text(content: &str) -> Option<String> {
+    if is_text(content) {
+        return serde_json::from_str(content).ok();
     }
     let parts: Vec<&RawValue> = serde_json::from_str(content).ok()?;
     let texts = parts.into_iter().filter_map(|part| {
@@ -102,7 +126,7 @@ fn content_text(content: &str) -> Option<String> {
 }
 
 /// A text without what coding agents have added to it.
-fn without_reminders(text: &str) -> String {
+pub(super) fn without_reminders(text: &str) -> String {
     const BEGIN: &str = "<system-reminder>";
     const END: &str = "</system-reminder>";
     let (mut kept, mut rest) = (String::new(), text);

@@ -29,8 +29,8 @@ pub use price_list::Priced;
 pub use reload::{Reload, Tables};
 pub use start::{ControlHandle, start};
 pub use table::{
-    Asker, Astray, AutoRouter, Costs, Deployment, Destination, Earlier, Errand, Failover, Gauges,
-    Group, GroupKey, HealthCheck, Kept, Meaning, Mode, RoutingTable, Way,
+    Asker, Astray, AutoRouter, Costs, Deployment, Destination, Difficulty, Earlier, Errand,
+    Failover, Gauges, Group, GroupKey, HealthCheck, Kept, Meaning, Mode, RoutingTable, Way,
 };
 pub use trace::{Choice, Considered, Nobody, Trace, Verdict};
 pub use turn::{

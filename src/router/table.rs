@@ -22,7 +22,7 @@ mod names;
 mod plan;
 mod targets;
 
-pub use auto_routers::{AutoRouter, AutoRouters, Meaning, Way};
+pub use auto_routers::{AutoRouter, AutoRouters, Difficulty, Meaning, Way};
 pub use budgets::Budgets;
 pub use costs::Costs;
 pub use deployment::Deployment;
@@ -74,6 +74,8 @@ pub struct Group {
     pub keeps_kin_together: bool,
     /// What calls share that keeps them at a member.
     pub affinity: Affinity,
+    /// Its members are asked one after another by priority, and no call stays where another went.
+    pub goes_by_priority: bool,
     /// Some member has an `order`.
     pub is_ordered: bool,
     /// Limits by position; empty where no member has any.
@@ -210,6 +212,11 @@ impl RoutingTable {
     }
 
     /// The auto router of a requested name.
+    /// Whether any name leads requests to groups.
+    pub fn has_auto_routers(&self) -> bool {
+        !self.auto_routers.is_empty()
+    }
+
     pub fn auto_router(&self, model: &str) -> Option<&Arc<AutoRouter>> {
         self.auto_routers.get(model)
     }

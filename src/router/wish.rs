@@ -46,6 +46,9 @@ impl Wish {
 pub struct Kin {
     /// Their session.
     pub session: Option<u64>,
+    /// The session stays with its deployment for so long since it was last used, whatever the group says of sessions; 0: as the
+    /// group says. Milliseconds.
+    pub session_stays: u64,
     /// Their key.
     pub caller: Option<u64>,
     /// The opening of its conversation: what all its turns begin with.

@@ -1,5 +1,8 @@
 //! Names that lead each request to a group by what it says.
 
+mod models;
+mod sessions;
+
 use pointsman::store::queries;
 
 use crate::harness::{
@@ -66,14 +69,14 @@ fn by_difficulty() {
     let gateway = Gateway::of(&config);
     let client = gateway.caller(json!({"models": ["smart", "clever"]}));
     for (text, expected, tier, cause) in [
-        ("Hello there", "small", "SIMPLE", "heuristic"),
+        ("Hello there", "small", "SIMPLE", "heuristic_scorer"),
         (HARD, "large", "REASONING", "reasoning_override"),
-        ("This contract", "large", "COMPLEX", "keyword_rule"),
+        ("This contract", "large", "COMPLEX", "literal_keyword_match"),
         (
             "This contract LITELLM ESCALATE",
             "large",
             "REASONING",
-            "escalation",
+            "literal_keyword_match",
         ),
     ] {
         for body in [
@@ -161,55 +164,6 @@ fn other_protocols_are_led_too() {
 }
 
 #[test]
-fn a_session_stays_in_its_tier() {
-    let simulator = Simulator::start();
-    let tiers = json!({
-        "tiers": {"SIMPLE": "small", "MEDIUM": "small", "COMPLEX": "large", "REASONING": "large"},
-        "session_affinity": true,
-    });
-    let gateway = Gateway::of(&Config::of([
-        Deployment::of(&simulator, "small"),
-        Deployment::of(&simulator, "large"),
-        router(
-            "smart",
-            "complexity_router",
-            "complexity_router_config",
-            tiers,
-        ),
-    ]));
-    let client = gateway.master();
-    let in_session = |session: &str, text: &str| {
-        let reply = ask(
-            &client,
-            &saying("smart", text),
-            ("x-claude-code-session-id", session),
-        );
-        let reply = reply.with_status(200);
-        (
-            group(&reply).to_owned(),
-            reply.must("x-litellm-complexity-router-cause").to_owned(),
-        )
-    };
-    let of = |group: &str, cause: &str| (group.to_owned(), cause.to_owned());
-    assert_eq!(in_session("one", HARD), of("large", "reasoning_override"));
-    assert_eq!(in_session("one", "ok"), of("large", "session_affinity"));
-    assert_eq!(in_session("two", "ok"), of("small", "heuristic"));
-    assert_eq!(in_session("two", HARD), of("small", "session_affinity"));
-    assert_eq!(
-        in_session("two", "LITELLM ESCALATE"),
-        of("small", "escalation")
-    );
-    assert_eq!(
-        in_session("two", "once more, LITELLM ESCALATE"),
-        of("large", "escalation")
-    );
-    assert_eq!(in_session("two", "ok"), of("large", "session_affinity"));
-    // What has no session is judged each time.
-    let reply = client.chat(&saying("smart", "ok")).with_status(200);
-    assert_eq!(group(&reply), "small");
-}
-
-#[test]
 fn by_quality() {
     let simulator = Simulator::start();
     let of_quality = |name: &str, preferences: Value| {
@@ -275,6 +229,22 @@ fn by_what_was_learnt() {
         assert_eq!(reply.must("x-litellm-adaptive-router-model"), "good");
     }
     floor("best", &saying("learning", "Write a poem")).with_status(400);
+    // Or in its metadata; the header wins.
+    let in_metadata = |tier: Value| {
+        let messages = json!([{"role": "user", "content": "Write a poem"}]);
+        chat_with(
+            "learning",
+            json!({"messages": messages, "metadata": {"min_quality_tier": tier}}),
+        )
+    };
+    for tier in [json!(3), json!("3")] {
+        for _ in 0..5 {
+            let reply = client.chat(&in_metadata(tier.clone())).with_status(200);
+            assert_eq!(group(&reply), "good");
+        }
+    }
+    client.chat(&in_metadata(json!(9))).with_status(400);
+    floor("3", &in_metadata(json!(9))).with_status(200);
     // The user says what the answer before was like; that is learnt of who gave it.
     let conversation = |said: &str| {
         chat_with(

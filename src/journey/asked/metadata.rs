@@ -23,6 +23,9 @@ pub struct Metadata {
     pub session_id: Option<String>,
     #[serde(deserialize_with = "text")]
     pub trace_id: Option<String>,
+    /// For adaptive routers.
+    #[serde(deserialize_with = "text")]
+    pub min_quality_tier: Option<String>,
 }
 
 /// Text; other kinds of values say nothing to the gateway.
@@ -51,6 +54,7 @@ impl Metadata {
             user_id: theirs.user_id,
             session_id: ours.session_id.or(theirs.session_id),
             trace_id: ours.trace_id.or(theirs.trace_id),
+            min_quality_tier: ours.min_quality_tier.or(theirs.min_quality_tier),
         })
     }
 

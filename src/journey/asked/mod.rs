@@ -73,6 +73,8 @@ pub struct Asked {
     pub region: Option<Arc<str>>,
     /// What key or team say of its routing.
     pub settings: Option<Arc<CallerSettings>>,
+    /// The least quality that it wants of an adaptive router's groups, as it says it in its metadata.
+    pub min_quality_tier: Option<Box<str>>,
     /// Where an auto router has led it.
     pub led: Option<Rc<Led>>,
     /// The caller's own access, where deployments allow it.
@@ -176,6 +178,7 @@ impl Asked {
             session: session_id,
             priority: body.priority()?,
             explained: header.explain.then(Arc::default),
+            min_quality_tier: metadata.min_quality_tier.map(String::into_boxed_str),
             led: None,
             access: access::read(&body)?,
             mock: body.mock(rules, principal)?,

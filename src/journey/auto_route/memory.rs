@@ -1,4 +1,5 @@
-//! What auto routers remember: the tier of a session, and what users said of the groups that an adaptive router has chosen.
+//! What auto routers remember: the tier of a session, the router of Claude Code's sessions, and what users said of the groups
+//! that an adaptive router has chosen.
 //!
 //! One actor writes; workers read what was learnt as it was published last. Sessions are forgotten when they are not used, or
 //! when there are too many; what was learnt goes to the database every ten seconds.
@@ -54,10 +55,15 @@ impl Learned {
     }
 }
 
+/// A session of Claude Code keeps its router for so long since it was last used (LiteLLM 1.106.2).
+const BOUND: Duration = Duration::from_secs(60 * 60);
+
 struct Session {
     used: Instant,
     tier: Option<Tier>,
     last: Option<Chosen>,
+    /// Of Claude Code's sessions.
+    router: Option<Arc<str>>,
 }
 
 /// See the module.
@@ -91,6 +97,21 @@ pub struct Recall {
 pub struct Stay {
     pub session: u64,
     pub tier: Tier,
+}
+
+/// The conversation of a session of Claude Code asks this router.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Bind {
+    pub session: u64,
+    pub router: Arc<str>,
+}
+
+/// The router that the conversation of a session of Claude Code asked last.
+#[derive(Debug, Message)]
+#[rtype(result = "Option<Arc<str>>")]
+pub struct Bound {
+    pub session: u64,
 }
 
 /// A group was chosen for a session's next answer, and what its user says now of the answer before.
@@ -137,6 +158,7 @@ impl RouteMemory {
             used: Instant::now(),
             tier: None,
             last: None,
+            router: None,
         };
         self.sessions
             .entry(session)
@@ -280,6 +302,31 @@ impl Handler<Stay> for RouteMemory {
         let session = self.session(message.session);
         session.used = Instant::now();
         session.tier = Some(message.tier);
+    }
+}
+
+impl Handler<Bind> for RouteMemory {
+    type Result = ();
+
+    fn handle(&mut self, message: Bind, _: &mut Self::Context) {
+        let session = self.session(message.session);
+        session.used = Instant::now();
+        session.router = Some(message.router);
+    }
+}
+
+impl Handler<Bound> for RouteMemory {
+    type Result = Option<Arc<str>>;
+
+    fn handle(&mut self, message: Bound, _: &mut Self::Context) -> Self::Result {
+        let sessions = &mut self.sessions;
+        let known = sessions.get_mut(&message.session);
+        let known = known.or_else(|| self.older.get_mut(&message.session))?;
+        if known.used.elapsed() >= BOUND {
+            return None;
+        }
+        known.used = Instant::now();
+        known.router.clone()
     }
 }
 

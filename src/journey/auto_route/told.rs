@@ -6,6 +6,7 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 
 use crate::policy::auto_router::{complexity, quality};
 use crate::policy::fallback::Target;
+use crate::types::NanoUsd;
 
 /// A header with its value.
 pub type Header = (HeaderName, HeaderValue);
@@ -15,7 +16,8 @@ fn header(name: &'static str, value: impl Display) -> Option<Header> {
     Some((HeaderName::from_static(name), value))
 }
 
-pub fn of_complexity(decision: &complexity::Decision) -> Vec<Header> {
+/// `cost`: of asking a model, in dollars.
+pub fn of_complexity(decision: &complexity::Decision, cost: Option<NanoUsd>) -> Vec<Header> {
     let score = decision.score.map(|score| format!("{score:.3}"));
     [
         header("x-litellm-complexity-router-tier", decision.tier.as_str()),
@@ -23,6 +25,7 @@ pub fn of_complexity(decision: &complexity::Decision) -> Vec<Header> {
         score.and_then(|score| header("x-litellm-complexity-router-score", score)),
         effort(&decision.target)
             .and_then(|effort| header("x-litellm-complexity-router-reasoning-effort", effort)),
+        cost.and_then(|cost| header("x-litellm-classifier-cost", cost)),
     ]
     .into_iter()
     .flatten()

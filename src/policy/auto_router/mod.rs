@@ -6,12 +6,15 @@
 //! Kinds, names and figures are those of LiteLLM 1.106.2; the lists of words are this gateway's own.
 
 pub mod adaptive;
+pub mod asking;
+pub mod classifier;
 pub mod complexity;
 pub mod feedback;
 pub mod quality;
 pub mod request_type;
 pub mod scorer;
 pub mod semantic;
+mod tier;
 mod words;
 
 use std::sync::Arc;
@@ -23,8 +26,8 @@ pub use words::Words;
 /// What a configuration says of one auto router.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Kind {
-    Complexity(complexity::Settings),
-    Quality(quality::Settings),
+    Complexity(Arc<complexity::Settings>),
+    Quality(Box<quality::Settings>),
     Adaptive(adaptive::Settings),
     Semantic(semantic::Settings),
 }
@@ -40,7 +43,7 @@ impl Kind {
         }
     }
 
-    /// The groups that it may lead to, and the one whose model makes its vectors; some more than once.
+    /// The groups that it may lead to; some more than once.
     pub fn groups(&self) -> Vec<&Arc<str>> {
         match self {
             Self::Complexity(settings) => {
@@ -52,13 +55,22 @@ impl Kind {
                 settings.available.iter().chain(&settings.default).collect()
             }
             Self::Semantic(settings) => {
-                let routes = settings.routes.iter().map(|route| &route.name);
-                let default = std::iter::once(&settings.default);
-                routes
-                    .chain(default)
-                    .chain(std::iter::once(&settings.embedding))
-                    .collect()
+                let routes = settings.comparison.routes.iter().map(|route| &route.name);
+                routes.chain(std::iter::once(&settings.default)).collect()
             }
+        }
+    }
+
+    /// The groups that it asks itself: for vectors, and for how difficult a request is.
+    pub fn helpers(&self) -> Vec<&Arc<str>> {
+        match self {
+            Self::Complexity(settings) => {
+                let asked = settings.asking.as_ref().map(|asking| &asking.group);
+                let compared = settings.meanings.as_ref().map(|own| &own.embedding);
+                asked.into_iter().chain(compared).collect()
+            }
+            Self::Semantic(settings) => vec![&settings.comparison.embedding],
+            Self::Quality(_) | Self::Adaptive(_) => Vec::new(),
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use super::complexity::{Classifier, Tier};
+use super::classifier::Classifier;
+use super::tier::Tier;
 use super::words::{Words, searched};
 
 /// `quality_router_config`.
@@ -90,7 +91,7 @@ impl Router {
     /// Where a text goes: by its words, else to the quality that it asks for, else to the next better, else to the next worse,
     /// else to the default. `None`: nobody is there.
     pub fn decide(&self, text: &str) -> Option<Decision> {
-        let (complexity, _, _) = self.settings.classifier.tier(text);
+        let complexity = self.settings.classifier.judge(text).tier;
         let decision = |candidate: &Candidate, via, keyword: Option<&str>| Decision {
             group: candidate.group.clone(),
             quality: Some(candidate.quality),

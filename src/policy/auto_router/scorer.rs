@@ -53,6 +53,8 @@ pub struct OwnWords {
     pub reasoning: Words,
     pub technical: Words,
     pub simple: Words,
+    /// Technical terms beside the others.
+    pub more_technical: Words,
 }
 
 /// See the module.
@@ -83,6 +85,8 @@ pub struct Score {
     pub value: f64,
     /// Different phrases that ask for reasoning.
     pub reasoning_markers: usize,
+    /// Anything has counted.
+    pub has_signal: bool,
 }
 
 impl Scorer {
@@ -116,7 +120,11 @@ impl Scorer {
             ),
             (
                 weights.technical,
-                steps(own(&self.words.technical, &TECHNICAL), [(4, 1.0), (2, 0.5)]),
+                steps(
+                    own(&self.words.technical, &TECHNICAL)
+                        + self.words.more_technical.count(&lower),
+                    [(4, 1.0), (2, 0.5)],
+                ),
             ),
             (
                 weights.simple,
@@ -138,6 +146,7 @@ impl Scorer {
         Score {
             value: signals.iter().map(|(weight, signal)| weight * signal).sum(),
             reasoning_markers,
+            has_signal: signals.iter().any(|(_, signal)| *signal != 0.0),
         }
     }
 }

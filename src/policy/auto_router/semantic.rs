@@ -10,9 +10,15 @@ pub const MOST_CHARS: usize = 2_000;
 /// `auto_router_config` and what stands beside it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    pub routes: Vec<Route>,
+    pub comparison: Comparison,
     /// Where nothing is near enough, or something went wrong.
     pub default: Arc<str>,
+}
+
+/// What texts are compared with, and how.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comparison {
+    pub routes: Vec<Route>,
     /// The group whose model makes the vectors.
     pub embedding: Arc<str>,
     /// Characters of a text that are compared.
@@ -28,7 +34,7 @@ pub struct Route {
     pub threshold: f64,
 }
 
-impl Settings {
+impl Comparison {
     /// All examples, route by route: the order of the vectors that [`Examples::new`] takes.
     pub fn utterances(&self) -> impl Iterator<Item = &str> {
         self.routes
@@ -52,7 +58,7 @@ pub struct Examples {
 
 impl Examples {
     /// `None` where there is not one vector for each example, or their lengths differ, or one has no direction.
-    pub fn new(settings: &Settings, vectors: Vec<Vec<f32>>) -> Option<Self> {
+    pub fn new(settings: &Comparison, vectors: Vec<Vec<f32>>) -> Option<Self> {
         let length = vectors.first()?.len();
         let places = settings.routes.iter().enumerate();
         let places = places.flat_map(|(place, route)| route.utterances.iter().map(move |_| place));
@@ -67,7 +73,7 @@ impl Examples {
     }
 
     /// The place of the route with the nearest example, among those that are near enough; of equally near ones the first.
-    pub fn nearest(&self, settings: &Settings, vector: Vec<f32>) -> Option<usize> {
+    pub fn nearest(&self, settings: &Comparison, vector: Vec<f32>) -> Option<usize> {
         let asked = unit(vector)?;
         let mut best: Option<(f64, usize)> = None;
         for (place, example) in &self.vectors {
@@ -113,15 +119,14 @@ mod tests {
 
     use super::*;
 
-    fn settings(thresholds: &[f64]) -> Settings {
+    fn settings(thresholds: &[f64]) -> Comparison {
         let route = |(n, threshold): (usize, &f64)| Route {
             name: n.to_string().into(),
             utterances: vec!["a".into(), "b".into()],
             threshold: *threshold,
         };
-        Settings {
+        Comparison {
             routes: thresholds.iter().enumerate().map(route).collect(),
-            default: "default".into(),
             embedding: "embedding".into(),
             most_chars: 3,
         }

@@ -12,7 +12,8 @@ const BEGINNING_MS: u64 = 300_000;
 /// What a call of a group may claim, the strongest first.
 pub fn claims(group: u32, affinity: Affinity, kin: &Kin) -> impl Iterator<Item = Claim> {
     let claim = move |kind| move |of| Claim { group, kind, of };
-    let session = kin.session.filter(|_| affinity.session);
+    let session = kin.session;
+    let session = session.filter(|_| affinity.session || kin.session_stays > 0);
     let caller = kin.caller.filter(|_| affinity.caller);
     let beginnings = kin.beginnings.iter().filter(move |_| affinity.beginning);
     let session = session.into_iter().map(claim(Kind::Session));
@@ -43,6 +44,14 @@ impl Control {
         let longest = kin.beginnings.first();
         for claim in claims(group, affinity, kin) {
             match claim.kind {
+                Kind::Session if kin.session_stays > 0 => {
+                    // It ends so long after it was used last.
+                    let is_here = self.claims.place(&claim, now) == Some(place);
+                    if is_here || self.claimed(&claim, now).is_none() {
+                        let until = now.saturating_add(kin.session_stays);
+                        self.claims.make(claim, place, now, until);
+                    }
+                }
                 Kind::Session | Kind::Caller if self.claimed(&claim, now).is_some() => {}
                 Kind::Session | Kind::Caller => self.claims.make(claim, place, now, until),
                 Kind::Beginning if longest == Some(&claim.of) => {

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
 use super::{Builder, Deployment, GroupKey};
 use crate::catalog::PriceKey;
 use crate::config::{Config, ModelEntry};
-use crate::policy::auto_router::semantic::Examples;
+use crate::policy::auto_router::semantic::{Comparison, Examples};
 use crate::policy::auto_router::{Kind, adaptive, complexity, quality, semantic};
 
 /// A name that leads each request to a group.
@@ -22,20 +23,42 @@ pub struct AutoRouter {
     pub way: Way,
 }
 
-/// How an auto router decides.
-pub enum Way {
-    Complexity(Arc<complexity::Settings>),
-    Quality(quality::Router),
-    Adaptive(adaptive::Router),
-    Semantic(Meaning),
+impl AutoRouter {
+    /// In each group it leads to, a session stays with one deployment for so long since it was last used.
+    pub fn session_stays(&self) -> Option<Duration> {
+        match &self.way {
+            Way::Complexity(difficulty) => difficulty.settings.deployment_affinity,
+            Way::Quality(_) | Way::Adaptive(_) | Way::Semantic { .. } => None,
+        }
+    }
 }
 
-/// A semantic router with its examples' vectors.
+/// How an auto router decides.
+pub enum Way {
+    Complexity(Box<Difficulty>),
+    Quality(quality::Router),
+    Adaptive(adaptive::Router),
+    Semantic {
+        meaning: Meaning,
+        settings: semantic::Settings,
+    },
+}
+
+/// A complexity router, with what it asks others for.
+pub struct Difficulty {
+    pub settings: Arc<complexity::Settings>,
+    /// The words of its rules, where they are compared by what they mean.
+    pub meaning: Option<Meaning>,
+    /// Until when no model is asked, on the router's clock; 0: one is.
+    pub paused_until: AtomicU64,
+}
+
+/// Texts to compare with, and their vectors.
 pub struct Meaning {
-    pub settings: semantic::Settings,
+    pub comparison: Comparison,
     /// Made at the first request, and kept for as long as neither the examples nor the deployments that make them change.
     pub examples: Arc<OnceCell<Examples>>,
-    /// When they were last asked for in vain, on the router's clock; 0: never.
+    /// When vectors were last asked for in vain, on the router's clock; 0: never.
     pub failed_at: AtomicU64,
     /// Who makes the vectors.
     made_by: Vec<Arc<Deployment>>,
@@ -86,9 +109,9 @@ impl Builder {
         let mut routers = AutoRouters::new();
         for (entry, kind) in entries(config) {
             let name: Arc<str> = entry.model_name.as_str().into();
-            for group in kind.groups() {
+            for group in kind.groups().into_iter().chain(kind.helpers()) {
                 if self.members(group).next().is_none() {
-                    log::warn!("the auto router {name} leads to {group}, which nobody serves");
+                    log::warn!("the auto router {name} needs {group}, which nobody serves");
                 }
             }
             let access_groups = entry.model_info.access_groups.iter();
@@ -110,11 +133,21 @@ impl Builder {
 
     fn way(&self, name: &str, kind: &Kind) -> Way {
         match kind {
-            Kind::Complexity(settings) => Way::Complexity(Arc::new(settings.clone())),
+            Kind::Complexity(settings) => Way::Complexity(Box::new(Difficulty {
+                settings: settings.clone(),
+                meaning: settings
+                    .meanings
+                    .as_ref()
+                    .map(|own| self.meaning(name, own)),
+                paused_until: AtomicU64::new(0),
+            })),
             Kind::Quality(settings) => {
                 let groups = settings.available.iter();
                 let candidates = groups.filter_map(|group| self.candidate(group));
-                Way::Quality(quality::Router::new(settings.clone(), candidates.collect()))
+                Way::Quality(quality::Router::new(
+                    settings.as_ref().clone(),
+                    candidates.collect(),
+                ))
             }
             Kind::Adaptive(settings) => {
                 let arms = settings
@@ -123,23 +156,31 @@ impl Builder {
                     .filter_map(|group| self.arm(group));
                 Way::Adaptive(adaptive::Router::new(settings.clone(), arms.collect()))
             }
-            Kind::Semantic(settings) => {
-                let made_by: Vec<_> = self.members(&settings.embedding).cloned().collect();
-                let known = self
-                    .present
-                    .as_ref()
-                    .and_then(|table| table.auto_router(name));
-                let known = known.and_then(|known| match &known.way {
-                    Way::Semantic(known) => known.is_still(settings, &made_by),
-                    _ => None,
-                });
-                Way::Semantic(Meaning {
-                    settings: settings.clone(),
-                    examples: known.unwrap_or_default(),
-                    failed_at: AtomicU64::new(0),
-                    made_by,
-                })
-            }
+            Kind::Semantic(settings) => Way::Semantic {
+                meaning: self.meaning(name, &settings.comparison),
+                settings: settings.clone(),
+            },
+        }
+    }
+
+    /// Texts to compare with; their vectors are those that the router of this name has now, where they are the same.
+    fn meaning(&self, name: &str, comparison: &Comparison) -> Meaning {
+        let made_by: Vec<_> = self.members(&comparison.embedding).cloned().collect();
+        let known = self
+            .present
+            .as_ref()
+            .and_then(|table| table.auto_router(name));
+        let known = known.and_then(|known| match &known.way {
+            Way::Semantic { meaning, .. } => Some(meaning),
+            Way::Complexity(difficulty) => difficulty.meaning.as_ref(),
+            Way::Quality(_) | Way::Adaptive(_) => None,
+        });
+        let known = known.and_then(|known| known.is_still(comparison, &made_by));
+        Meaning {
+            comparison: comparison.clone(),
+            examples: known.unwrap_or_default(),
+            failed_at: AtomicU64::new(0),
+            made_by,
         }
     }
 
@@ -196,13 +237,13 @@ impl Meaning {
     /// The examples' vectors, if another configuration has the same examples and makes their vectors by the same deployments.
     fn is_still(
         &self,
-        settings: &semantic::Settings,
+        comparison: &Comparison,
         made_by: &[Arc<Deployment>],
     ) -> Option<Arc<OnceCell<Examples>>> {
         let is_same =
             |(one, other): (&Arc<Deployment>, &Arc<Deployment>)| one.entry.is_same_as(&other.entry);
         let same_makers =
             made_by.len() == self.made_by.len() && made_by.iter().zip(&self.made_by).all(is_same);
-        (self.settings == *settings && same_makers).then(|| self.examples.clone())
+        (self.comparison == *comparison && same_makers).then(|| self.examples.clone())
     }
 }

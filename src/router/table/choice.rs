@@ -94,8 +94,8 @@ pub fn complete(config: &Config, group: &mut Group, deployments: &[Option<Arc<De
     let affinity = affinities.find(|(name, _)| **name == *group.name);
     let affinity = affinity.map_or(router.affinity, |(_, own)| *own);
     // What goes by priority does not stay where it went.
-    let is_by_priority = own.is_some_and(|own| !own.priorities.is_empty());
-    group.affinity = if is_by_priority {
+    group.goes_by_priority = own.is_some_and(|own| !own.priorities.is_empty());
+    group.affinity = if group.goes_by_priority {
         Affinity::default()
     } else {
         affinity

@@ -225,6 +225,7 @@ impl Group {
             strategy: StrategyName::default(),
             strategy_args: StrategyArgs::default(),
             keeps_kin_together: false,
+            goes_by_priority: false,
             affinity: Affinity::default(),
             is_ordered: false,
             limits: Vec::new(),

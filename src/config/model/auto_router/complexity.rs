@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
-use super::words::{classifier, classifier_type};
-use super::{inner, unknown_tier, unread};
+use super::words::classifier;
+use super::{asking, inner, named_tier, unknown_tier, unread};
 use crate::config::diagnostic::Severity;
 use crate::config::read::{Section, scalar_text};
 use crate::config::yaml::{Node, Value};
 use crate::policy::auto_router::Words;
-use crate::policy::auto_router::complexity::{self, ESCALATE, Rule, Tier};
+use crate::policy::auto_router::complexity::{self, ESCALATE, PlanMode, Rule, Tier};
+use crate::policy::auto_router::semantic::{Comparison, MOST_CHARS, Route, THRESHOLD};
 use crate::policy::fallback::Target;
 use crate::protocol::openai::request::may_be_replaced;
 
-/// How long a session keeps its tier (LiteLLM 1.106.2).
+/// How long a session keeps its tier, and its deployments (LiteLLM 1.106.2).
 const SESSION: Duration = Duration::from_secs(3_600);
 
 pub fn read(
@@ -21,6 +22,7 @@ pub fn read(
 ) -> Result<complexity::Settings, &'static str> {
     let mut settings = complexity::Settings {
         escalations: vec![ESCALATE.to_owned()],
+        deployment_affinity: Some(SESSION),
         ..complexity::Settings::default()
     };
     let mut own_default = None;
@@ -37,6 +39,8 @@ pub fn read(
             }
         }
         settings.rules = rules(section);
+        settings.meanings = meanings(section);
+        settings.plan_mode = plan_mode(section);
         if section.value("escalation_keywords").is_some() {
             settings.escalations = section.texts("escalation_keywords");
             settings.escalations.retain(|phrase| !phrase.is_empty());
@@ -45,8 +49,11 @@ pub fn read(
         let session = session.unwrap_or(SESSION);
         let stays = section.flag("session_affinity").unwrap_or(false);
         settings.session_affinity = stays.then_some(session);
+        // A session that stays in its tier stays with its deployment (LiteLLM 1.106.2).
+        let with_deployment = section.flag("deployment_affinity").unwrap_or(true) || stays;
+        settings.deployment_affinity = with_deployment.then_some(session);
         own_default = section.text("default_model");
-        classifier_type(section);
+        settings.asking = asking::read(section);
         unread(section);
     }
     settings.default = default.or(own_default).map(Into::into);
@@ -74,15 +81,66 @@ fn rules(section: &Section<'_>) -> Vec<Rule> {
         let path = format!("{}[{index}]", section.path_of(KEY));
         let own = Section::open(item, path, section.sink, Severity::Error)?;
         let words = Words::of(own.texts("keywords"));
-        let name = own.text("tier").unwrap_or_default();
-        let Some(tier) = Tier::named(&name) else {
-            let message = "expected `tier`: SIMPLE, MEDIUM, COMPLEX or REASONING";
+        let tier = named_tier(&own, "tier", item.pos)?;
+        if words.is_empty() {
+            let message = "expected `keywords`, a list of words, found none";
             section.sink.error(item.pos, own.path.clone(), message);
             return None;
-        };
+        }
         Some(Rule { words, tier })
     };
     items.iter().enumerate().filter_map(rule).collect()
+}
+
+/// The words of the rules, to be compared by what they mean: a route for each, by its place.
+fn meanings(section: &Section<'_>) -> Option<Comparison> {
+    const KEY: &str = "semantic_keyword_matching";
+    let embedding = section.text("embedding_model");
+    let embedding = embedding.filter(|group| !group.is_empty());
+    let threshold = section.amount("match_threshold").unwrap_or(THRESHOLD);
+    let node = section.value(KEY)?;
+    if !section.flag(KEY)? {
+        return None;
+    }
+    let Some(embedding) = embedding else {
+        let message = "expected `embedding_model`, the group that makes vectors, beside it";
+        section.sink.error(node.pos, section.path_of(KEY), message);
+        return None;
+    };
+    let rules = section.value("keyword_tier_rules").map(|node| &node.value);
+    let Some(Value::List(rules)) = rules else {
+        return None;
+    };
+    let route = |(place, rule): (usize, &Node)| {
+        let path = format!("{}[{place}]", section.path_of("keyword_tier_rules"));
+        let own = Section::open(rule, path, section.sink, Severity::Error)?;
+        let words = own.texts("keywords").into_iter();
+        let words = words.map(|word| word.trim().to_owned());
+        Some(Route {
+            name: place.to_string().into(),
+            utterances: words.filter(|word| !word.is_empty()).collect(),
+            threshold,
+        })
+    };
+    let routes: Vec<Route> = rules.iter().enumerate().filter_map(route).collect();
+    let count: usize = routes.iter().map(|route| route.utterances.len()).sum();
+    (count > 0).then(|| Comparison {
+        routes,
+        embedding: embedding.into(),
+        most_chars: MOST_CHARS,
+    })
+}
+
+fn plan_mode(section: &Section<'_>) -> Option<PlanMode> {
+    const KEY: &str = "plan_mode_min_tier";
+    let mut patterns = section.texts("plan_mode_patterns");
+    patterns.retain_mut(|pattern| {
+        *pattern = pattern.trim().to_owned();
+        !pattern.is_empty()
+    });
+    let pos = section.value(KEY)?.pos;
+    let least = named_tier(section, KEY, pos)?;
+    Some(PlanMode { least, patterns })
 }
 
 /// The groups of a tier: a name, a map of `model_name` and `litellm_params` (fields that the request gets), or a list of both.

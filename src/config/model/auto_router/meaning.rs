@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use crate::config::read::Section;
 use crate::config::yaml::Value;
-use crate::policy::auto_router::semantic::{self, MOST_CHARS, Route, THRESHOLD};
+use crate::policy::auto_router::semantic::{self, Comparison, MOST_CHARS, Route, THRESHOLD};
 
 /// A file of routes is no larger.
 const MOST_BYTES: u64 = 1 << 20;
@@ -40,12 +40,14 @@ pub fn read(section: &Section<'_>) -> Result<semantic::Settings, &'static str> {
         return Err("expected 1 to 1000 utterances in `routes`");
     }
     Ok(semantic::Settings {
-        routes,
+        comparison: Comparison {
+            routes,
+            embedding: embedding.into(),
+            most_chars: section
+                .small("auto_router_max_input_chars", 1_000_000)
+                .map_or(MOST_CHARS, |most| most as usize),
+        },
         default: default.into(),
-        embedding: embedding.into(),
-        most_chars: section
-            .small("auto_router_max_input_chars", 1_000_000)
-            .map_or(MOST_CHARS, |most| most as usize),
     })
 }
 

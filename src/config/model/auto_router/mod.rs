@@ -4,6 +4,7 @@
 //! router. Fields are LiteLLM's (1.106.2). Only entries of the model list and what deployments say of their groups are read here;
 //! how routers decide is `policy::auto_router`'s.
 
+mod asking;
 mod complexity;
 mod learning;
 mod meaning;
@@ -17,6 +18,7 @@ use crate::config::diagnostic::Severity;
 use crate::config::read::Section;
 use crate::config::yaml::Pos;
 use crate::policy::auto_router::Kind;
+use crate::policy::auto_router::complexity::Tier;
 
 pub use preferences::{
     AdaptivePreferences, QualityPreferences, adaptive_preferences, quality_preferences,
@@ -50,14 +52,15 @@ pub fn read(section: &Section<'_>, kind: &str) -> Result<Kind, &'static str> {
         "complexity_router" => {
             let settings = own("complexity_router_config");
             let default = name("complexity_router_default_model");
-            Kind::Complexity(complexity::read(settings.as_ref(), default)?)
+            let settings = complexity::read(settings.as_ref(), default)?;
+            Kind::Complexity(Arc::new(settings))
         }
         "quality_router" => {
             let settings = own("quality_router_config");
-            Kind::Quality(quality::read(
+            Kind::Quality(Box::new(quality::read(
                 settings.as_ref(),
                 name("quality_router_default_model"),
-            )?)
+            )?))
         }
         "adaptive_router" => {
             let settings = own("adaptive_router_config");
@@ -91,6 +94,16 @@ fn groups(section: &Section<'_>) -> Vec<Arc<str>> {
 fn inner<'a>(section: &Section<'a>, key: &str) -> Option<Section<'a>> {
     let node = section.value(key)?;
     Section::open(node, section.path_of(key), section.sink, Severity::Error)
+}
+
+/// A tier by its name; what is none is reported, as an absent one is.
+fn named_tier(section: &Section<'_>, key: &str, pos: Pos) -> Option<Tier> {
+    let tier = section.text(key).and_then(|name| Tier::named(&name));
+    if tier.is_none() {
+        let message = format!("expected `{key}`: SIMPLE, MEDIUM, COMPLEX or REASONING");
+        section.sink.error(pos, section.path_of(key), message);
+    }
+    tier
 }
 
 fn unknown_tier(section: &Section<'_>, key: &str, pos: Pos) {

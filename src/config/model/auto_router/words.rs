@@ -3,7 +3,7 @@
 use super::{inner, unread};
 use crate::config::read::Section;
 use crate::policy::auto_router::Words;
-use crate::policy::auto_router::complexity::{Boundaries, Classifier};
+use crate::policy::auto_router::classifier::{Boundaries, Classifier};
 use crate::policy::auto_router::scorer::{OwnWords, Scorer, Weights};
 
 pub fn classifier(section: &Section<'_>) -> Classifier {
@@ -26,6 +26,7 @@ pub fn classifier(section: &Section<'_>) -> Classifier {
             reasoning: words("reasoning_keywords"),
             technical: words("technical_keywords"),
             simple: words("simple_keywords"),
+            more_technical: words("custom_technical_keywords"),
         },
         ..Scorer::default()
     };
@@ -34,7 +35,11 @@ pub fn classifier(section: &Section<'_>) -> Classifier {
         scorer.long = own.amount("complex").unwrap_or(scorer.long);
         unread(&own);
     }
-    Classifier { scorer, boundaries }
+    Classifier {
+        scorer,
+        boundaries,
+        least_for_markers: section.amount("reasoning_override_min_score"),
+    }
 }
 
 /// As written: a weight that is left out counts nothing.
@@ -61,13 +66,13 @@ fn weights(section: &Section<'_>) -> Weights {
     weights
 }
 
-/// Other ways to judge than by words are not there yet; what they fall back to in LiteLLM is.
+/// Quality routers judge by words alone.
 pub fn classifier_type(section: &Section<'_>) {
     const KEY: &str = "classifier_type";
     if let (Some(kind), Some(node)) = (section.text(KEY), section.value(KEY))
         && kind != "heuristic"
     {
-        let message = "not supported yet: requests are judged by their words (`heuristic`)";
+        let message = "not supported here: requests are judged by their words (`heuristic`)";
         section
             .sink
             .not_yet_because(node.pos, section.path_of(KEY), message);

@@ -1,0 +1,90 @@
+//! Calls of a router's own, through a group of the gateway.
+//!
+//! Such a call is one like any other: admitted under the caller's limits, journalled and billed, with a row of its own. The
+//! caller need not be allowed the group: that it is asked the configuration has decided.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use actix_web::http::header::HeaderMap;
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::super::admission::admit;
+use super::super::asked::Asked;
+use super::super::attempt::Came;
+use super::super::charge::Charge;
+use super::super::failover::serve;
+use super::super::reply::Incoming;
+use super::super::routes::Routes;
+use super::super::worker::Worker;
+use super::Led;
+use crate::auth::Caller;
+use crate::protocol;
+use crate::protocol::openai::request::Request;
+use crate::router::Asker;
+use crate::types::{NanoUsd, Operation};
+
+/// Who calls: a request's worker, its configuration and its caller.
+#[derive(Clone, Copy)]
+pub struct OwnCalls<'a> {
+    pub worker: &'a Rc<Worker>,
+    pub routes: &'a Rc<Routes>,
+    pub caller: &'a Caller,
+}
+
+/// A whole answer, and what it cost; `None`: its model has no known price.
+pub struct Answered {
+    pub body: Bytes,
+    pub cost: Option<NanoUsd>,
+}
+
+impl OwnCalls<'_> {
+    /// Asks a group. `None`: it could not be asked, or has not answered.
+    pub async fn ask(
+        &self,
+        operation: Operation,
+        group: &Arc<str>,
+        body: &Value,
+    ) -> Option<Answered> {
+        let Self {
+            worker,
+            routes,
+            caller,
+        } = *self;
+        let asker = Asker::of(caller.principal());
+        let destination = routes.table().resolve(group, asker).ok()?;
+        let (headers, body) = (HeaderMap::new(), Bytes::from(body.to_string()));
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let incoming = Incoming {
+            operation,
+            model: None,
+            headers: &headers,
+            body: body.clone(),
+            arrived: Instant::now(),
+            started_at: i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
+            call_id: uuid::Uuid::new_v4().to_string().into(),
+            client_ip: None,
+            is_copy: false,
+        };
+        let request = Request::read(protocol::shape(operation), &body, None).ok()?;
+        let asked = Asked::of_the_gateway(Led::to(destination));
+        let admitted = admit(worker, caller, &request, &asked).await;
+        let (admitted, mut prospect) = admitted
+            .inspect_err(|_| log::debug!("an auto router's own call of {group} was refused"))
+            .ok()?;
+        let charge = Charge::new(worker, &caller.known, &incoming, asked, admitted);
+        let (mut charge, came) = serve(charge, &request, &mut prospect, None).await.ok()?;
+        let Came::Whole(whole) = came else {
+            return None;
+        };
+        let bill = charge.succeed(&whole.told);
+        Some(Answered {
+            body: whole.body,
+            cost: bill.cost.map(|cost| cost.total),
+        })
+    }
+}
