@@ -6,12 +6,11 @@ use super::redact::found;
 use super::suggest::nearest;
 use super::yaml::{Node, Value};
 use crate::policy::latency::LatencyRules;
+use crate::policy::strategies::lar1::Thresholds;
 use crate::policy::strategies::{StrategyArgs, StrategyName};
 
 /// More samples than this say nothing more.
 const MOST_SAMPLES: u32 = 10_000;
-/// LiteLLM's strategy that has no counterpart here.
-const LATER: [&str; 1] = ["lar1"];
 /// The strategy of a routing group whose models are asked one after another.
 const PRIORITY: &str = "priority";
 
@@ -37,11 +36,6 @@ pub fn strategy(section: &Section<'_>) -> Option<StrategyName> {
         return Some(strategy);
     }
     let path = section.path_of(KEY);
-    if LATER.contains(&text.as_str()) {
-        let message = format!("`{text}` is not supported; simple-shuffle is used");
-        section.sink.warning(node.pos, path, message);
-        return None;
-    }
     let names = StrategyName::ALL.map(StrategyName::as_str);
     let message = format!(
         "expected one of {}, found {}",
@@ -74,6 +68,7 @@ pub fn args(section: &Section<'_>) -> StrategyArgs {
             first_token_percentile: percentile(&args),
         },
         lowest_latency_buffer: args.amount("lowest_latency_buffer").unwrap_or_default() as f32,
+        lar1: thresholds(&args),
     };
     for entry in args.unread() {
         let path = args.path_of(&entry.key);
@@ -81,6 +76,23 @@ pub fn args(section: &Section<'_>) -> StrategyArgs {
         section.sink.warning(entry.value.pos, path, message);
     }
     read
+}
+
+/// Of `lar1`.
+fn thresholds(args: &Section<'_>) -> Thresholds {
+    const LOW: &str = "confidence_threshold_low";
+    let usual = Thresholds::default();
+    let of = |key: &str, usual: f32| args.amount(key).map_or(usual, |own| own as f32);
+    let read = Thresholds::new(
+        of(LOW, usual.low()),
+        of("confidence_threshold_medium", usual.medium()),
+        of("confidence_threshold_high", usual.high()),
+    );
+    read.unwrap_or_else(|| {
+        let message = "expected 0 < confidence_threshold_low < confidence_threshold_medium < confidence_threshold_high < 1";
+        args.sink.error(args.node.pos, args.path.clone(), message);
+        usual
+    })
 }
 
 /// `ttft_percentile`: a percentage, or a share below 1.

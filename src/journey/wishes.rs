@@ -27,7 +27,8 @@ pub async fn wish(
     let (table, group) = (by.routes.table(), by.routes.group(destination.group));
     let has_kin = group.is_some_and(|group| group.keeps_kin_together);
     let stays = group.map_or(0, |group| session_stays(by, group));
-    let has_nothing = shortlist.is_none() && settings.is_none() && asked.explained.is_none();
+    let says_nothing = asked.explained.is_none() && asked.lar1.is_none();
+    let has_nothing = shortlist.is_none() && settings.is_none() && says_nothing;
     if has_nothing && !has_kin && stays == 0 && table.budgets.is_empty() {
         return Ok(None);
     }
@@ -51,6 +52,7 @@ pub async fn wish(
                 false => Kin::default(),
             }
         },
+        lar1: asked.lar1,
         explain: asked.explained.clone(),
     };
     Ok((!wish.is_empty()).then(|| Arc::new(wish)))

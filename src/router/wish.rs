@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use super::trace::Trace;
 use crate::policy::shortlist::{Reason, Shortlist};
 use crate::policy::spends::BudgetName;
-use crate::policy::strategies::StrategyName;
+use crate::policy::strategies::{StrategyName, lar1};
 
 /// See the module. Most requests have none: each field costs nothing where it is not set. Made on the worker, where the
 /// request's texts are; read on the control thread, where only numbers are compared.
@@ -21,6 +21,8 @@ pub struct Wish {
     pub tag_budgets: Box<[BudgetName]>,
     /// What it shares with other calls that should go where they went.
     pub kin: Kin,
+    /// What it says of itself to groups that go by it.
+    pub lar1: Option<lar1::Said>,
     /// Where the decision is told.
     pub explain: Option<Arc<Explained>>,
 }
@@ -34,10 +36,12 @@ impl Wish {
             weights,
             tag_budgets,
             kin,
+            lar1,
             explain,
         } = self;
         let is_for_all = shortlist.is_none() && strategy.is_none() && weights.is_none();
-        is_for_all && tag_budgets.is_empty() && *kin == Kin::default() && explain.is_none()
+        let says_nothing = tag_budgets.is_empty() && lar1.is_none() && explain.is_none();
+        is_for_all && says_nothing && *kin == Kin::default()
     }
 }
 

@@ -75,7 +75,7 @@ fn a_bad_file() {
             &[("LITELLM_MASTER_KEY", "sk-5c9e1f")],
         );
         let expected = "c.yaml:3:54: error: model_list[0].litellm_params.rpm: expected a whole number ≥ 0, found \"ten\"
-c.yaml:5:21: error: router_settings.routing_strategy: expected one of simple-shuffle, least-busy, usage-based-routing, usage-based-routing-v2, latency-based-routing, cost-based-routing, provider-budget-routing, p2c-ewma, cache-affinity, found \"least-bussy\"; did you mean `least-busy`?
+c.yaml:5:21: error: router_settings.routing_strategy: expected one of simple-shuffle, least-busy, usage-based-routing, usage-based-routing-v2, latency-based-routing, cost-based-routing, provider-budget-routing, p2c-ewma, cache-affinity, lar1, found \"least-bussy\"; did you mean `least-busy`?
 c.yaml:6:3: warning: router_settings.num_retrys: unknown field, ignored; did you mean `num_retries`?
 c.yaml: 2 errors, 1 warning; 1 deployment in use
 ";

@@ -109,6 +109,7 @@ const PROOFS: &[(&str, &[&str], &str)] = &[
         ],
         "auto_routers::by_meaning",
     ),
+    ("model_info", &["type"], "routing::by_how_sure_an_agent_is"),
     (
         "model_info",
         &["adaptive_router_preferences"],

@@ -1,8 +1,8 @@
 //! Strategies, limits of deployments, levels, budgets and affinity, as callers meet them.
 
 use crate::harness::{
-    Config, Deployment, Gateway, Reply, Request, SOON, Setup, at_once, chat, chat_with, json,
-    streamed,
+    Config, Deployment, Gateway, Reply, Request, SOON, Setup, Value, at_once, chat, chat_with,
+    json, streamed,
 };
 use crate::simulator::{Behaviour, Simulator};
 
@@ -24,6 +24,48 @@ fn received(simulator: &Simulator, count: usize) -> Vec<u64> {
 
 fn passed(replies: &[Reply]) -> usize {
     replies.iter().filter(|reply| reply.status == 200).count()
+}
+
+#[test]
+fn by_how_sure_an_agent_is() {
+    let simulator = Simulator::start();
+    let kinds = ["cloud-smart", "cloud-fast", "local", "deep"];
+    let of_kinds = |kinds: &[&str], args: Value| {
+        let config = group(&simulator, kinds.len(), |at, deployment| {
+            deployment.info("type", kinds[at])
+        });
+        config
+            .router("routing_strategy", "lar1")
+            .router("routing_strategy_args", args)
+    };
+    let mut gateway = Gateway::of(&of_kinds(&kinds, json!({})));
+    let client = gateway.master();
+    let to = |said: Value| {
+        let body = chat_with("m", json!({"metadata": {"lar1": said}}));
+        let reply = client.chat(&body).with_status(200);
+        reply.must("x-litellm-model-id").to_owned()
+    };
+    for (said, expected) in [
+        (json!({"confidence": 0.1}), "id-m0"),
+        (
+            json!({"confidence": 0.9, "evidence": ["UNVERIFIED"]}),
+            "id-m0",
+        ),
+        (json!({"confidence": 0.9, "time": "MEM"}), "id-m1"),
+        (json!({"confidence": 0.4}), "id-m1"),
+        (json!({}), "id-m2"),
+        (json!({"confidence": "very"}), "id-m2"),
+        (json!({"confidence": 0.7}), "id-m3"),
+    ] {
+        assert_eq!(to(said.clone()), expected, "{said}");
+    }
+    let plain = client.chat(&chat("m")).with_status(200);
+    assert_eq!(plain.must("x-litellm-model-id"), "id-m2");
+    // Who is not there is not waited for; thresholds may be others.
+    let args = json!({"confidence_threshold_low": 0.8, "confidence_threshold_medium": 0.85, "confidence_threshold_high": 0.9});
+    gateway.reload(&of_kinds(&["local", "cloud-smart"], args));
+    assert_eq!(to(json!({"confidence": 0.7})), "id-m1");
+    assert_eq!(to(json!({"confidence": 0.95})), "id-m0");
 }
 
 #[test]

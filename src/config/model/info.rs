@@ -10,6 +10,7 @@ use crate::config::yaml::Value;
 use crate::policy::cooldown::Limits;
 use crate::policy::cost::OffPeak;
 use crate::policy::shortlist::Reservation;
+use crate::policy::strategies::lar1;
 
 use super::access_windows;
 use super::auto_router::{self, AdaptivePreferences, QualityPreferences};
@@ -58,6 +59,8 @@ pub struct ModelInfo {
     pub adaptive: Option<AdaptivePreferences>,
     /// Paused: no call is sent to it.
     pub blocked: bool,
+    /// `type`, where it is one that the strategy `lar1` knows. In `other`, too.
+    pub kind: Option<lar1::Kind>,
     /// Everything else, in the order written; shown in model lists. Maps inside a value come in the order of `serde_json`.
     pub other: Vec<(String, Json)>,
 }
@@ -92,6 +95,7 @@ pub fn read(section: &Section<'_>) -> ModelInfo {
         supports_response_schema: stated(section, "supports_response_schema"),
         quality: beside(section, auto_router::quality_preferences),
         adaptive: beside(section, auto_router::adaptive_preferences),
+        kind: kind(section),
         blocked: section.flag("blocked").unwrap_or(false),
         other: Vec::new(),
     };
@@ -102,6 +106,13 @@ pub fn read(section: &Section<'_>) -> ModelInfo {
         }
     }
     info
+}
+
+fn kind(section: &Section<'_>) -> Option<lar1::Kind> {
+    match &section.node.get("type")?.value.value {
+        Value::Text(name) => lar1::Kind::named(name),
+        _ => None,
+    }
 }
 
 /// What is said of a model: anything but true and false says nothing.

@@ -326,7 +326,7 @@ include: [more.yaml]
             "c.yaml:18:3: warning: database_url: the key stands twice in its map, first in line 17; the last one counts",
             "c.yaml:18:17: error: general_settings.database_url: expected `sqlite:///absolute/path.db`, `postgres://user:password@host/name` or `postgresql://…`, found another kind of URL",
             "c.yaml:20:24: error: general_settings.max_request_size_mb: expected a number ≥ 0, found .nan",
-            "c.yaml:22:21: error: router_settings.routing_strategy: expected one of simple-shuffle, least-busy, usage-based-routing, usage-based-routing-v2, latency-based-routing, cost-based-routing, provider-budget-routing, p2c-ewma, cache-affinity, found \"least-bussy\"; did you mean `least-busy`?",
+            "c.yaml:22:21: error: router_settings.routing_strategy: expected one of simple-shuffle, least-busy, usage-based-routing, usage-based-routing-v2, latency-based-routing, cost-based-routing, provider-budget-routing, p2c-ewma, cache-affinity, lar1, found \"least-bussy\"; did you mean `least-busy`?",
             "c.yaml:23:3: warning: router_settings.model_list: unknown field, ignored; it belongs under `the top level`",
             "c.yaml:23:15: error: router_settings.model_list: does not belong here but under the top level",
             "c.yaml:24:26: error: router_settings.model_group_alias.x: expected the name of a model group, or a map with `model` and `hidden`, found a list",

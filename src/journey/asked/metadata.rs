@@ -26,6 +26,7 @@ pub struct Metadata {
     /// For adaptive routers.
     #[serde(deserialize_with = "text")]
     pub min_quality_tier: Option<String>,
+    pub lar1: Option<Value>,
 }
 
 /// Text; other kinds of values say nothing to the gateway.
@@ -55,6 +56,7 @@ impl Metadata {
             session_id: ours.session_id.or(theirs.session_id),
             trace_id: ours.trace_id.or(theirs.trace_id),
             min_quality_tier: ours.min_quality_tier.or(theirs.min_quality_tier),
+            lar1: ours.lar1.or(theirs.lar1),
         })
     }
 

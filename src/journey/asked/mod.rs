@@ -8,6 +8,7 @@ mod access;
 mod failover;
 mod headers;
 mod labels;
+mod lar1;
 mod metadata;
 mod rules;
 mod session;
@@ -32,6 +33,7 @@ use super::continuity::Continuity;
 use crate::policy::caller_settings::CallerSettings;
 use crate::policy::client_access::ClientAccess;
 use crate::policy::retry::RetryPolicy;
+use crate::policy::strategies::lar1::Said;
 use crate::protocol::mock::{FIELDS as MOCK_FIELDS, Mock};
 use crate::protocol::openai::request::{Request, RequestError};
 use crate::router::{Deployment, Explained, Group, Pin, RoutingTable};
@@ -75,6 +77,8 @@ pub struct Asked {
     pub settings: Option<Arc<CallerSettings>>,
     /// The least quality that it wants of an adaptive router's groups, as it says it in its metadata.
     pub min_quality_tier: Option<Box<str>>,
+    /// How sure its agent is, for groups that go by it.
+    pub lar1: Option<Said>,
     /// Where an auto router has led it.
     pub led: Option<Rc<Led>>,
     /// The caller's own access, where deployments allow it.
@@ -179,6 +183,7 @@ impl Asked {
             priority: body.priority()?,
             explained: header.explain.then(Arc::default),
             min_quality_tier: metadata.min_quality_tier.map(String::into_boxed_str),
+            lar1: metadata.lar1.as_ref().map(lar1::read),
             led: None,
             access: access::read(&body)?,
             mock: body.mock(rules, principal)?,

@@ -6,6 +6,7 @@
 
 mod cache_affinity;
 mod cost_based;
+pub mod lar1;
 mod latency_based;
 mod least_busy;
 mod name;
@@ -43,6 +44,8 @@ pub struct Member {
     pub name: u64,
     /// `order`: lower ones are asked first, those without one never while another has one.
     pub order: Option<i64>,
+    /// What it says it is, for [`lar1`].
+    pub kind: Option<lar1::Kind>,
 }
 
 /// What a choice is made from.
@@ -58,6 +61,8 @@ pub struct Candidates<'a> {
     pub is_stream: bool,
     /// What calls have in common that should find the same caches: a session, or the beginning of a prompt.
     pub sticky: Option<u64>,
+    /// What the call says of itself, for [`lar1`].
+    pub lar1: lar1::Said,
 }
 
 impl<'a> Candidates<'a> {

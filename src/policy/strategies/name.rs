@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{
     CacheAffinity, CostBased, LatencyBased, LeastBusy, Member, P2cEwma, SimpleShuffle, Strategy,
-    UsageBased,
+    UsageBased, lar1,
 };
 use crate::policy::latency::LatencyRules;
 
@@ -29,10 +29,12 @@ pub enum StrategyName {
     P2cEwma,
     /// The same deployment for what shares a session or the beginning of a prompt. Pointsman's own.
     CacheAffinity,
+    /// By how sure a request's agent says it is.
+    Lar1,
 }
 
 impl StrategyName {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::SimpleShuffle,
         Self::LeastBusy,
         Self::UsageBased,
@@ -42,6 +44,7 @@ impl StrategyName {
         Self::ProviderBudget,
         Self::P2cEwma,
         Self::CacheAffinity,
+        Self::Lar1,
     ];
 
     /// As it is written.
@@ -56,6 +59,7 @@ impl StrategyName {
             Self::ProviderBudget => "provider-budget-routing",
             Self::P2cEwma => "p2c-ewma",
             Self::CacheAffinity => "cache-affinity",
+            Self::Lar1 => "lar1",
         }
     }
 
@@ -84,6 +88,9 @@ impl StrategyName {
             Self::CostBased => Box::new(CostBased::new(members)),
             Self::P2cEwma => Box::new(P2cEwma),
             Self::CacheAffinity => Box::new(CacheAffinity::new(members)),
+            Self::Lar1 => Box::new(lar1::Lar1 {
+                thresholds: args.lar1,
+            }),
         }
     }
 }
@@ -100,4 +107,6 @@ pub struct StrategyArgs {
     pub latency: LatencyRules,
     /// Latency-based routing chooses among all that are no slower than the fastest by this share, ≥ 0.
     pub lowest_latency_buffer: f32,
+    /// Of `lar1`.
+    pub lar1: lar1::Thresholds,
 }

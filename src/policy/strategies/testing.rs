@@ -1,6 +1,6 @@
 //! A group with its gauges, for the tests of strategies.
 
-use super::{Candidates, Member, Strategy};
+use super::{Candidates, Member, Strategy, lar1};
 use crate::policy::selection::Gauge;
 
 pub struct Fleet {
@@ -11,6 +11,7 @@ pub struct Fleet {
     pub sticky: Option<u64>,
     pub is_stream: bool,
     pub now: u64,
+    pub lar1: lar1::Said,
 }
 
 impl Fleet {
@@ -28,6 +29,7 @@ impl Fleet {
             sticky: None,
             is_stream: false,
             now: 0,
+            lar1: lar1::Said::default(),
         }
     }
 
@@ -43,6 +45,7 @@ impl Fleet {
             now: self.now,
             is_stream: self.is_stream,
             sticky: self.sticky,
+            lar1: self.lar1,
         };
         strategy.pick(&candidates, random)
     }

@@ -197,6 +197,11 @@ impl<'a> Selection<'a> {
             now: self.call.now,
             is_stream: self.call.is_stream,
             sticky: kin.and_then(|kin| kin.session.or(kin.opening)),
+            lar1: self
+                .call
+                .wish
+                .and_then(|wish| wish.lar1)
+                .unwrap_or_default(),
         };
         let position = self.by_strategy(&candidates, random)?;
         Some((position, Choice::Strategy))

@@ -259,6 +259,7 @@ impl Group {
             cost: choice::cost(&deployment.tariff),
             name: choice::name(&deployment.id),
             order: params.order.or(deployment.entry.model_info.order),
+            kind: deployment.entry.model_info.kind,
         });
         if blocked {
             return;
