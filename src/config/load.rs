@@ -133,6 +133,7 @@ impl Config {
         let mut diagnostics = sink.into_diagnostics();
         diagnostics.extend(prices.diagnostics);
         files.extend(prices.path);
+        files.extend(model::files_of_routes(&root));
         let loaded = Loaded {
             config,
             diagnostics,

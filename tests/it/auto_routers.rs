@@ -3,7 +3,7 @@
 mod models;
 mod sessions;
 
-use pointsman::store::queries;
+use pointsman::store::{LearntRow, queries};
 
 use crate::harness::{
     Client, Config, Deployment, Gateway, Reply, Request, SOON, Value, chat_with, json, streamed,
@@ -295,6 +295,46 @@ fn by_what_was_learnt() {
     assert_eq!(learnt(&gateway), of(2, 1));
 }
 
+#[test]
+fn what_others_learnt_counts_too() {
+    let simulator = Simulator::start();
+    let of_tier = |name: &str, tier: u8| {
+        let preferences = json!({"quality_tier": tier});
+        Deployment::of(&simulator, name).info("adaptive_router_preferences", preferences)
+    };
+    let settings = json!({"available_models": ["cheap", "good"]});
+    let gateway = Gateway::of(&Config::of([
+        of_tier("cheap", 1),
+        of_tier("good", 3),
+        router(
+            "learning",
+            "adaptive_router",
+            "adaptive_router_config",
+            settings,
+        ),
+    ]));
+    let client = gateway.master();
+    let led = || {
+        let reply = client.chat(&saying("learning", "Write a poem"));
+        group(&reply.with_status(200)).to_owned()
+    };
+    let goods = (0..20).filter(|_| led() == "good").count();
+    assert!(goods > 10, "it is expected to be better: {goods}");
+    // Another instance on this database has heard much.
+    let row = |group: &str, good, bad| LearntRow {
+        router: "learning".into(),
+        model_group: group.into(),
+        request_type: "writing".into(),
+        good,
+        bad,
+    };
+    let rows = [row("good", 0, 180), row("cheap", 180, 0)];
+    queries::add_learnt(&mut gateway.database(), &rows).unwrap();
+    until("that is known here", 2 * SOON, || {
+        (0..10).all(|_| led() == "cheap")
+    });
+}
+
 fn vectors(vectors: &[[f32; 2]]) -> Behaviour {
     let data: Vec<Value> = vectors
         .iter()
@@ -372,6 +412,29 @@ fn by_meaning() {
             .filter(|row| &*row.call_type == "aembedding")
             .count()
             >= 5
+    });
+    // Routes may be in a file, which is looked after like the configuration.
+    let file = gateway.data_dir().join("routes.json");
+    let write = |name: &str| {
+        let routes = json!({"routes": [{"name": name, "utterances": ["sorting"]}]});
+        std::fs::write(&file, routes.to_string()).unwrap();
+    };
+    write("coder");
+    simulator.behave("vectors", vectors(&[[1.0, 0.0]]));
+    let from_file = router(
+        "meaning",
+        "my_router",
+        "auto_router_config_path",
+        file.to_str().unwrap().into(),
+    )
+    .param("auto_router_default_model", "other")
+    .param("auto_router_embedding_model", "vectors");
+    gateway.reload(&Config::of(deployments().into_iter().chain([from_file])));
+    let master = gateway.master();
+    assert_eq!(led(&master, "sort this"), "coder");
+    write("writer");
+    until("the file is read again", SOON, || {
+        led(&master, "sort this") == "writer"
     });
     // A configuration that cannot be compared leads to the default.
     simulator.behave("vectors", Behaviour::failing(500));

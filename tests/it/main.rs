@@ -36,6 +36,7 @@ mod durability;
 mod embeddings;
 mod estimates;
 mod explain;
+mod failure_rules;
 mod fallback_streams;
 mod fallbacks;
 mod faults;

@@ -26,6 +26,16 @@ const MATRIX: &[(&str, &str, &str)] = &[
     //                                    m a v i j r k b e t u n
     ("POST", "/router/explain", "Y Y 3 Y Y Y Y 1 1 1 1 1"),
     ("GET", "/router/chaos", "Y Y Y 1 1 1 1 1 1 1 1 1"),
+    (
+        "GET",
+        "/auto_router/classifier/default_prompt",
+        "Y Y Y 1 1 1 1 1 1 1 1 1",
+    ),
+    (
+        "POST",
+        "/auto_router/classifier/default_prompt",
+        "Y Y Y 1 1 1 1 1 1 1 1 1",
+    ),
     ("POST", "/router/chaos", "Y Y 3 1 1 1 1 1 1 1 1 1"),
     ("DELETE", "/router/chaos", "Y Y 3 1 1 1 1 1 1 1 1 1"),
     ("POST", "/v1/chat/completions", "Y Y 3 Y Y Y Y 1 1 1 1 1"),

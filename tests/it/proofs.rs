@@ -955,7 +955,8 @@ const PROOFS: &[(&str, &[&str], &str)] = &[
 ];
 
 /// Whether a test of [`PROOFS`] exists.
-fn exists(test: &str) -> bool {
+/// Whether there is such a test: a function of tests/it by its module, or of a file of src.
+pub fn exists(test: &str) -> bool {
     let (file, name) = match test.rsplit_once("::") {
         Some((file, name)) if file.starts_with("src/") => (file.to_owned(), name),
         Some((module, name)) => (format!("tests/it/{}.rs", module.replace("::", "/")), name),

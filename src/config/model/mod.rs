@@ -16,6 +16,7 @@ mod params;
 mod price;
 mod python;
 
+pub use auto_router::files as files_of_routes;
 pub use clientside::{ClientsideParam, read as clientside_params};
 pub use entry::{ModelEntry, read as read_one};
 pub use info::ModelInfo;

@@ -1,5 +1,6 @@
 //! Management routes: keys, what is told about models, spend, and the configuration.
 
+mod classifier_prompt;
 mod config_reload;
 mod cost_estimate;
 mod json_body;
@@ -106,4 +107,28 @@ pub const ROUTES: &[Route] = &[
     )
     .query::<supported_params::SupportedParamsQuery>()
     .answers::<supported_params::SupportedParams>(),
+    Route::get(
+        "/auto_router/classifier/default_prompt",
+        Permission::Administration,
+        |gate| guarded(gate, classifier_prompt::default),
+    )
+    .about(
+        Tag::Models,
+        "Tells what a model is told that judges how difficult requests are.",
+    )
+    .query::<classifier_prompt::DefaultPromptQuery>()
+    .answers::<classifier_prompt::ClassifierPrompt>()
+    .errors(&[400, 422]),
+    Route::post(
+        "/auto_router/classifier/default_prompt",
+        Permission::Administration,
+        |gate| guarded(gate, classifier_prompt::preview),
+    )
+    .about(
+        Tag::Models,
+        "Tells the same with instructions and examples of one's own.",
+    )
+    .body::<classifier_prompt::PromptPreviewRequest>()
+    .answers::<classifier_prompt::ClassifierPrompt>()
+    .errors(&[400, 422]),
 ];

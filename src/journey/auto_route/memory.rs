@@ -2,7 +2,8 @@
 //! that an adaptive router has chosen.
 //!
 //! One actor writes; workers read what was learnt as it was published last. Sessions are forgotten when they are not used, or
-//! when there are too many; what was learnt goes to the database every ten seconds.
+//! when there are too many; what was learnt goes to the database every ten seconds, and what other instances have learnt comes
+//! from there.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,8 +27,8 @@ use crate::store::{LearntRow, Store, ask};
 const SESSIONS: usize = 10_000;
 /// Groups of routers that anything is learnt of.
 const MOST_GROUPS: usize = 2_000;
-/// How often what was learnt is written down.
-const WRITING: Duration = Duration::from_secs(10);
+/// How often what was learnt is written down, or read.
+const EXCHANGE: Duration = Duration::from_secs(10);
 /// Nothing is said of an answer after so long.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -81,6 +82,8 @@ pub struct RouteMemory {
     /// Dropped when the write under way has ended.
     waiting: Vec<oneshot::Sender<()>>,
     interval: Duration,
+    /// Somebody was led since what was learnt was read last, so that others' experience is of use.
+    is_used: bool,
 }
 
 /// The tier of a session, if it was used within this time.
@@ -145,7 +148,8 @@ impl RouteMemory {
             has_read: false,
             is_writing: false,
             waiting: Vec::new(),
-            interval: WRITING,
+            interval: EXCHANGE,
+            is_used: false,
         }
     }
 
@@ -179,11 +183,16 @@ impl RouteMemory {
         self.published.store(Arc::new(self.learned.clone()));
     }
 
-    /// What was learnt before is read first: what is written down earlier would be counted twice.
+    /// Writes down what was learnt, or else reads what other instances have. What was learnt before is read first: what is written
+    /// down earlier would be counted twice.
     fn tick(&mut self, context: &mut Context<Self>) {
-        if self.has_read {
-            self.write(context);
-        } else {
+        if self.is_writing {
+            return;
+        }
+        if self.has_read && !self.unwritten.is_empty() {
+            let done = self.writing();
+            context.spawn(done);
+        } else if !self.has_read || std::mem::take(&mut self.is_used) {
             self.read(context);
         }
     }
@@ -192,22 +201,17 @@ impl RouteMemory {
         let store = self.store.admin.clone();
         let read = async move { ask(&store, ReadLearnt {}).await };
         context.spawn(read.into_actor(self).map(|rows, memory, _| match rows {
-            Ok(_) if memory.has_read => {}
+            // Some of it may be in the rows and some not: they are read again later.
+            Ok(_) if memory.is_writing => memory.is_used = true,
             Ok(rows) => {
                 memory.has_read = true;
                 memory.take(rows);
             }
             Err(error) => {
+                memory.is_used = true;
                 log::warn!("what adaptive routers have learnt cannot be read yet: {error}")
             }
         }));
-    }
-
-    fn write(&mut self, context: &mut Context<Self>) {
-        if !self.is_writing && !self.unwritten.is_empty() {
-            let done = self.writing();
-            context.spawn(done);
-        }
     }
 
     fn writing(&mut self) -> ResponseActFuture<Self, ()> {
@@ -228,6 +232,8 @@ impl RouteMemory {
         Box::pin(written.into_actor(self).map(move |written, memory, _| {
             memory.is_writing = false;
             memory.waiting.clear();
+            // With it the rows have what others wrote.
+            memory.is_used = true;
             if let Err(error) = written {
                 log::warn!("what adaptive routers have learnt is not written down yet: {error}");
                 for (key, learnt) in unwritten {
@@ -255,7 +261,9 @@ impl RouteMemory {
         }
     }
 
+    /// Believes what is written down, by this instance and by others, and what is not yet.
     fn take(&mut self, rows: Vec<LearntRow>) {
+        self.learned = Learned::default();
         for row in rows {
             let Some(kind) = RequestType::named(&row.request_type) else {
                 continue;
@@ -266,8 +274,18 @@ impl RouteMemory {
                 kind,
             };
             if let Some(cell) = self.learned.cell(&chosen) {
-                cell.good += row.good.max(0) as f64;
-                cell.bad += row.bad.max(0) as f64;
+                *cell = Learnt::of_answers(row.good, row.bad);
+            }
+        }
+        for ((router, group, kind), learnt) in &self.unwritten {
+            let chosen = Chosen {
+                router: router.clone(),
+                group: group.clone(),
+                kind: *kind,
+            };
+            if let Some(cell) = self.learned.cell(&chosen) {
+                cell.good += learnt.good;
+                cell.bad += learnt.bad;
             }
         }
         self.published.store(Arc::new(self.learned.clone()));
@@ -334,6 +352,7 @@ impl Handler<Heard> for RouteMemory {
     type Result = ();
 
     fn handle(&mut self, message: Heard, _: &mut Self::Context) {
+        self.is_used = true;
         let session = self.session(message.session);
         let is_fresh = session.used.elapsed() < LONGEST;
         session.used = Instant::now();
@@ -361,120 +380,4 @@ impl Handler<FlushLearnt> for RouteMemory {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use actix::Addr;
-    use diesel::connection::SimpleConnection;
-
-    use super::*;
-    use crate::store::{AnyConnection, Pools, queries};
-    use crate::types::DatabaseUrl;
-
-    const SOON: Duration = Duration::from_millis(20);
-
-    fn row(good: i64, bad: i64) -> LearntRow {
-        LearntRow {
-            router: "r".into(),
-            model_group: "g".into(),
-            request_type: RequestType::ALL[0].as_str().into(),
-            good,
-            bad,
-        }
-    }
-
-    fn heard(feedback: Option<Feedback>) -> Heard {
-        let chosen = Chosen {
-            router: "r".into(),
-            group: "g".into(),
-            kind: RequestType::ALL[0],
-        };
-        Heard {
-            session: 1,
-            chosen,
-            feedback,
-        }
-    }
-
-    struct Known {
-        _folder: tempfile::TempDir,
-        database: AnyConnection,
-        learned: Arc<ArcSwap<Learned>>,
-        store: Store,
-    }
-
-    impl Known {
-        fn new() -> Self {
-            let folder = tempfile::tempdir().unwrap();
-            let url = DatabaseUrl::Sqlite(folder.path().join("learnt.db"));
-            Self {
-                store: Store::open(&url, Pools::default()).unwrap(),
-                database: AnyConnection::open(&url).unwrap(),
-                learned: Arc::default(),
-                _folder: folder,
-            }
-        }
-
-        fn memory(&self, interval: Duration) -> Addr<RouteMemory> {
-            let memory = RouteMemory::new(self.store.clone(), self.learned.clone());
-            RouteMemory { interval, ..memory }.start()
-        }
-
-        fn written(&mut self) -> Vec<(i64, i64)> {
-            let rows = queries::read_learnt(&mut self.database).unwrap();
-            rows.iter().map(|row| (row.good, row.bad)).collect()
-        }
-
-        fn learned(&self) -> (f64, f64) {
-            let own = self.learned.load().of("r", "g", RequestType::ALL[0]);
-            (own.good, own.bad)
-        }
-    }
-
-    async fn until(mut holds: impl FnMut() -> bool) {
-        for _ in 0..1_000 {
-            if holds() {
-                return;
-            }
-            tokio::time::sleep(SOON).await;
-        }
-        panic!("it did not come");
-    }
-
-    /// What was learnt before is read as soon as that can be, and counted once.
-    #[actix_web::test]
-    async fn a_database_that_was_away_is_read_later() {
-        let mut known = Known::new();
-        queries::add_learnt(&mut known.database, &[row(3, 4)]).unwrap();
-        let rename = |from: &str, to: &str| format!("ALTER TABLE {from} RENAME TO {to}");
-        let away = rename("route_learning", "away");
-        known.database.batch_execute(&away).unwrap();
-        let memory = known.memory(SOON);
-        memory.send(heard(None)).await.unwrap();
-        memory.send(heard(Some(Feedback::Good))).await.unwrap();
-        until(|| known.learned() == (1.0, 0.0)).await;
-        let back = rename("away", "route_learning");
-        known.database.batch_execute(&back).unwrap();
-        until(|| known.learned() == (4.0, 4.0)).await;
-        until(|| known.written() == [(4, 4)]).await;
-        assert_eq!(known.learned(), (4.0, 4.0));
-    }
-
-    /// What is being written down when the process ends is waited for.
-    #[actix_web::test]
-    async fn a_flush_waits_for_the_write_under_way() {
-        let mut known = Known::new();
-        let memory = known.memory(WRITING);
-        memory.send(heard(None)).await.unwrap();
-        memory.send(heard(Some(Feedback::Good))).await.unwrap();
-        known.database.batch_execute("BEGIN IMMEDIATE").unwrap();
-        memory.do_send(FlushLearnt);
-        let second = memory.send(FlushLearnt);
-        let second = actix_web::rt::spawn(second);
-        tokio::time::sleep(10 * SOON).await;
-        assert!(!second.is_finished());
-        known.database.batch_execute("COMMIT").unwrap();
-        second.await.unwrap().unwrap();
-        assert_eq!(known.written(), [(1, 0)]);
-    }
-}
+mod tests;

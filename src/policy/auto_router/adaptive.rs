@@ -62,6 +62,17 @@ pub struct Learnt {
 }
 
 impl Learnt {
+    /// Of so many answers; of more than are remembered in the same proportion.
+    pub fn of_answers(good: i64, bad: i64) -> Self {
+        let (good, bad) = (good.max(0) as f64, bad.max(0) as f64);
+        let room = MOST_ANSWERS - PRIOR_MASS;
+        let share = f64::min(1.0, room / (good + bad).max(1.0));
+        Self {
+            good: (good * share).floor(),
+            bad: (bad * share).floor(),
+        }
+    }
+
     /// Adds what a user said of one answer, up to [`MOST_ANSWERS`] with what the configuration is worth.
     pub fn add(&mut self, feedback: Feedback) {
         if PRIOR_MASS + self.good + self.bad + 1.0 > MOST_ANSWERS {
@@ -237,6 +248,11 @@ mod tests {
             learnt.add(Feedback::Good);
         }
         assert_eq!(learnt.good, MOST_ANSWERS - PRIOR_MASS);
+        // Several instances may have written more together.
+        let of = |good, bad| Learnt { good, bad };
+        assert_eq!(Learnt::of_answers(3, 1), of(3.0, 1.0));
+        assert_eq!(Learnt::of_answers(285, 95), of(142.0, 47.0));
+        assert_eq!(Learnt::of_answers(-1, i64::MAX), of(0.0, 190.0));
     }
 
     #[test]

@@ -253,3 +253,49 @@ fn plans_have_a_least_tier() {
         "never less than it would have had"
     );
 }
+
+#[test]
+fn what_a_model_is_told_can_be_seen() {
+    const PATH: &str = "/auto_router/classifier/default_prompt";
+    let simulator = Simulator::start();
+    let gateway = Gateway::of(&config(&simulator, json!({})));
+    let master = gateway.master();
+    let told = |reply: Reply| {
+        let reply = reply.with_status(200).json();
+        reply["system_prompt"].as_str().unwrap().to_owned()
+    };
+    let usual = told(master.get(PATH));
+    assert!(usual.contains("- SIMPLE: ") && usual.contains("the turns before it"));
+    let query = "?context_window_size=0&classification_rubric=agentic&tier_labels=%7B%22SIMPLE%22%3A%22Cheap%22%7D";
+    let other = told(master.get(&format!("{PATH}{query}")));
+    assert!(
+        other.contains("- Cheap: ") && other.contains("Examples:\n"),
+        "{other}"
+    );
+    assert!(!other.contains("the turns before it"));
+    let own = told(master.post(
+        PATH,
+        &json!({"classification_prompt": "Sort these.", "classification_examples": "- \"x\": SIMPLE", "tier_labels": {"COMPLEX": "Deep"}}),
+    ));
+    assert!(
+        own.starts_with("Sort these.\n") && own.contains("- Deep: "),
+        "{own}"
+    );
+    for query in [
+        "?context_window_size=-1",
+        "?classification_rubric=other",
+        "?tier_labels=7",
+        "?tier_labels=%7B%22SIMPLE%22%3A%22medium%22%7D",
+    ] {
+        let status = master.get(&format!("{PATH}{query}")).status;
+        assert!([400, 422].contains(&status), "{query}: {status}");
+    }
+    for body in [
+        json!({"classification_prompt": " "}),
+        json!({"context_window_size": 7_000}),
+        json!({"tier_labels": ["x"]}),
+        json!({"tier_definitions": [{"name": "own"}]}),
+    ] {
+        master.post(PATH, &body).with_status(400);
+    }
+}

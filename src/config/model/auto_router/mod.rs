@@ -12,11 +12,12 @@ mod preferences;
 mod quality;
 mod words;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::config::diagnostic::Severity;
 use crate::config::read::Section;
-use crate::config::yaml::Pos;
+use crate::config::yaml::{Entry, Node, Pos, Value};
 use crate::policy::auto_router::Kind;
 use crate::policy::auto_router::complexity::Tier;
 
@@ -71,6 +72,29 @@ pub fn read(section: &Section<'_>, kind: &str) -> Result<Kind, &'static str> {
         }
         _ => Kind::Semantic(meaning::read(section)?),
     })
+}
+
+/// The files of routes that entries of `model_list` name, whether they can be read or not.
+pub fn files(root: &Node) -> Vec<PathBuf> {
+    let Some(Value::List(entries)) = root.get("model_list").map(|list| &list.value.value) else {
+        return Vec::new();
+    };
+    let params = entries
+        .iter()
+        .filter_map(|entry| entry.get("litellm_params"));
+    let file = |params: &Entry| {
+        let written = |key: &str| params.value.get(key).map(|entry| &entry.value.value);
+        match (
+            written("auto_router_config"),
+            written("auto_router_config_path"),
+        ) {
+            (None | Some(Value::Null), Some(Value::Text(path))) if !path.is_empty() => {
+                Some(PathBuf::from(path))
+            }
+            _ => None,
+        }
+    };
+    params.filter_map(file).collect()
 }
 
 /// Tells of fields that nobody has read.
