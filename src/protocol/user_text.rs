@@ -21,21 +21,28 @@ pub struct UserText {
     pub first: String,
     /// How many messages of the user have a text.
     pub turns: usize,
+    /// Nothing came after the last text: no answer, no result of a tool.
+    pub is_new: bool,
 }
 
 impl UserText {
     /// Of a request's body. What cannot be read has no text: whoever serves the request will say what is wrong with it.
     pub fn of(operation: Operation, body: &[u8]) -> Self {
-        let messages = messages(operation, body).into_iter();
-        let by_user = messages.filter(|(speaker, _)| *speaker == Speaker::User);
-        Self::of_texts(by_user.filter_map(|(_, content)| content_text(content)))
+        let messages = messages(operation, body);
+        let by_user = messages.iter().map(|(speaker, content)| {
+            let content = (*speaker == Speaker::User).then_some(content);
+            content_text(content?)
+        });
+        Self::of_texts(by_user)
     }
 
-    fn of_texts(texts: impl IntoIterator<Item = String>) -> Self {
+    /// Of what each message says of the user's.
+    fn of_texts(texts: impl IntoIterator<Item = Option<String>>) -> Self {
         let mut said = Self::default();
         for text in texts {
-            let mut text = without_reminders(&text);
-            if text.trim().is_empty() {
+            let mut text = without_reminders(&text.unwrap_or_default());
+            said.is_new = !text.trim().is_empty();
+            if !said.is_new {
                 continue;
             }
             text.truncate(text.floor_char_boundary(MOST_BYTES));
@@ -191,6 +198,21 @@ mod tests {
             without_reminders("a<system-reminder>b"),
             "a<system-reminder>b"
         );
+    }
+
+    #[test]
+    fn what_follows_from_a_text_is_not_new() {
+        let is_new = |last: &str| {
+            let body = format!(
+                r#"{{"messages": [{{"role": "user", "content": "a"}}, {{"role": "assistant", "content": "b"}}, {last}]}}"#
+            );
+            UserText::of(Operation::Messages, body.as_bytes()).is_new
+        };
+        assert!(is_new(r#"{"role": "user", "content": "c"}"#));
+        assert!(!is_new(r#"{"role": "tool", "content": "42"}"#));
+        assert!(!is_new(
+            r#"{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "x", "content": "42"}, {"type": "text", "text": "<system-reminder>x</system-reminder>"}]}"#
+        ));
     }
 
     proptest! {

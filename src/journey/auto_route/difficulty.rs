@@ -17,7 +17,8 @@ use crate::protocol::user_text::UserText;
 use crate::router::Difficulty;
 use crate::types::NanoUsd;
 
-/// Where a request goes by its difficulty. A session stays where its first request went, where the configuration says so.
+/// Where a request goes by its difficulty. A session stays where its first request went, or what its user asked last, where the
+/// configuration says so.
 pub async fn decide(
     calls: OwnCalls<'_>,
     difficulty: &Difficulty,
@@ -32,20 +33,28 @@ pub async fn decide(
         text: &user.last,
         is_planning: plan_mode.is_some_and(|plan| is_planning(operation, body, &plan.patterns)),
     };
-    let stays = settings.session_affinity.zip(session);
-    let known = match stays {
-        Some((time, session)) => recall(worker, session, time).await,
-        None => None,
+    let (stays, goes_on) = (settings.session_affinity, settings.continues);
+    let kept = stays.or(goes_on).zip(session);
+    let known = match kept {
+        Some((time, session)) if stays.is_some() || !user.is_new => {
+            recall(worker, session, time).await
+        }
+        _ => None,
     };
-    // Of a tier's groups a session that stays has the same one each time.
-    let random = stays.map_or_else(fastrand::f64, |(_, session)| session.chance());
+    // Of a tier's groups a session that stays has the same one each time, and one that goes on while it does.
+    let random = match kept {
+        Some((_, session)) if stays.is_some() => session.chance(),
+        Some((_, session)) => session.chance_of(said.text),
+        None => fastrand::f64(),
+    };
     let (decision, cost) = match known {
-        Some(tier) => (settings.stay(tier, said, random), None),
+        Some(tier) if stays.is_some() => (settings.stay(tier, said, random), None),
+        Some(tier) => (settings.go_on(tier, said, random), None),
         None if said.text.trim().is_empty() => (settings.without_text(said, random), None),
         None => judge(calls, difficulty, request, said, random).await,
     };
     let decision = decision?;
-    if let (Some((_, session)), Some(tier)) = (stays, decision.stays_in) {
+    if let (Some((_, session)), Some(tier)) = (kept, decision.stays_in) {
         let session = session.hash;
         worker.shared.route_memory.do_send(Stay { session, tier });
     }
@@ -75,7 +84,8 @@ async fn judge(
         Ok(place) => place.and_then(|place| settings.by_meaning(place)),
         Err(NotCompared) => settings.by_rule(said.text),
     };
-    if let Some(judged) = by_rule {
+    let judged = by_rule.or_else(|| settings.by_housekeeping(said.text));
+    if let Some(judged) = judged {
         return (place(judged), None);
     }
     let words = settings.classifier.judge(said.text);

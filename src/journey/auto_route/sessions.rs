@@ -41,6 +41,14 @@ impl Session {
         })
     }
 
+    /// A number from 0 to 1 that is the same for as long as its user's last text is this one.
+    pub fn chance_of(self, text: &str) -> f64 {
+        let mut hasher = DefaultHasher::new();
+        self.hash.hash(&mut hasher);
+        text.hash(&mut hasher);
+        hasher.finish() as f64 / u64::MAX as f64
+    }
+
     /// A number from 0 to 1 that is the same all through the session.
     pub fn chance(self) -> f64 {
         self.hash as f64 / u64::MAX as f64

@@ -31,6 +31,10 @@ pub enum Cause {
     Enough(Enough),
     /// A coding agent plans.
     PlanMode,
+    /// A coding agent wants a title for a conversation.
+    Housekeeping,
+    /// It goes on with what its user asked before.
+    Continued,
     /// The session is in this tier.
     Session,
     /// The session's user asked for more.
@@ -53,6 +57,8 @@ impl Cause {
             Self::Enough(Enough::Cheap) => "heuristic_first_short_circuit",
             Self::Enough(Enough::Clear) => "hybrid_short_circuit",
             Self::PlanMode => "plan_mode",
+            Self::Housekeeping => "housekeeping",
+            Self::Continued => "user_turn_continuation",
             Self::Session => "session_affinity_pin",
             Self::SessionEscalated => "session_affinity_escalation",
             Self::NoText => "default_fallback",
@@ -91,6 +97,12 @@ pub struct Settings {
     /// Where there is no text, and for tiers without a group.
     pub default: Option<Arc<str>>,
     pub plan_mode: Option<PlanMode>,
+    /// What coding agents ask for themselves goes to the easiest tier, by their words or by these; `None`: it is judged like all
+    /// else.
+    pub housekeeping: Option<Vec<String>>,
+    /// Between two things that its user asks a session stays where the first one went, for as long as it is used within this
+    /// time.
+    pub continues: Option<Duration>,
     /// A session stays in the tier of its first request for as long as it is used within this time.
     pub session_affinity: Option<Duration>,
     /// In each group a session stays with one deployment for as long as it is used within this time.
@@ -99,6 +111,13 @@ pub struct Settings {
 
 /// What a user writes to get the next tier, unless the configuration says otherwise (LiteLLM 1.106.2).
 pub const ESCALATE: &str = "LITELLM ESCALATE";
+
+/// How coding agents ask for the title of a conversation, as LiteLLM 1.106.2 knows them: they quote all of it, so that it looks
+/// difficult.
+const TITLES: [&str; 2] = [
+    "Write the title in the predominant language of the session",
+    "You are coming up with a succinct title for a coding session",
+];
 
 /// The tier of a text, before anything raises it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -178,6 +197,24 @@ impl Settings {
         })
     }
 
+    /// The easiest tier with a group, for what a coding agent asks for itself.
+    pub fn by_housekeeping(&self, text: &str) -> Option<Judged> {
+        let more = self.housekeeping.as_ref()?.iter().map(String::as_str);
+        if !TITLES
+            .into_iter()
+            .chain(more)
+            .any(|words| text.contains(words))
+        {
+            return None;
+        }
+        let mut tiers = Tier::ALL.into_iter();
+        Some(Judged {
+            tier: tiers.find(|tier| !self.tiers[*tier as usize].is_empty())?,
+            cause: Cause::Housekeeping,
+            score: None,
+        })
+    }
+
     /// Where a text goes that was judged; `random` is uniform in `[0, 1)`. `None`: the configuration names no group at all.
     pub fn place(&self, judged: Judged, said: Said<'_>, random: f64) -> Option<Decision> {
         let tier = match self.asks_for_more(said.text) {
@@ -188,12 +225,21 @@ impl Settings {
         self.raised(judged, Some(tier), said, random)
     }
 
-    /// Where a session goes that is in `tier`.
+    /// Where a session goes that is in `tier`, which it keeps whatever its user says.
     pub fn stay(&self, tier: Tier, said: Said<'_>, random: f64) -> Option<Decision> {
         let (tier, cause) = match self.asks_for_more(said.text) {
             true => (tier.up(), Cause::SessionEscalated),
             false => (tier, Cause::Session),
         };
+        self.kept(tier, cause, said, random)
+    }
+
+    /// Where a session goes that is in `tier` and goes on with what its user asked.
+    pub fn go_on(&self, tier: Tier, said: Said<'_>, random: f64) -> Option<Decision> {
+        self.kept(tier, Cause::Continued, said, random)
+    }
+
+    fn kept(&self, tier: Tier, cause: Cause, said: Said<'_>, random: f64) -> Option<Decision> {
         let judged = Judged {
             tier,
             cause,

@@ -299,3 +299,50 @@ fn what_a_model_is_told_can_be_seen() {
         master.post(PATH, &body).with_status(400);
     }
 }
+
+#[test]
+fn only_what_a_user_says_is_judged() {
+    let simulator = Simulator::start();
+    let turns = json!({
+        "classification_mode": "user_turn",
+        "classifier_type": "llm",
+        "classifier_llm_config": {"model": "judge"},
+    });
+    let gateway = Gateway::of(&config(&simulator, turns));
+    let client = gateway.master();
+    simulator.behave_in_turn(
+        "judge",
+        vec![Behaviour::saying("COMPLEX")],
+        Behaviour::saying("SIMPLE"),
+    );
+    let call = json!({"role": "assistant", "content": null, "tool_calls": [
+        {"id": "c", "type": "function", "function": {"name": "look", "arguments": "{}"}},
+    ]});
+    let result = json!({"role": "tool", "tool_call_id": "c", "content": "42"});
+    let turn = |messages: Vec<Value>| {
+        let said = json!({"messages": messages, "litellm_session_id": "session-of-turns"});
+        told(&client.chat(&chat_with("smart", said)).with_status(200))
+    };
+    let user = |text: &str| json!({"role": "user", "content": text});
+    assert_eq!(turn(vec![user("look")]), of("large", "llm_classifier"));
+    for _ in 0..3 {
+        assert_eq!(
+            turn(vec![user("look"), call.clone(), result.clone()]),
+            of("large", "user_turn_continuation")
+        );
+    }
+    assert_eq!(
+        turn(vec![user("look"), call, result, user("thanks")]),
+        of("small", "llm_classifier")
+    );
+    assert_eq!(
+        led(
+            &client,
+            "You are coming up with a succinct title for a coding session"
+        ),
+        of("small", "housekeeping")
+    );
+    let asked = simulator.take();
+    let asked = asked.iter().filter(|one| one.json()["model"] == "judge");
+    assert_eq!(asked.count(), 2);
+}

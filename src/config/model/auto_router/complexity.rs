@@ -23,6 +23,7 @@ pub fn read(
     let mut settings = complexity::Settings {
         escalations: vec![ESCALATE.to_owned()],
         deployment_affinity: Some(SESSION),
+        housekeeping: Some(Vec::new()),
         ..complexity::Settings::default()
     };
     let mut own_default = None;
@@ -41,6 +42,7 @@ pub fn read(
         settings.rules = rules(section);
         settings.meanings = meanings(section);
         settings.plan_mode = plan_mode(section);
+        settings.housekeeping = housekeeping(section);
         if section.value("escalation_keywords").is_some() {
             settings.escalations = section.texts("escalation_keywords");
             settings.escalations.retain(|phrase| !phrase.is_empty());
@@ -49,6 +51,7 @@ pub fn read(
         let session = session.unwrap_or(SESSION);
         let stays = section.flag("session_affinity").unwrap_or(false);
         settings.session_affinity = stays.then_some(session);
+        settings.continues = judges_turns(section).then_some(session);
         // A session that stays in its tier stays with its deployment (LiteLLM 1.106.2).
         let with_deployment = section.flag("deployment_affinity").unwrap_or(true) || stays;
         settings.deployment_affinity = with_deployment.then_some(session);
@@ -133,14 +136,38 @@ fn meanings(section: &Section<'_>) -> Option<Comparison> {
 
 fn plan_mode(section: &Section<'_>) -> Option<PlanMode> {
     const KEY: &str = "plan_mode_min_tier";
-    let mut patterns = section.texts("plan_mode_patterns");
-    patterns.retain_mut(|pattern| {
-        *pattern = pattern.trim().to_owned();
-        !pattern.is_empty()
-    });
+    let patterns = patterns(section, "plan_mode_patterns");
     let pos = section.value(KEY)?.pos;
     let least = named_tier(section, KEY, pos)?;
     Some(PlanMode { least, patterns })
+}
+
+fn housekeeping(section: &Section<'_>) -> Option<Vec<String>> {
+    let more = patterns(section, "housekeeping_patterns");
+    let is_on = section.flag("route_housekeeping_to_cheapest_tier");
+    is_on.unwrap_or(true).then_some(more)
+}
+
+/// Texts that are looked for as they are; empty ones would be everywhere.
+fn patterns(section: &Section<'_>, key: &str) -> Vec<String> {
+    let patterns = section.texts(key).into_iter();
+    let patterns = patterns.map(|pattern| pattern.trim().to_owned());
+    patterns.filter(|pattern| !pattern.is_empty()).collect()
+}
+
+/// `classification_mode`: whether only what a user says is judged, not what follows from it.
+fn judges_turns(section: &Section<'_>) -> bool {
+    const KEY: &str = "classification_mode";
+    match section.text(KEY).as_deref() {
+        None | Some("every_request") => false,
+        Some("user_turn") => true,
+        Some(_) => {
+            if let Some(node) = section.value(KEY) {
+                section.expected(KEY, node, "every_request or user_turn");
+            }
+            false
+        }
+    }
 }
 
 /// The groups of a tier: a name, a map of `model_name` and `litellm_params` (fields that the request gets), or a list of both.

@@ -81,6 +81,8 @@ fn tiers_of_texts() {
         (more.tier, more.cause),
         (Tier::Reasoning, Cause::SessionEscalated)
     );
+    let on = settings.go_on(Tier::Complex, said(ESCALATE), 0.0).unwrap();
+    assert_eq!((on.tier, on.cause), (Tier::Complex, Cause::Continued));
     let meant = settings.by_meaning(1).unwrap();
     assert_eq!((meant.tier, meant.cause), (Tier::Complex, Cause::Meaning));
     assert_eq!(settings.by_meaning(2), None);
@@ -120,6 +122,23 @@ fn plans_have_a_least_tier() {
         told(settings.without_text(plan(""), 0.0)),
         (Tier::Complex, Cause::PlanMode, None)
     );
+}
+
+#[test]
+fn titles_go_to_the_easiest_tier() {
+    let mut settings = settings();
+    let title = "Write the title in the predominant language of the session: prove it step by step";
+    assert_eq!(settings.by_housekeeping(title), None);
+    settings.housekeeping = Some(vec!["Name this".to_owned()]);
+    settings.tiers[0].clear();
+    for text in [title, "Name this"] {
+        let judged = settings.by_housekeeping(text).unwrap();
+        assert_eq!(
+            (judged.tier, judged.cause),
+            (Tier::Medium, Cause::Housekeeping)
+        );
+    }
+    assert_eq!(settings.by_housekeeping("name this"), None);
 }
 
 #[test]
