@@ -58,6 +58,13 @@ pub fn refusal(
             );
             ApiError::bad_request(text, Some("model"))
         }
+        Failure::Unforeseen { model, group } => {
+            let text = format!(
+                "Where '{model}' leads this request depends on what a call of '{group}' answers, and no call is made to explain \
+                 a decision: ask for a group that it may lead to."
+            );
+            ApiError::bad_request(text, Some("model"))
+        }
         Failure::ModelDenied { by, model } => {
             let text = format!(
                 "The requested model '{model}' is not available for this API key, or the model name is invalid. \

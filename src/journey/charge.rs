@@ -271,6 +271,11 @@ impl Charge {
         most.saturating_sub(u32::from(self.calls))
     }
 
+    /// Nothing is tried after this moment, nor later than it is anyway.
+    pub fn end_by(&mut self, moment: Instant) {
+        self.deadline = self.deadline.min(moment);
+    }
+
     /// Time until nothing more is tried for the request.
     pub fn time_left(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use super::admission::lead;
 use super::asked::Asked;
+use super::auto_route::foresee;
 use super::charge::Charge;
 use super::continuity::resume;
 use super::course::Traveller;
@@ -104,6 +105,14 @@ async fn tell(
         let resumed = Box::pin(resume(worker, &routes, caller, &request)).await?;
         asked.continuity = Some(Rc::new(resumed.continuity));
     }
+    let headers = incoming.headers;
+    let led = foresee(worker, &routes, caller, &request, &asked, headers);
+    asked.led = Box::pin(led).await?;
+    let own_body = asked.led.as_ref().and_then(|led| led.body.clone());
+    let request = match &own_body {
+        Some(body) => Request::read(shape, body, None).map_err(Failure::Request)?,
+        None => request,
+    };
     let (destination, mut begin, _) = lead(worker, &routes, caller, &request, &asked).await?;
     let by = Traveller {
         routes: &routes,

@@ -31,6 +31,8 @@ pub enum Failure {
     NoDeploymentOfName(String),
     /// Several teams have a model of this name, and the caller is of none.
     OfSeveralTeams(String),
+    /// Where a request that is not made would go depends on what this group answers.
+    Unforeseen { model: String, group: Arc<str> },
     /// The caller's lists do not allow this model.
     ModelDenied { by: DeniedBy, model: String },
     /// All deployments of the model are paused.

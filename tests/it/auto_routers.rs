@@ -1,5 +1,6 @@
 //! Names that lead each request to a group by what it says.
 
+mod foreseen;
 mod models;
 mod sessions;
 

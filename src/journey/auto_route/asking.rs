@@ -1,10 +1,11 @@
 //! Asks a model how difficult a request is, by a call through a group of ours.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use serde::Deserialize;
 
-use super::own_call::OwnCalls;
+use super::own_call::{GRACE, OwnCalls};
 use crate::policy::auto_router::asking::Asking;
 use crate::policy::auto_router::complexity::Tier;
 use crate::protocol::conversation_text::ConversationText;
@@ -45,6 +46,10 @@ pub async fn tier(
     let pause = asking.pause.map(|pause| pause.as_millis() as u64);
     let now = clock::now();
     let known = paused_until.load(Ordering::Relaxed);
+    let is_paused = pause.is_some() && now < known;
+    if is_paused || calls.are_foreseen(&asking.group) {
+        return None;
+    }
     if let Some(pause) = pause
         && known > 0
     {
@@ -55,13 +60,16 @@ pub async fn tier(
                 .compare_exchange(known, until, order, order)
                 .is_ok()
         };
-        if now < known || !is_first() {
+        if !is_first() {
             return None;
         }
     }
     let body = asking.body(text, conversation);
-    let call = calls.ask(Operation::Chat, &asking.group, &body);
-    let Ok(answered) = Box::pin(tokio::time::timeout(asking.timeout, call)).await else {
+    let until = Instant::now() + asking.timeout;
+    let call = calls.ask(Operation::Chat, &asking.group, &body, until);
+    let call = tokio::time::timeout(asking.timeout + GRACE, call);
+    let answered = Box::pin(call).await.ok().flatten();
+    if answered.is_none() && Instant::now() >= until {
         if let Some(pause) = pause {
             let until = clock::now().saturating_add(pause);
             paused_until.store(until.max(1), Ordering::Relaxed);
@@ -71,8 +79,7 @@ pub async fn tier(
             asking.group,
             asking.timeout
         );
-        return None;
-    };
+    }
     let answered = answered?;
     if known > 0 {
         paused_until.store(0, Ordering::Relaxed);

@@ -56,7 +56,7 @@ pub async fn decide(
     let decision = decision?;
     if let (Some((_, session)), Some(tier)) = (kept, decision.stays_in) {
         let session = session.hash;
-        worker.shared.route_memory.do_send(Stay { session, tier });
+        calls.remember(Stay { session, tier });
     }
     Some(Decided {
         headers: told::of_complexity(&decision, cost),

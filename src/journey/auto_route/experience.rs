@@ -7,6 +7,7 @@ use actix_web::http::header::HeaderMap;
 use super::super::asked::Asked;
 use super::super::worker::Worker;
 use super::memory::Heard;
+use super::own_call::OwnCalls;
 use super::sessions::Session;
 use super::{Chosen, Decided, told};
 use crate::policy::auto_router::adaptive;
@@ -46,10 +47,10 @@ pub fn decide(
 }
 
 /// Remembers what was chosen, and learns from what the user says of the answer before.
-pub fn hear(worker: &Rc<Worker>, session: Session, chosen: &Chosen, said: &UserText) {
+pub fn hear(calls: OwnCalls<'_>, session: Session, chosen: &Chosen, said: &UserText) {
     // What is said first answers nobody.
     let feedback = Feedback::of(&said.last).filter(|_| said.turns > 1);
-    worker.shared.route_memory.do_send(Heard {
+    calls.remember(Heard {
         session: session.hash,
         chosen: chosen.clone(),
         feedback,

@@ -10,7 +10,7 @@ use super::super::failure::Failure;
 use super::super::routes::Routes;
 use super::super::worker::Worker;
 use super::memory::{Bind, Bound};
-use super::own_call::OwnCalls;
+use super::own_call::{Foresight, OwnCalls};
 use super::sessions::{ClaudeCode, Session};
 use super::{Chosen, Decided, Led, difficulty, experience, meaning, told};
 use crate::auth::Caller;
@@ -30,11 +30,58 @@ pub async fn lead(
     asked: &Asked,
     headers: &HeaderMap,
 ) -> Result<Option<Rc<Led>>, Failure> {
+    let calls = OwnCalls {
+        worker,
+        routes,
+        caller,
+        foresight: None,
+    };
+    led(calls, request, asked, headers).await
+}
+
+/// The same for a request that is not made: nobody is called, and nothing is remembered.
+pub async fn foresee(
+    worker: &Rc<Worker>,
+    routes: &Rc<Routes>,
+    caller: &Caller,
+    request: &Request<'_>,
+    asked: &Asked,
+    headers: &HeaderMap,
+) -> Result<Option<Rc<Led>>, Failure> {
+    let foresight = Foresight::default();
+    let calls = OwnCalls {
+        worker,
+        routes,
+        caller,
+        foresight: Some(&foresight),
+    };
+    let led = led(calls, request, asked, headers).await;
+    match foresight.depends_on.get() {
+        Some(group) => Err(Failure::Unforeseen {
+            model: request.model().unwrap_or_default().to_owned(),
+            group: group.clone(),
+        }),
+        None => led,
+    }
+}
+
+async fn led(
+    calls: OwnCalls<'_>,
+    request: &Request<'_>,
+    asked: &Asked,
+    headers: &HeaderMap,
+) -> Result<Option<Rc<Led>>, Failure> {
+    let OwnCalls {
+        worker,
+        routes,
+        caller,
+        ..
+    } = calls;
     let (table, principal) = (routes.table(), caller.principal());
     let Some(name) = request.model().filter(|_| table.has_auto_routers()) else {
         return Ok(None);
     };
-    let Some(router) = router_for(worker, table, caller, request, asked, headers).await else {
+    let Some(router) = router_for(calls, table, request, asked, headers).await else {
         return Ok(None);
     };
     let denied = |by| Failure::ModelDenied {
@@ -47,11 +94,6 @@ pub async fn lead(
     }
     let said = UserText::of(request.operation(), request.bytes());
     let session = Session::of(&router, caller, asked, &said);
-    let calls = OwnCalls {
-        worker,
-        routes,
-        caller,
-    };
     let decided = match &router.way {
         Way::Complexity(difficulty) => {
             let session = session.filter(|session| session.is_named);
@@ -87,7 +129,7 @@ pub async fn lead(
         kind,
     });
     if let (Some(chosen), Some(session)) = (&chosen, session) {
-        experience::hear(worker, session, chosen, &said);
+        experience::hear(calls, session, chosen, &said);
     }
     let fields = decided.target.overrides.as_slice();
     let body = (!fields.is_empty()).then(|| Box::new(request.with_fields(fields)));
@@ -103,13 +145,13 @@ pub async fn lead(
 /// The router that a request asks for; or, where an agent of Claude Code asks for a model of its own choice, the one that the
 /// conversation it works for asked for last (LiteLLM 1.106.2).
 async fn router_for(
-    worker: &Rc<Worker>,
+    calls: OwnCalls<'_>,
     table: &RoutingTable,
-    caller: &Caller,
     request: &Request<'_>,
     asked: &Asked,
     headers: &HeaderMap,
 ) -> Option<Arc<AutoRouter>> {
+    let OwnCalls { worker, caller, .. } = calls;
     let (principal, name) = (caller.principal(), request.model()?);
     let own = table.auto_router(access::target(principal, name)).cloned();
     let Some(code) = ClaudeCode::of(caller, headers).filter(|_| !asked.is_copy) else {
@@ -121,7 +163,7 @@ async fn router_for(
         Some(own) => {
             if !code.is_agent {
                 let router = own.name.clone();
-                memory.do_send(Bind { session, router });
+                calls.remember(Bind { session, router });
             }
             Some(own)
         }

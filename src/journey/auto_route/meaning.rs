@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde_json::json;
 
-use super::own_call::OwnCalls;
+use super::own_call::{GRACE, OwnCalls};
 use crate::policy::auto_router::semantic::Examples;
 use crate::router::{Meaning, clock};
 use crate::types::Operation;
@@ -33,23 +33,29 @@ pub async fn route(
     if text.trim().is_empty() {
         return Ok(None);
     }
-    let found = nearest(calls, known, text);
-    let found = Box::pin(tokio::time::timeout(LONGEST, found)).await;
-    found.unwrap_or_else(|_| {
+    let until = Instant::now() + LONGEST;
+    let found = nearest(calls, known, text, until);
+    let found = Box::pin(tokio::time::timeout(LONGEST + GRACE, found)).await;
+    let found = found.unwrap_or(Err(NotCompared));
+    if found.is_err() && Instant::now() >= until {
         fail(known);
-        Err(NotCompared)
-    })
+    }
+    found
 }
 
 async fn nearest(
     calls: OwnCalls<'_>,
     known: &Meaning,
     text: &str,
+    until: Instant,
 ) -> Result<Option<usize>, NotCompared> {
     let comparison = &known.comparison;
-    let embed = async |texts: &[&str]| vectors(calls, &comparison.embedding, texts).await;
+    let embed = async |texts: &[&str]| vectors(calls, &comparison.embedding, texts, until).await;
     let failed_at = known.failed_at.load(Ordering::Relaxed);
     if failed_at > 0 && clock::now().saturating_sub(failed_at) < PAUSE {
+        return Err(NotCompared);
+    }
+    if calls.are_foreseen(&comparison.embedding) {
         return Err(NotCompared);
     }
     let examples = known.examples.get_or_try_init(async || {
@@ -87,9 +93,14 @@ struct Embedded {
 }
 
 /// One vector for each text, in their order.
-async fn vectors(calls: OwnCalls<'_>, group: &Arc<str>, texts: &[&str]) -> Option<Vec<Vec<f32>>> {
+async fn vectors(
+    calls: OwnCalls<'_>,
+    group: &Arc<str>,
+    texts: &[&str],
+    until: Instant,
+) -> Option<Vec<Vec<f32>>> {
     let body = json!({"model": &**group, "input": texts, "encoding_format": "float"});
-    let answered = calls.ask(Operation::Embedding, group, &body).await?;
+    let answered = calls.ask(Operation::Embedding, group, &body, until).await?;
     let mut answer: Answer = serde_json::from_slice(&answered.body).ok()?;
     answer.data.sort_by_key(|embedded| embedded.index);
     let vectors: Vec<Vec<f32>> = answer

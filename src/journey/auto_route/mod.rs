@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-pub use lead::lead;
+pub use lead::{foresee, lead};
 pub use memory::{FlushLearnt, Learned, RouteMemory, Unanswered};
 
 use crate::policy::auto_router::request_type::RequestType;
