@@ -100,7 +100,7 @@ fn rounds(
                 cost: NanoUsd(100),
             },
             output_tokens: Some(10),
-            first_content_ms: None,
+            ..End::default()
         };
         control.turn(&Turn {
             ends: vec![end],

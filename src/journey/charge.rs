@@ -1,6 +1,7 @@
 //! What a request has reserved, and its one settlement.
 
 mod beside;
+mod body;
 mod carried;
 mod settlement;
 
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::admission::Admitted;
 use super::asked::{Asked, Rehearsal};
+use super::body_room::Share as BodyShare;
 use super::call_line::CallSize;
 use super::course::Traveller;
 use super::reply::Incoming;
@@ -17,7 +19,7 @@ use super::resume::Resumed;
 use super::routes::{Prepared, Routes};
 use super::worker::Worker;
 use crate::auth::Known;
-use crate::limits::{HoldId, Settlement, Standing};
+use crate::limits::{HoldId, Standing};
 use crate::metrics::DeploymentMetrics;
 use crate::policy::cooldown::Fault;
 use crate::policy::upstream_error::Failure;
@@ -68,6 +70,10 @@ pub struct Charge {
     /// The level of `order` in the present group that has failed for good, with all before it.
     pub above: Option<i64>,
     is_stream: bool,
+    /// Output tokens expected of the present call.
+    expected_output: u64,
+    /// What the request's body has taken of the room for bodies, as long as something of it is needed here.
+    room: Option<BodyShare>,
     /// After so much silence a second call is made beside the present one.
     hedge_after: Option<Duration>,
     /// When the first of two calls began of which the other has answered.
@@ -156,6 +162,8 @@ impl Charge {
             wish,
             above: None,
             is_stream,
+            expected_output: ticket.output_tokens,
+            room: None,
             hedge_after: milliseconds(ticket.hedge_after_ms),
             hedged_since: None,
             deployment_index: ticket.lease.deployment,
@@ -243,6 +251,10 @@ impl Charge {
         }
         let group = self.routes.group(self.group());
         group.map_or_else(|| self.deployment.group.clone(), |group| group.name.clone())
+    }
+
+    pub fn is_settled(&self) -> bool {
+        self.settled
     }
 
     fn metrics(&self) -> Option<&DeploymentMetrics> {
@@ -366,6 +378,7 @@ impl Charge {
                 self.attempt_began = Instant::now();
                 self.waited_before = self.upstream_time;
                 self.own_first_token = None;
+                self.expected_output = ticket.output_tokens;
                 self.hedge_after = milliseconds(ticket.hedge_after_ms);
                 self.hedged_since = None;
                 return Ok(ticket);
@@ -427,37 +440,27 @@ impl Charge {
             hold: None,
             lease: Some((lease, self.outcome(failure))),
             group: self.group(),
-            settlement: Settlement::default(),
             used: std::mem::take(&mut self.broken_off),
-            output_tokens: None,
-            first_content_ms: None,
+            ..End::default()
         };
         self.worker.port.end(end);
     }
 
     /// What was never sent says nothing about the deployment.
     fn outcome(&self, failure: &Failure) -> Outcome {
-        self.outcome_at(&self.deployment, failure)
+        self.outcome_at(&self.deployment, self.is_repeat, failure)
     }
 
-    fn outcome_at(&self, deployment: &Deployment, failure: &Failure) -> Outcome {
+    /// Of a deployment that has failed this request before, if it `is_repeat`.
+    fn outcome_at(&self, deployment: &Deployment, is_repeat: bool, failure: &Failure) -> Outcome {
         if failure.is_local {
             return Outcome::Neutral;
         }
-        Outcome::Failure(self.fault(deployment, failure))
-    }
-
-    /// What a failure tells about the deployment.
-    fn fault(&self, deployment: &Deployment, failure: &Failure) -> Fault {
-        Fault {
-            class: failure.class,
-            status: failure.status,
-            retry_after_ms: failure
-                .retry_after
-                .map(|wait| u32::try_from(wait.as_millis()).unwrap_or(u32::MAX)),
+        Outcome::Failure(Fault {
             is_callers_limit: failure.by_our_clock && self.asked.is_hurried(deployment),
-            is_repeat: self.is_repeat,
-        }
+            is_repeat,
+            ..Fault::of(failure)
+        })
     }
 
     /// How long after the request the first content of its stream came.

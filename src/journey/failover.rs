@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::admission::{Denial, Prospect, estimate};
 use super::attempt::{Attempted, Came, Failed, Leased, attempt};
-use super::charge::Charge;
+use super::charge::{Charge, Told};
 use super::continuity::is_native;
 use super::course::Course;
 use super::failure::Failure;
@@ -242,7 +242,15 @@ async fn in_group(
         let mut failed = match outcome {
             Ok(came) => match filtered(charge, course, &came) {
                 None => return Ok(came),
-                Some(failed) => return Err(failed),
+                Some(mut failed) => {
+                    charge.answered_in_vain(&failed.told);
+                    // Paid for: what fails in the end is told by it, and used nothing more.
+                    failed.told = Told {
+                        id: failed.told.id.take(),
+                        ..Told::default()
+                    };
+                    return Err(failed);
+                }
             },
             Err(failed) => failed,
         };

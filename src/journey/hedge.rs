@@ -13,7 +13,6 @@ use super::charge::Charge;
 use super::failover::call;
 use super::routes::Prepared;
 use super::tried::Tried;
-use crate::limits::Settlement;
 use crate::policy::upstream_error::Retry;
 use crate::protocol::openai::request::Request;
 use crate::router::{Deployment, End, Lease, Outcome, Port, Used};
@@ -24,6 +23,8 @@ pub struct Side {
     pub index: u32,
     pub prepared: Rc<Prepared>,
     pub lease: Option<Lease>,
+    /// The deployment has failed this request before.
+    pub is_repeat: bool,
     pub began: Instant,
     pub group: u32,
     pub port: Port,
@@ -44,10 +45,8 @@ impl Side {
             hold: None,
             lease: Some((lease, outcome)),
             group: self.group,
-            settlement: Settlement::default(),
             used,
-            output_tokens: None,
-            first_content_ms: None,
+            ..End::default()
         });
     }
 }

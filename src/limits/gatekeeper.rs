@@ -1,5 +1,7 @@
 //! Admission and settlement over all scopes of a call.
 
+mod hold;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -85,6 +87,8 @@ pub struct Gatekeeper {
     by_id: HashMap<(ScopeKind, Arc<str>), EntityIx>,
     holds: Vec<Hold>,
     free_holds: Vec<u32>,
+    /// Of the open ones those of copies.
+    open_copies: usize,
     overshoot: NanoUsd,
     agenda: Agenda,
     renewals: Vec<Renewal>,
@@ -100,6 +104,7 @@ impl Gatekeeper {
             by_id: HashMap::new(),
             holds: Vec::new(),
             free_holds: Vec::new(),
+            open_copies: 0,
             overshoot: NanoUsd(0),
             agenda: Agenda::default(),
             renewals: Vec::new(),
@@ -269,55 +274,9 @@ impl Gatekeeper {
                 tokens,
                 shares,
             };
+            self.open_copies += usize::from(ask.is_copy);
         }
         Ok(HoldId { slot, generation })
-    }
-
-    /// Lets a call that was let in cost up to `hold`: it goes on in a dearer model group. What it holds grows in every scope or
-    /// in none, and never shrinks. A budget refuses as it does at [`Self::admit`], but for what this call holds of it already.
-    pub fn raise(&mut self, id: HoldId, hold: NanoUsd, now: u64) -> Result<(), Refusal> {
-        let Some(kept) = self
-            .holds
-            .get(id.slot as usize)
-            .filter(|kept| kept.open && kept.generation == id.generation)
-            .copied()
-        else {
-            return Ok(());
-        };
-        for share in kept.shares {
-            let Some(entity) = share
-                .entity
-                .and_then(|place| self.entities.get(place.0 as usize))
-            else {
-                continue;
-            };
-            let more = NanoUsd(hold.0.saturating_sub(share.held.0));
-            let is_bound = entity.kind != ScopeKind::User || kept.user_budget_binds;
-            let was_checked = !kept.free && (!self.strict || more.0 <= 0);
-            if is_bound && !was_checked {
-                entity
-                    .check_budget(more, self.strict)
-                    .map_err(|limited| entity.refusal(limited, now, self.window_ms))?;
-            }
-        }
-        let Some(open) = self.holds.get_mut(id.slot as usize) else {
-            return Ok(());
-        };
-        open.free = false;
-        for share in &mut open.shares {
-            let Some(entity) = share
-                .entity
-                .and_then(|place| self.entities.get_mut(place.0 as usize))
-            else {
-                continue;
-            };
-            let left = entity.uncommitted().unwrap_or(MOST_HELD);
-            let more = hold.0.min(MOST_HELD).saturating_sub(share.held.0);
-            let more = more.clamp(0, left.clamp(0, MOST_HELD));
-            entity.held.0 = entity.held.0.saturating_add(more);
-            share.held.0 += more;
-        }
-        Ok(())
     }
 
     fn check(&self, ask: &Ask, tokens: u64) -> Result<(), (&Entity, super::Limited)> {
@@ -428,6 +387,7 @@ impl Gatekeeper {
             return None;
         }
         hold.open = false;
+        self.open_copies -= usize::from(hold.is_copy);
         self.free_holds.push(id.slot);
         Some(*hold)
     }
@@ -435,6 +395,11 @@ impl Gatekeeper {
     /// Reservations that are open now.
     pub fn open_holds(&self) -> usize {
         self.holds.len() - self.free_holds.len()
+    }
+
+    /// Of these the ones that are no copies of others.
+    pub fn open_calls(&self) -> usize {
+        self.open_holds() - self.open_copies
     }
 
     /// Money held now, over all entities.

@@ -26,7 +26,8 @@ use super::deployment::DeploymentState;
 use super::table::{Costs, RoutingTable};
 use super::trace::Trace;
 use super::turn::{
-    Answer, Begin, Denied, End, Estimate, Lease, Next, Outcome, Ticket, Turn, TurnAnswer, Used,
+    Answer, Begin, Denied, End, Estimate, Lease, Next, Outcome, Ticket, Turn, TurnAnswer, Unmade,
+    Used,
 };
 use crate::limits::{Ask, Gatekeeper, HoldId};
 use crate::metrics::Cooldowns;
@@ -224,7 +225,8 @@ impl Control {
             return Err(self.unknown(begin.group));
         };
         if let Some(limit) = self.table.global_parallel
-            && self.gatekeeper.borrow().open_holds() as u64 >= limit
+            && !begin.is_copy
+            && self.gatekeeper.borrow().open_calls() as u64 >= limit
         {
             self.leave_queue(begin);
             return Err(Denied::Crowded { limit });
@@ -258,7 +260,7 @@ impl Control {
                 self.leave_queue(begin);
                 let used = self.use_group(begin.group, now);
                 self.count_for_hedging(begin.group, begin.is_stream, estimate.input_tokens);
-                Ok(self.ticket(id, lease, hold, begin, used))
+                Ok(self.ticket(id, lease, hold, begin, used, call.need.output_tokens))
             }
             Err(denied) => {
                 // Refused calls burn nothing, also when it is the deployments that are full.
@@ -282,6 +284,7 @@ impl Control {
         held: NanoUsd,
         begin: &Begin,
         group_used: Option<(u64, u64)>,
+        output_tokens: u64,
     ) -> Ticket {
         let gatekeeper = self.gatekeeper.borrow();
         let standings = begin
@@ -294,6 +297,8 @@ impl Control {
             group_used,
             standings,
             hedge_after_ms: self.hedge_after(begin.group, begin.is_stream),
+            output_tokens,
+            unmade: None,
         }
     }
 
@@ -366,23 +371,33 @@ impl Control {
         if !hedging.permit(rule, tokens) {
             return Err(Denied::NotHedged);
         }
-        let answer = self.another(next, now);
-        if let (Err(_), Some(hedging)) = (&answer, self.hedging_mut(next.group)) {
-            hedging.give_back(tokens);
+        let unmade = Unmade {
+            hold: next.hold,
+            alone: next.besides,
+            input_tokens: tokens,
+        };
+        match self.another(next, now) {
+            Ok(ticket) => Ok(Ticket {
+                unmade: Some(unmade),
+                ..ticket
+            }),
+            Err(denied) => {
+                self.give_back(next.group, unmade);
+                Err(denied)
+            }
         }
-        answer
+    }
+
+    /// A second call that was granted, or nearly, is not made.
+    fn give_back(&mut self, group: u32, unmade: Unmade) {
+        if let Some(hedging) = self.hedging_mut(group) {
+            hedging.give_back(unmade.input_tokens);
+        }
+        let mut gatekeeper = self.gatekeeper.borrow_mut();
+        gatekeeper.lower(unmade.hold, unmade.alone);
     }
 
     fn another(&mut self, next: &Next, now: u64) -> Answer {
-        let hedge_after_ms = self.hedge_after(next.group, next.is_stream && !next.is_hedge);
-        let ticket = |lease, held, group_used| Ticket {
-            hold: next.hold,
-            lease,
-            held,
-            group_used,
-            standings: [None; 3],
-            hedge_after_ms,
-        };
         let Some(group) = self.table.group(next.group) else {
             return Err(self.unknown(next.group));
         };
@@ -397,6 +412,17 @@ impl Control {
             wish: next.wish.as_deref(),
             need: self.need(next.group, &next.estimate, own),
             now,
+        };
+        let hedge_after_ms = self.hedge_after(next.group, next.is_stream && !next.is_hedge);
+        let ticket = |lease, held, group_used| Ticket {
+            hold: next.hold,
+            lease,
+            held,
+            group_used,
+            standings: [None; 3],
+            hedge_after_ms,
+            output_tokens: call.need.output_tokens,
+            unmade: None,
         };
         let is_same = next.group == next.from;
         if is_same && next.besides.0 == 0 {
@@ -430,6 +456,11 @@ impl Control {
             });
             steps::insisted("router.budgets", || {
                 self.settle_budgets(&lease, end.used.cost, now);
+            });
+        }
+        if let Some(unmade) = end.unmade {
+            self.contained("router.unmade", |control| {
+                control.give_back(end.group, unmade);
             });
         }
         self.contained("router.learn", |control| control.learn(end, now));

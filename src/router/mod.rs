@@ -35,6 +35,6 @@ pub use table::{
 pub use trace::{Choice, Considered, Nobody, Trace, Verdict};
 pub use turn::{
     Answer, Begin, Denied, End, Estimate, Lease, MAX_ATTEMPTS, Next, Outcome, Pin, Queueing,
-    Ticket, Turn, TurnAnswer, Used,
+    Ticket, Turn, TurnAnswer, Unmade, Used,
 };
 pub use wish::{Explained, Kin, Told, Wish};

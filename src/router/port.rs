@@ -153,11 +153,9 @@ impl Port {
         self.end(End {
             hold: matches!(opens, Opens::Hold).then_some(ticket.hold),
             lease: Some((ticket.lease, Outcome::Neutral)),
+            unmade: ticket.unmade,
             group,
-            settlement: Default::default(),
-            used: Default::default(),
-            output_tokens: None,
-            first_content_ms: None,
+            ..End::default()
         });
     }
 }

@@ -131,20 +131,33 @@ pub enum Outcome {
 }
 
 /// Closes an attempt, and with its hold the request: everything reserved is replaced by what was used.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct End {
     /// `None` when only an attempt ended.
     pub hold: Option<HoldId>,
     /// The lease of the last attempt, if it is still open.
     pub lease: Option<(Lease, Outcome)>,
+    /// The attempt was not made.
+    pub unmade: Option<Unmade>,
     pub group: u32,
     pub settlement: Settlement,
     /// What the last attempt used, by itself.
     pub used: Used,
-    /// Output tokens of a whole answer, for the group's estimate.
+    /// Output tokens of a whole answer, of each of its choices, for the group's estimate.
     pub output_tokens: Option<u64>,
     /// Milliseconds until the first content of a stream, from the first of the calls that were made for it in this group.
     pub first_content_ms: Option<u32>,
+}
+
+/// What a second call has reserved beside the first, given back when it is not made after all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unmade {
+    /// The request's.
+    pub hold: HoldId,
+    /// What it falls back to.
+    pub alone: NanoUsd,
+    /// Of the group's allowance.
+    pub input_tokens: u64,
 }
 
 /// Tokens of one call, and what they cost.
@@ -168,6 +181,10 @@ pub struct Ticket {
     pub standings: [Option<Standing>; 3],
     /// Milliseconds after which a second call is asked for, if the stream has said nothing.
     pub hedge_after_ms: Option<u32>,
+    /// Output tokens expected of the call, of all choices together.
+    pub output_tokens: u64,
+    /// Of a second call: what goes back with the ticket.
+    pub unmade: Option<Unmade>,
 }
 
 /// Why there is no ticket.

@@ -286,3 +286,24 @@ fn a_strict_hold_is_no_bill() {
     let bytes = body.to_string().len() as u64;
     assert!(billed * 3 < bytes, "{billed} tokens of {bytes} bytes");
 }
+
+/// What is held for a call of several choices is what so many of the group's answers use, not its square.
+#[test]
+fn choices_are_learnt_one_by_one() {
+    let simulator = Simulator::start();
+    let gateway = gateway(&simulator);
+    let key = gateway.key(json!({"max_budget": 1000.0}));
+    let caller = gateway.client(&key.secret);
+    uses(&simulator, 400);
+    let body = chat_with("m", json!({"n": 4}));
+    for _ in 0..21 {
+        caller.chat(&body).with_status(200);
+    }
+    simulator.behave("m", Behaviour::of(json!({"hold": true})));
+    let held = caller.send(&body);
+    assert!(simulator.wait_until(SOON, |simulator| simulator.held() == 1));
+    // A hundred tokens each, within a quarter, and a cent a token.
+    let dollars = gateway.metric("pointsman_held_usd").unwrap_or_default();
+    assert!((4.0..=5.2).contains(&dollars), "{dollars}");
+    drop(held);
+}

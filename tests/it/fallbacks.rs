@@ -491,6 +491,48 @@ fn filtered_answers_fall_back() {
     }
 }
 
+/// A filtered answer is billed by its provider, at its own prices, whatever becomes of the request.
+#[test]
+fn filtered_answers_are_paid_for() {
+    let simulator = Simulator::start();
+    let usage = |input: u64, output: u64| json!({"prompt_tokens": input, "completion_tokens": output, "total_tokens": input + output});
+    let filtered =
+        json!({"content": "", "finish_reason": "content_filter", "usage": usage(1000, 10)});
+    simulator.behave("a", Behaviour::of(filtered));
+    let of = |name: &str| Deployment::of(&simulator, name);
+    let config = Config::of([
+        of("a").priced(1e-6, 2e-6),
+        of("b").priced(5e-6, 7e-6),
+        of("a").id("alone").group("alone").priced(1e-6, 2e-6),
+    ])
+    .router("num_retries", 0)
+    .router(
+        "content_policy_fallbacks",
+        json!([{"a": ["b"]}, {"alone": ["nobody"]}]),
+    )
+    .never_cooling();
+    let gateway = Gateway::of(&config);
+    let a = 1000 * 1_000 + 10 * 2_000;
+    let b = 100 * 5_000 + 20 * 7_000;
+    let answer = json!({"content": "from b", "usage": usage(100, 20)});
+    for (behaviour, model, status, tokens, spend) in [
+        (Behaviour::of(answer), "a", 200, 1130, a + b),
+        (Behaviour::failing(500), "a", 400, 1010, a),
+        (Behaviour::failing(500), "alone", 200, 1010, a),
+    ] {
+        simulator.behave("b", behaviour);
+        let before = gateway.rows().len();
+        gateway.master().chat(&chat(model)).with_status(status);
+        let row = &gateway.rows_when(before + 1)[0];
+        assert_eq!(
+            (row.http_status, row.usage.total_tokens(), row.spend.0),
+            (status, tokens, spend),
+            "{row:#?}"
+        );
+    }
+    gateway.books_agree();
+}
+
 /// The bounds over all retries and fallbacks.
 #[test]
 fn a_request_has_an_end() {

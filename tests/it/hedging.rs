@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use crate::harness::{
-    Config, Deployment, Gateway, Key, MASTER_KEY, Reply, Request, SOON, Value, json, streamed,
-    until,
+    Config, Deployment, Gateway, Key, MASTER_KEY, Reply, Request, SOON, Value, chat, json,
+    streamed, until,
 };
 use crate::simulator::{Behaviour, Simulator};
 
@@ -278,4 +278,57 @@ fn groups_have_their_own_rule() {
     pair.slow_is(json!({"content": "alone", "delay_ms": 300}));
     assert_eq!(pair.ask().said(), "alone");
     assert_eq!(pair.calls(), (1, 0));
+}
+
+/// What is made in the background is not ended with its stream: a second call would make a second answer.
+#[test]
+fn what_is_made_in_the_background_is_alone() {
+    let pair = Pair::of(json!({"after": 0.05, "max_extra_cost": 1}));
+    pair.slow_is(json!({"content": "alone", "delay_ms": 500}));
+    let body = json!({"model": "m", "input": "Hi", "stream": true, "background": true});
+    let reply = pair.gateway.master().post("/v1/responses", &body);
+    assert!(reply.with_status(200).text().contains("alone"));
+    assert_eq!(pair.calls(), (1, 0));
+    pair.gateway.rows_when(1);
+}
+
+/// A deployment that fails a second call has failed this request once, however often the other one did.
+#[test]
+fn each_call_has_failures_of_its_own() {
+    let (slow, quick) = (Simulator::start(), Simulator::start());
+    let of = |simulator: &Simulator, id: &str, weight: u32| {
+        Deployment::of(simulator, "m")
+            .id(id)
+            .param("weight", weight)
+    };
+    let config = Config::of([
+        of(&slow, "slow", 1),
+        of(&quick, "quick", 0)
+            .param("max_parallel_requests", 1)
+            .info("allowed_fails", 0),
+    ])
+    .router("num_retries", 1)
+    .router("hedge", json!({"after": 1, "max_extra_cost": 1}));
+    let gateway = Gateway::of(&config);
+    // It fails, and is tried once more because the other one has no slot: then it is slow.
+    let in_the_end = Behaviour::of(json!({"content": "in the end", "delay_ms": 3000}));
+    slow.behave_in_turn("m", vec![Behaviour::failing(500)], in_the_end);
+    let occupied = Behaviour::of(json!({"hold": true}));
+    quick.behave_in_turn("m", vec![occupied], Behaviour::failing(500));
+    let occupant = gateway.master().send(&chat("quick"));
+    assert!(quick.wait_until(SOON, |quick| quick.held() == 1));
+    std::thread::scope(|scope| {
+        let asked = scope.spawn(|| gateway.master().chat(&streamed("m", json!({}))));
+        assert!(slow.wait_until(SOON, |slow| slow.received("m") == 2));
+        quick.release();
+        let reply = asked.join().expect("an answer").with_status(200);
+        assert_eq!(reply.said(), "in the end");
+    });
+    assert_eq!(quick.received("m"), 2, "the occupant, and a second call");
+    until("it has failed too often", SOON, || {
+        gateway
+            .log()
+            .contains("deployment quick of m takes no calls")
+    });
+    drop(occupant);
 }

@@ -28,7 +28,10 @@ impl Charge {
     /// Takes note of a call that has ended.
     pub fn attempted(&mut self, attempted: Attempted) -> Result<Came, Box<Failed>> {
         self.upstream_time += attempted.waited;
-        if let Ok(Came::Stream(_)) = &attempted.came {
+        // One that is made in the background has begun before its content.
+        if let Ok(Came::Stream(_)) = &attempted.came
+            && !self.is_background()
+        {
             self.first_token();
         }
         attempted.came
@@ -38,7 +41,9 @@ impl Charge {
     /// where one deployment alone can take the call.
     pub fn hedge_after(&mut self) -> Option<Duration> {
         let is_held = self.pin().is_some_and(|pin| pin.is_strict);
-        let may = self.resumed.is_none() && !is_held && self.calls_left() > 0;
+        // Who has lost goes on with a response that is made in the background.
+        let is_alone = self.resumed.is_some() || is_held || self.is_background();
+        let may = !is_alone && self.calls_left() > 0;
         self.hedge_after.take().filter(|_| may)
     }
 
@@ -72,6 +77,7 @@ impl Charge {
                 index: ticket.lease.deployment,
                 prepared,
                 lease: Some(ticket.lease),
+                is_repeat: tried.holds(ticket.lease.deployment),
                 began: Instant::now(),
                 group: self.group(),
                 port: self.worker.port.clone(),
@@ -92,6 +98,7 @@ impl Charge {
         std::mem::swap(&mut self.deployment_index, &mut side.index);
         std::mem::swap(&mut self.prepared, &mut side.prepared);
         std::mem::swap(&mut self.lease, &mut side.lease);
+        std::mem::swap(&mut self.is_repeat, &mut side.is_repeat);
         // What was waited before it began is not its own.
         self.waited_before = self.upstream_time + side.began.saturating_duration_since(began);
         std::mem::swap(&mut self.attempt_began, &mut side.began);
@@ -99,7 +106,7 @@ impl Charge {
 
     /// The call beside has failed.
     pub fn side_failed(&mut self, mut side: Side, failure: &Failure) {
-        let outcome = self.outcome_at(&side.deployment, failure);
+        let outcome = self.outcome_at(&side.deployment, side.is_repeat, failure);
         if let Some(lease) = side.lease.take() {
             side.end(lease, outcome, Used::default());
         }

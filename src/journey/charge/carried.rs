@@ -1,5 +1,5 @@
 //! What the calls of a request have used that came before the one that answers: an answer that broke in the
-//! middle, or a call that lost against another one.
+//! middle, one that was whole and not what the client gets, or a call that lost against another one.
 
 use std::time::Instant;
 
@@ -36,13 +36,23 @@ impl Charge {
     /// has as much time again. What the calls of its answer have used so far comes back.
     pub fn carry(&mut self, told: &Told) -> Usage {
         let priced = self.price(told, false);
-        self.broken_off = used(&priced);
-        self.carried.add(&priced);
+        self.put_aside(&priced);
         self.carried.told = self.carried.told.plus(&priced.usage);
         let failover = &self.routes.table().failover;
         let total = failover.total_timeout(self.asked.limit(&self.deployment, false));
         self.deadline = Instant::now() + total;
         self.carried.told
+    }
+
+    /// The present call has answered, and the request goes on all the same: its provider bills it.
+    pub fn answered_in_vain(&mut self, told: &Told) {
+        let priced = self.price(told, true);
+        self.put_aside(&priced);
+    }
+
+    fn put_aside(&mut self, priced: &Priced) {
+        self.broken_off = used(priced);
+        self.carried.add(priced);
     }
 }
 

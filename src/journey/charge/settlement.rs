@@ -157,6 +157,16 @@ impl Charge {
         self.settle(ending, told, self.price(told, false));
     }
 
+    /// What is told of an answer that may be whole, though nobody has seen its end: its output is as long as was expected, if
+    /// no more of it is known.
+    pub fn unseen(&self, told: &Told) -> Told {
+        let expected = self.expected_output.saturating_mul(4).max(1);
+        Told {
+            content_bytes: told.content_bytes.max(expected),
+            ..told.clone()
+        }
+    }
+
     /// With what the calls before the last one used.
     fn with_carried(&self, priced: Priced) -> Priced {
         let carried = &self.carried;
@@ -267,10 +277,12 @@ impl Charge {
             // Embeddings have no output, and must not make a group's other answers look short.
             output_tokens: (ending.status == CallStatus::Success
                 && self.operation != Operation::Embedding)
-                .then(|| usage.completion_tokens()),
+                .then(|| own.usage.completion_tokens())
+                .map(|all| all.div_ceil(self.estimate.choices.max(1))),
             first_content_ms: self
                 .first_content_ms()
                 .filter(|_| ending.status == CallStatus::Success),
+            ..End::default()
         });
         if let Some(size) = self.size {
             size.tell(self, ending.http_status);

@@ -107,15 +107,7 @@ async fn login(prepared: &Prepared) -> Result<Option<(HeaderName, HeaderValue)>,
 }
 
 fn problem(failure: Failure) -> Problem {
-    let fault = Fault {
-        class: failure.class,
-        status: failure.status,
-        retry_after_ms: failure
-            .retry_after
-            .map(|wait| u32::try_from(wait.as_millis()).unwrap_or(u32::MAX)),
-        is_callers_limit: false,
-        is_repeat: false,
-    };
+    let fault = Fault::of(&failure);
     Problem {
         status: failure.status,
         message: failure.message,

@@ -1,6 +1,8 @@
 //! What a failed call tells about a deployment.
 
-use crate::policy::upstream_error::ErrorClass;
+use std::time::Duration;
+
+use crate::policy::upstream_error::{ErrorClass, Failure};
 
 /// See the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +19,18 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// What a failure tells that no caller hurried, of a request that has not failed there before.
+    pub fn of(failure: &Failure) -> Self {
+        let wait = |wait: Duration| u32::try_from(wait.as_millis()).unwrap_or(u32::MAX);
+        Self {
+            class: failure.class,
+            status: failure.status,
+            retry_after_ms: failure.retry_after.map(wait),
+            is_callers_limit: false,
+            is_repeat: false,
+        }
+    }
+
     /// Whether failures like this one may cool a deployment down. What the request itself is at fault for may not: 4xx but for
     /// key, balance, model, time and rate. Nor may a connection that did not come about, as in LiteLLM: another deployment is
     /// tried at once, and the next call finds out whether the network is back.

@@ -165,10 +165,7 @@ mod tests {
             hold: None,
             lease: Some((lease, Outcome::Failure(Fault::of_status(500)))),
             group: 0,
-            settlement: Default::default(),
-            used: Default::default(),
-            output_tokens: None,
-            first_content_ms: None,
+            ..End::default()
         };
         Turn {
             ends: vec![end],

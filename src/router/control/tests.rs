@@ -58,10 +58,7 @@ fn end(ticket: Ticket) -> End {
         hold: Some(ticket.hold),
         lease: Some((ticket.lease, Outcome::Neutral)),
         group: 0,
-        settlement: Default::default(),
-        used: Default::default(),
-        output_tokens: None,
-        first_content_ms: None,
+        ..End::default()
     }
 }
 
@@ -500,4 +497,147 @@ fn who_is_refused_leaves_the_queue() {
     let refused = ask(&mut control, asking(m, Some(Queueing::Wait(place))));
     assert!(matches!(refused, Err(Denied::Crowded { limit: 2 })));
     assert!(control.queues.get_mut(&m).unwrap().is_empty(0));
+}
+
+/// A group that hedges, of deployments with one slot each, and a key with a budget.
+struct Hedged {
+    control: Control,
+    keeper: Rc<RefCell<Gatekeeper>>,
+    key: crate::limits::EntityIx,
+}
+
+impl Hedged {
+    fn of(members: usize) -> Self {
+        let entry = "  - model_name: m\n    litellm_params: {model: openai/x, api_base: 'http://h/v1', api_key: k, \
+                     input_cost_per_token: 0.001, output_cost_per_token: 0.001, max_parallel_requests: 1}\n";
+        let text = format!(
+            "model_list:\n{}router_settings: {{hedge: {{after: 0.1, max_extra_cost: 0.5}}}}\n",
+            entry.repeat(members)
+        );
+        let loaded = Config::from_text("test.yaml", &text, &|_| None).unwrap();
+        let table = Arc::new(RoutingTable::compile(&loaded.config));
+        let keeper = Rc::new(RefCell::new(Gatekeeper::new(60_000, false)));
+        let limits = Limits {
+            max_budget: Some(NanoUsd(1_000_000_000_000)),
+            ..Limits::default()
+        };
+        let scope = Scope {
+            limits,
+            ..Scope::unlimited("k")
+        };
+        let key = keeper.borrow_mut().enroll(ScopeKind::Key, &scope);
+        Self {
+            control: Control::new(table, keeper.clone()),
+            keeper,
+            key,
+        }
+    }
+
+    fn begin(&mut self) -> Ticket {
+        let begin = Begin {
+            scopes: [Some(self.key), None, None],
+            estimate: Estimate {
+                max_tokens: Some(9),
+                ..ESTIMATE
+            },
+            is_stream: true,
+            ..begin()
+        };
+        let turn = Turn {
+            begins: vec![begin],
+            ..Turn::default()
+        };
+        self.control.turn_at(&turn, 0).begins.remove(0).unwrap()
+    }
+
+    /// Asks for a second call beside that of a ticket.
+    fn beside(&mut self, first: &Ticket) -> Answer {
+        let mut tried = [u32::MAX; super::super::MAX_ATTEMPTS];
+        tried[0] = first.lease.deployment;
+        let next = Next {
+            hold: first.hold,
+            group: 0,
+            from: 0,
+            besides: first.held,
+            is_hedge: true,
+            estimate: Estimate {
+                max_tokens: Some(9),
+                ..ESTIMATE
+            },
+            tried,
+            above: None,
+            is_stream: true,
+            pin: None,
+            costs: None,
+            wish: None,
+        };
+        let turn = Turn {
+            nexts: vec![next],
+            ..Turn::default()
+        };
+        self.control.turn_at(&turn, 0).nexts.remove(0)
+    }
+
+    fn end(&mut self, end: End) {
+        let turn = Turn {
+            ends: vec![end],
+            ..Turn::default()
+        };
+        self.control.turn_at(&turn, 0);
+    }
+
+    fn held(&self) -> NanoUsd {
+        self.keeper.borrow().standing(self.key).held
+    }
+}
+
+/// A second call that is not made leaves nothing behind: no money that is held for it, nothing of the allowance.
+#[test]
+fn second_calls_that_are_not_made() {
+    let mut scene = Hedged::of(3);
+    let first = scene.begin();
+    assert_eq!(first.hedge_after_ms, Some(100));
+    let one = scene.held();
+    assert_eq!(one, first.held);
+    // The others are busy: what was about to be held for them is free again.
+    let busy = [scene.begin(), scene.begin()];
+    let all = scene.held();
+    for _ in 0..5 {
+        assert!(matches!(scene.beside(&first), Err(Denied::NoDeployment(_))));
+        assert_eq!(scene.held(), all);
+    }
+    busy.into_iter().for_each(|ticket| scene.end(end(ticket)));
+    // One is granted, and given back: the first call has answered meanwhile. The allowance has room for one of three.
+    for _ in 0..5 {
+        let second = scene.beside(&first).expect("a second call");
+        assert_eq!(scene.held(), NanoUsd(2 * one.0));
+        scene.end(End {
+            hold: None,
+            unmade: second.unmade,
+            ..end(second)
+        });
+        assert_eq!(scene.held(), one);
+    }
+    // One that is made counts.
+    let second = scene.beside(&first).expect("a second call");
+    scene.end(End {
+        hold: None,
+        ..end(second)
+    });
+    assert_eq!(scene.held(), NanoUsd(2 * one.0));
+    assert!(matches!(scene.beside(&first), Err(Denied::NotHedged)));
+    // What comes back late changes nothing.
+    scene.end(end(first));
+    scene.end(End {
+        hold: None,
+        unmade: second.unmade,
+        ..end(second)
+    });
+    assert_eq!(scene.held(), NanoUsd(0));
+    assert_eq!(scene.begin().hedge_after_ms, Some(100));
+}
+
+#[test]
+fn who_is_alone_has_nobody_for_a_second_call() {
+    assert_eq!(Hedged::of(1).begin().hedge_after_ms, None);
 }

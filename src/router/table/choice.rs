@@ -107,7 +107,10 @@ pub fn complete(config: &Config, group: &mut Group, deployments: &[Option<Arc<De
     group.kept = kept(router, group);
     let mut hedges = router.model_group_hedge.iter();
     let hedge = hedges.find(|(name, _)| **name == *group.name);
-    group.hedge = hedge.map_or(router.hedge, |(_, own)| *own);
+    let hedge = hedge.map_or(router.hedge, |(_, own)| *own);
+    // A second call goes to another deployment.
+    let takers = group.members.iter().filter(|member| !member.blocked);
+    group.hedge = hedge.filter(|_| takers.count() > 1);
 }
 
 fn kept(router: &RouterSettings, group: &Group) -> Kept {

@@ -312,10 +312,7 @@ impl Call {
             hold: None,
             lease: self.lease.take().map(|lease| (lease, outcome)),
             group: self.from,
-            settlement: Settlement::default(),
-            used: Used::default(),
-            output_tokens: None,
-            first_content_ms: None,
+            ..End::default()
         }
     }
 

@@ -382,10 +382,7 @@ impl Play {
                     hold: Some(ticket.hold),
                     lease: Some((ticket.lease, Outcome::Neutral)),
                     group: number,
-                    settlement: Default::default(),
-                    used: Default::default(),
-                    output_tokens: None,
-                    first_content_ms: None,
+                    ..End::default()
                 };
                 let turn = Turn {
                     ends: vec![end],
