@@ -49,11 +49,12 @@ pub async fn create(call: Call, operation: Operation) -> Result<HttpResponse, Ap
         started_at,
         call_id,
         client_ip,
+        share: Some(share).into(),
         is_copy: false,
     };
     let served = infer(&call.worker, &door.caller, &incoming).await;
     buffers.give_back(incoming.body);
-    drop(share);
+    drop(incoming.share);
     match served {
         Ok(Reply::Whole { headers, body }) => {
             let mut response = HttpResponse::Ok().body(body);

@@ -263,7 +263,7 @@ pub async fn attempt(
                 Editor::behind(request.operation(), back, form(), resumed)
             }
         };
-        let begun = Box::pin(first_content(deployment, answer, editor, limit, began)).await;
+        let begun = Box::pin(first_content(leased, answer, editor, limit, began)).await;
         return match begun {
             Ok((answer, editor, first)) => Ok(Came::Stream(Box::new(Begun {
                 headers,
@@ -338,15 +338,17 @@ fn stream_form(leased: &Leased<'_>, request: &Request<'_>, name_json: &[u8]) -> 
     }
 }
 
-/// Reads a stream until it has content to show. How long its client waits for a head is not decided here.
+/// Reads a stream until it has content to show, or tells of a response that goes on being made without us. How long its client
+/// waits for a head is not decided here.
 async fn first_content(
-    deployment: &Deployment,
+    leased: &Leased<'_>,
     mut answer: Answer,
     mut editor: Editor,
     limit: Duration,
     began: Instant,
 ) -> Result<(Answer, Editor, Bytes), Box<Failed>> {
-    let fail = |upstream: &Upstream<'_>| Failed::of(deployment, upstream, HeaderMap::new());
+    let fail = |upstream: &Upstream<'_>| Failed::of(&leased.deployment, upstream, HeaderMap::new());
+    let is_background = leased.charge.is_background();
     let mut held = BytesMut::new();
     loop {
         let read = answer
@@ -366,7 +368,9 @@ async fn first_content(
             None => {}
         }
         let facts = editor.facts();
-        let ready = facts.content_started || facts.finished || facts.done || held.len() > MOST_HELD;
+        let is_made = is_background && facts.id.is_some();
+        let has_content = facts.content_started || facts.finished || facts.done;
+        let ready = is_made || has_content || held.len() > MOST_HELD;
         if ready && held.is_empty() {
             return Ok((answer, editor, edited.out));
         }

@@ -9,7 +9,7 @@ use super::attempt::{Came, Whole};
 use super::auto_route::{Unanswered, lead};
 use super::background;
 use super::call_line::CallSize;
-use super::charge::Charge;
+use super::charge::{Charge, Told};
 use super::continuity::{Outgoing, resume};
 use super::failover::{Served, serve};
 use super::failure::{Failure, Refused};
@@ -108,6 +108,7 @@ async fn answer(
     let key_spend = charge.standings[0].map(|key| key.spent);
     let limit = charge.asked.limit(charge.deployment(), request.stream);
     let served = if request.stream {
+        charge.keep_room(incoming.share.take());
         stream(charge, request.into_owned(), prospect).await
     } else {
         match serve(charge, &request, &mut prospect, None).await {
@@ -165,7 +166,7 @@ async fn reply((mut charge, came): Served) -> Reply {
             told,
         }) => {
             let mut outgoing = Outgoing::of(&charge);
-            let is_background = outgoing.as_ref().is_some_and(Outgoing::is_background);
+            let is_background = charge.is_background();
             let pending = is_background.then(|| background::pending(&body)).flatten();
             let bill = match &pending {
                 None => Some(charge.succeed(&told)),
@@ -178,7 +179,7 @@ async fn reply((mut charge, came): Served) -> Reply {
                 None => body,
             };
             if let Some(id) = pending {
-                background::follow(charge, id);
+                background::follow(charge, id, Told::default());
             }
             Reply::Whole { headers, body }
         }

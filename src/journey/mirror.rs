@@ -9,6 +9,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use actix_web::http::header::HeaderMap;
 use bytes::Bytes;
 
+use super::body_room::Share as BodyShare;
 use super::charge::Charge;
 use super::failure::Failure;
 use super::inference::infer;
@@ -62,6 +63,13 @@ pub fn mirror(charge: &Charge, caller: &Caller, incoming: &Incoming<'_>, request
             log::warn!("no copy for {group}: {MOST} of them are under way on this thread");
             continue;
         };
+        let mut share = charge.worker.shared.bodies.share();
+        if share.grow(request.bytes().len()).is_err() {
+            log::warn!(
+                "no copy for {group}: there is no room for its body (max_requests_in_memory_mb)"
+            );
+            continue;
+        }
         let copy = Copy {
             worker: charge.worker.clone(),
             caller: caller.clone(),
@@ -69,6 +77,7 @@ pub fn mirror(charge: &Charge, caller: &Caller, incoming: &Incoming<'_>, request
             operation: incoming.operation,
             headers: incoming.headers.clone(),
             body: body(request, group),
+            share,
             client_ip: incoming.client_ip.clone(),
         };
         actix_rt::spawn(async move {
@@ -97,6 +106,7 @@ struct Copy {
     operation: Operation,
     headers: HeaderMap,
     body: Bytes,
+    share: BodyShare,
     client_ip: Option<Arc<str>>,
 }
 
@@ -112,6 +122,7 @@ impl Copy {
             started_at: now.unwrap_or_default().as_micros() as i64,
             call_id: LedgerId::now().to_string().into(),
             client_ip: self.client_ip,
+            share: Some(self.share).into(),
             is_copy: true,
         };
         let failure = match infer(&self.worker, &self.caller, &incoming).await {

@@ -51,6 +51,7 @@ mod worker;
 
 pub use asked::Rules as AskingRules;
 pub use auto_route::{FlushLearnt, Learned, RouteMemory};
+pub use background::Followed;
 pub use body_room::{BodyRoom, Share as BodyShare};
 pub use buffers::Buffers;
 pub use chaos::{Chaos, Disturbance};

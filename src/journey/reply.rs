@@ -1,11 +1,13 @@
 //! What comes in and what goes out.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Instant;
 
 use actix_web::http::header::HeaderMap;
 use bytes::Bytes;
 
+use super::body_room::Share as BodyShare;
 use super::stream::EventStream;
 use crate::types::Operation;
 
@@ -22,6 +24,8 @@ pub struct Incoming<'a> {
     pub started_at: i64,
     pub call_id: Arc<str>,
     pub client_ip: Option<Arc<str>>,
+    /// What the body has taken of the room for bodies; taken by what needs it for longer than the request is served.
+    pub share: Cell<Option<BodyShare>>,
     /// A copy of another request, for `silent_model`.
     pub is_copy: bool,
 }

@@ -74,16 +74,16 @@ impl Resumed {
 }
 
 impl Resume {
-    /// Prepares an answer that has begun for being gone on with, if that is wanted and possible at all.
+    /// Prepares an answer that has begun for being gone on with, if that is wanted and possible at all; else its request is over.
     pub fn prepare((charge, came): &mut Served, request: Request<'static>, prospect: Prospect) {
         let Came::Stream(begun) = came else {
             return;
         };
-        let Some(dialect) = crossing::dialect(charge.operation) else {
-            return;
-        };
-        if wish(charge) == MidStreamFailure::Resume
+        let dialect = crossing::dialect(charge.operation);
+        if let Some(dialect) = dialect
+            && wish(charge) == MidStreamFailure::Resume
             && !is_kept_upstream(charge)
+            && !charge.is_background()
             && request.choices == 1
             && !has_format(&request)
         {
@@ -92,6 +92,8 @@ impl Resume {
                 prospect,
                 delivered: Delivered::new(dialect),
             }));
+        } else {
+            charge.is_sent();
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::attempt::{Begun, Came, Failed, read_failure};
+use super::background;
 use super::charge::{Charge, Told};
 use super::continuity::Outgoing;
 use super::cut::Place;
@@ -99,10 +100,21 @@ impl EventStream {
         })
     }
 
-    /// Settles what was delivered of a stream that has not ended. The charge settles itself when this fails.
+    /// Settles what was delivered of a stream that has not ended, unless the answer is made without us: then when it has been.
+    /// The charge settles itself when this fails.
     fn leave(&mut self) {
-        if let State::Open(open) = &mut self.state {
-            steps::contained("journey.leave", || open.charge.abandon(&open.told()));
+        let State::Open(open) = &mut self.state else {
+            return;
+        };
+        let Some(id) = open.goes_on() else {
+            steps::contained("journey.leave", || open.charge.abandon(&open.left()));
+            return;
+        };
+        if let State::Open(open) = std::mem::replace(&mut self.state, State::Ended) {
+            steps::contained("journey.leave", || {
+                let told = open.told();
+                background::follow(open.charge, id, told);
+            });
         }
     }
 
@@ -172,6 +184,9 @@ impl EventStream {
                 let mut open = Open::new(charge, *begun);
                 // Ids stay what they were.
                 open.outgoing = outgoing.unwrap_or(open.outgoing);
+                if let Some(outgoing) = &mut open.outgoing {
+                    outgoing.is_made_by(open.charge.deployment());
+                }
                 self.state = State::Open(open);
                 Waited::Begun
             }
@@ -410,7 +425,7 @@ impl Open {
         self.ended = true;
         self.answer = None;
         self.charge.upstream_time += self.began.elapsed();
-        self.charge.abandon(&self.told());
+        self.charge.abandon(&self.left());
         self.charge.worker.desk.written().await;
         self.editor.fail(&CUT_SHORT).into()
     }
@@ -438,10 +453,26 @@ impl Open {
         self.answer = None;
         let failure = self.failure(fault);
         self.charge.upstream_time += self.began.elapsed();
-        self.charge.fail(&failure, &self.told());
-        self.charge.worker.desk.written().await;
+        if self.goes_on().is_none() {
+            self.charge.fail(&failure, &self.told());
+            self.charge.worker.desk.written().await;
+        }
         let error = self.editor.fail(&told_as(&failure));
         [&out[..], &error].concat().into()
+    }
+
+    /// The upstream's id of a response that is made in the background and was not seen to its end.
+    fn goes_on(&self) -> Option<String> {
+        let goes_on = self.charge.is_background() && !self.charge.is_settled();
+        self.editor.facts().id.clone().filter(|_| goes_on)
+    }
+
+    /// What is told of an answer that is left before its end.
+    fn left(&self) -> Told {
+        match self.charge.is_background() {
+            true => self.charge.unseen(&self.told()),
+            false => self.told(),
+        }
     }
 
     fn told(&self) -> Told {

@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 
 use super::asked::Rules;
 use super::auto_route::{Learned, RouteMemory};
+use super::background::Followed;
 use super::body_room::BodyRoom;
 use super::buffers::Buffers;
 use super::chaos::Chaos;
@@ -93,6 +94,8 @@ pub struct Shared {
     pub vault: Arc<Vault>,
     /// Keeps conversations for upstreams that keep none.
     pub keeper: Addr<Keeper>,
+    /// Responses that are made in the background.
+    pub followed: Addr<Followed>,
     /// Sessions of auto routers, and what users said of answers.
     pub route_memory: Addr<RouteMemory>,
     /// What was learnt of that.

@@ -35,7 +35,7 @@ use crate::config::{BudgetEnforcement, Config, GeneralSettings, Loaded};
 use crate::health::HealthBoard;
 use crate::http::{Cors, DocsSettings, OwnCertificate, RootPath, Running, TlsFiles, serve};
 use crate::journey::{
-    AskingRules, BodyRoom, Chaos, Ending, HealthChecker, InForce, Learned, ReloadStatus,
+    AskingRules, BodyRoom, Chaos, Ending, Followed, HealthChecker, InForce, Learned, ReloadStatus,
     RouteMemory, Settings, Shared, Snapshot,
 };
 use crate::metrics::Metrics;
@@ -268,6 +268,7 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
         models: models.clone(),
     }));
     let health = HealthBoard::start_in_arbiter(&arbiter.handle(), |_| HealthBoard::default());
+    let followed = Followed::start_in_arbiter(&arbiter.handle(), |_| Followed::default());
     let _checker = {
         let (in_force, control, board) = (in_force.clone(), control.clone(), health.clone());
         let store = store.clone();
@@ -310,6 +311,7 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
         health,
         vault,
         keeper: keeper.clone(),
+        followed,
         route_memory: route_memory.clone(),
         learned,
         bodies: BodyRoom::new(general.client_limits.most_body_bytes),

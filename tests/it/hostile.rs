@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::harness::{
-    Config, Connection, Gateway, MASTER_KEY, Request, SetOnDrop, Setup, chat, chat_with,
-    eventually, json, resident, streamed,
+    Config, Connection, Gateway, MASTER_KEY, Request, SetOnDrop, Setup, Value, chat, chat_with,
+    eventually, json, resident, streamed, until,
 };
-use crate::simulator::Simulator;
+use crate::simulator::{Behaviour, Simulator};
 
 /// Time for what has to happen within a second or so, on a busy machine.
 const SOON: Duration = Duration::from_secs(8);
@@ -262,6 +262,51 @@ fn all_bodies_together() {
         held.join().unwrap().with_status(200);
     });
     gateway.master().chat(&large(json!({}))).with_status(200);
+}
+
+/// A body is counted as long as it is held: by a stream that has no content yet, by one that may have to be gone on with, and by
+/// a conversation that is kept with its answer.
+#[test]
+fn bodies_of_streams_are_counted_while_they_are_held() {
+    let simulator = Simulator::start();
+    let config = Config::single(&simulator, "m")
+        .router("first_content_hold", 0.1)
+        .general("max_requests_in_memory_mb", 1);
+    let gateway = Gateway::of(&config);
+    let (text, master) = ("x".repeat(600_000), gateway.master());
+    let large = || chat_with("m", json!({"user": text}));
+    let silent = json!({"hang": "after_head"});
+    let slow =
+        json!({"content": "one two three four", "chunk_delay_ms": 200, "silent_after_chunks": 3});
+    let chat = |more: Value| ("/v1/chat/completions", streamed("m", more));
+    let conversation = json!({"model": "m", "input": text, "stream": true});
+    for (behaviour, (path, body), is_held) in [
+        (&silent, chat(json!({"user": text})), true),
+        (
+            &slow,
+            chat(json!({"user": text, "mid_stream_failure": "resume"})),
+            true,
+        ),
+        (&slow, ("/v1/responses", conversation), true),
+        (&slow, chat(json!({"user": text})), false),
+    ] {
+        simulator.behave("m", Behaviour::of(behaviour));
+        let mut connection = master.connect();
+        let request = Request::post(path, body.to_string()).key(MASTER_KEY);
+        connection.send(&request).expect("a request sent");
+        let mut incoming = connection.incoming().expect("a head");
+        if behaviour == &slow {
+            connection.read_until(&mut incoming, "one");
+        }
+        simulator.behave("m", Behaviour::default());
+        let status = if is_held { 503 } else { 200 };
+        let reply = master.chat(&large());
+        assert_eq!(reply.status, status, "{path} {behaviour}");
+        connection.leave();
+        until("its room is free again", SOON, || {
+            master.chat(&large()).status == 200
+        });
+    }
 }
 
 /// Compressed request bodies are not taken, so that none can be a bomb.

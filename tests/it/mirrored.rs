@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use crate::harness::{
-    Config, Deployment, Gateway, MASTER_KEY, Request, SOON, Value, chat, json, streamed, until,
+    Config, Deployment, Gateway, MASTER_KEY, Request, SOON, Value, chat, chat_with, json, streamed,
+    until,
 };
 use crate::simulator::{Behaviour, Simulator};
 
@@ -172,4 +173,41 @@ fn copies_take_no_place_of_the_client() {
         .ask(request.key(MASTER_KEY))
         .with_status(200);
     until("three copies", SOON, || simulator.in_flight("silent") == 3);
+}
+
+/// Copies are made where there is room for their bodies, which others cannot take meanwhile.
+#[test]
+fn a_copy_takes_room() {
+    let simulator = Simulator::start();
+    simulator.behave("silent", Behaviour::of(json!({"hang": "before_head"})));
+    let config = mirrored(&simulator, json!("silent")).general("max_requests_in_memory_mb", 1);
+    let gateway = Gateway::of(&config);
+    let master = gateway.master();
+    let of = |bytes: usize| chat_with("m", json!({"user": "x".repeat(bytes)}));
+    master.chat(&of(400_000)).with_status(200);
+    until("the copy is under way", SOON, || {
+        simulator.in_flight("silent") == 1
+    });
+    master.chat(&of(400_000)).with_status(200);
+    assert!(
+        gateway.log().contains("no copy for silent"),
+        "a second one has no room"
+    );
+    master.chat(&of(700_000)).with_status(503);
+    assert_eq!(simulator.in_flight("silent"), 1);
+}
+
+/// All callers together have so many places: copies take none of them.
+#[test]
+fn copies_take_no_place_of_all_callers() {
+    let simulator = Simulator::start();
+    simulator.behave("silent", Behaviour::of(json!({"hang": "before_head"})));
+    let config = mirrored(&simulator, json!("silent")).general("global_max_parallel_requests", 1);
+    let gateway = Gateway::of(&config);
+    for copies in 1..=3 {
+        gateway.master().chat(&chat("m")).with_status(200);
+        until("the copy is under way", SOON, || {
+            simulator.in_flight("silent") == copies
+        });
+    }
 }

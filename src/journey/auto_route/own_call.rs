@@ -106,6 +106,7 @@ impl OwnCalls<'_> {
             started_at: i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
             call_id: uuid::Uuid::new_v4().to_string().into(),
             client_ip: None,
+            share: Default::default(),
             is_copy: false,
         };
         let request = Request::read(protocol::shape(operation), &body, None).ok()?;

@@ -17,8 +17,6 @@ use crate::vault::Vault;
 /// The state of one answer: its names are changed as it passes, and when it has ended it is kept, if nobody else does.
 pub struct Outgoing {
     outward: Outward,
-    /// The client may have been answered before the response is made.
-    is_background: bool,
     /// How long it is kept here; `None`: not here.
     retention: Option<Span>,
 }
@@ -43,13 +41,14 @@ impl Outgoing {
         };
         Some(Self {
             outward: Outward::new(names),
-            is_background: continuity.is_background,
             retention,
         })
     }
 
-    pub fn is_background(&self) -> bool {
-        self.is_background
+    /// What comes from now on is this deployment's: it goes on with what another one began.
+    pub fn is_made_by(&mut self, deployment: &Deployment) {
+        let own = is_native(deployment).then(|| deployment.id.to_string());
+        self.outward.is_made_by(own.as_deref());
     }
 
     /// A whole answer.

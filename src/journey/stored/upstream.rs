@@ -9,8 +9,11 @@ use awc::http::header;
 use bytes::Bytes;
 
 use super::{Errand, ErrandError, Inquiry};
-use crate::journey::attempt::{Failed, call_failure, no_token, read_failure, waits};
+use crate::journey::attempt::{
+    Failed, MOST_ERROR_BYTES, call_failure, no_token, read_failure, waits,
+};
 use crate::journey::azure_login::Login;
+use crate::journey::background::{At, look_before_deletion};
 use crate::journey::continuity::is_native;
 use crate::journey::failure::Failure;
 use crate::journey::headers::to_server;
@@ -21,9 +24,6 @@ use crate::protocol::continuity::{Names, Outward, Rename};
 use crate::responses::{Holder, ResponseId};
 use crate::router::Deployment;
 use crate::types::{Operation, Pieces};
-
-/// Largest error body that is read.
-const MOST_ERROR_BYTES: usize = 64 * 1024;
 
 /// What is asked about one.
 pub struct Question<'a> {
@@ -112,6 +112,11 @@ pub async fn done(
         },
         query: inquiry.query,
     };
+    if let Errand::Delete = inquiry.errand {
+        let deployment = prepared.deployment.id.clone();
+        let id = upstream_id.to_string();
+        look_before_deletion(worker, At { deployment, id }).await;
+    }
     let asked = ask(
         worker,
         &prepared.deployment,

@@ -1,6 +1,10 @@
 //! An answer of the Responses API on its way to the client: it gets the gateway's id for the response, and marks on what only
 //! its deployment can read.
 
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 use memchr::memmem;
 
@@ -30,7 +34,11 @@ pub struct Names {
 #[derive(Default)]
 pub struct Outward {
     names: Names,
-    mark: Option<String>,
+    /// Of who makes it now.
+    mark: Option<Arc<str>>,
+    /// Marks of encrypted content that has passed, by its hash: the last event repeats what earlier ones told, and not all of it
+    /// need be of the same maker.
+    marked: HashMap<u64, Arc<str>>,
     /// The upstream's id, and ours as JSON.
     known: Option<(String, Option<Vec<u8>>)>,
     /// The beginning of an event.
@@ -42,10 +50,15 @@ pub struct Outward {
 impl Outward {
     pub fn new(names: Names) -> Self {
         Self {
-            mark: names.deployment.as_deref().map(mark),
+            mark: names.deployment.as_deref().map(mark).map(Arc::from),
             names,
             ..Self::default()
         }
+    }
+
+    /// What comes from now on is made by this deployment, whose encrypted content is marked, if it has an id.
+    pub fn is_made_by(&mut self, deployment: Option<&str>) {
+        self.mark = deployment.map(mark).map(Arc::from);
     }
 
     /// The upstream's id for the response, once it was told.
@@ -165,15 +178,32 @@ impl Outward {
         name
     }
 
-    fn item(&self, item: &[u8]) -> Option<Vec<u8>> {
-        let mark = self.mark.as_deref()?;
+    fn item(&mut self, item: &[u8]) -> Option<Vec<u8>> {
+        if self.mark.is_none() && self.marked.is_empty() {
+            return None;
+        }
         json_edit::object(item, |name, value| match value {
             [b'"', content @ .., b'"'] if name == "encrypted_content" && !content.is_empty() => {
+                let Some(mark) = self.mark_of(content) else {
+                    return Part::Keep;
+                };
                 // Base64 needs no escapes: the mark goes in as it is.
                 Part::Replace([b"\"", mark.as_bytes(), content, b"\""].concat())
             }
             _ => Part::Keep,
         })
+    }
+
+    fn mark_of(&mut self, content: &[u8]) -> Option<Arc<str>> {
+        let mut hasher = DefaultHasher::new();
+        content.hash(&mut hasher);
+        let hash = hasher.finish();
+        if let Some(mark) = self.marked.get(&hash) {
+            return Some(mark.clone());
+        }
+        let mark = self.mark.clone()?;
+        self.marked.insert(hash, mark.clone());
+        Some(mark)
     }
 }
 

@@ -311,6 +311,144 @@ fn what_is_made_in_the_background_is_charged_in_the_end() {
     gateway.rows_when(3);
 }
 
+/// Whoever has a response deleted before the gateway has seen its end pays for it, and its deployment has not failed.
+#[test]
+fn deleting_it_saves_nothing() {
+    let simulator = Simulator::start();
+    simulator.behave("m", Behaviour::saying("Kiel"));
+    let of = |n: &str| {
+        let deployment = Deployment::of(&simulator, "m").id(&format!("d-{n}"));
+        deployment.info("allowed_fails", 0).priced(1e-6, 2e-6)
+    };
+    let gateway = Gateway::of(&Config::of([of("1"), of("2")]).router("num_retries", 0));
+    let caller = gateway.caller(json!({}));
+    let begin = || {
+        let queued = response(
+            &caller,
+            &request("m", json!({"background": true, "max_output_tokens": 100})),
+        );
+        format!("/v1/responses/{}", id(&queued))
+    };
+    let delete = |path: &str| caller.ask(Request::new("DELETE", path)).with_status(200);
+    // It has been made, and read.
+    let path = begin();
+    caller.get(&path).with_status(200);
+    let made = caller.get(&path).with_status(200).json();
+    assert_eq!(made["status"], "completed", "{made}");
+    delete(&path);
+    let row = &gateway.rows_when(1)[0];
+    assert_eq!(row.http_status, 200, "{row:#?}");
+    assert_eq!(
+        Some(row.usage.total_tokens()),
+        made["usage"]["total_tokens"].as_u64(),
+        "{row:#?}"
+    );
+    // It is not made yet: what it will be is a guess.
+    delete(&begin());
+    let row = &gateway.rows_when(2)[0];
+    assert_eq!(row.http_status, 499, "{row:#?}");
+    assert!(
+        row.usage_estimated && row.usage.prompt_tokens() > 0,
+        "{row:#?}"
+    );
+    assert_eq!(row.usage.completion_tokens(), 100, "{row:#?}");
+    assert!(row.spend.0 >= 200_000, "{row:#?}");
+    assert!(
+        !gateway.log().contains("takes no calls"),
+        "nobody has failed"
+    );
+    gateway.books_agree();
+}
+
+/// A response that is made in the background goes on without its stream, and is charged in the end all the same.
+#[test]
+fn leaving_its_stream_saves_nothing() {
+    let simulator = Simulator::start();
+    let gateway = Gateway::of(&config(&simulator));
+    let caller = gateway.caller(json!({}));
+    let said = "one two three four five six seven eight nine ten eleven twelve";
+    let body = request("m", json!({"background": true, "stream": true})).to_string();
+    let begin = |behaviour: Value| {
+        simulator.behave("m", Behaviour::of(behaviour));
+        let mut connection = caller.connect();
+        let request = caller.signed(Request::post("/v1/responses", body.clone()));
+        connection.send(&request).expect("a request sent");
+        let mut incoming = connection.incoming().expect("a head");
+        connection.read_until(&mut incoming, "response.created");
+        (connection, incoming)
+    };
+    // The client leaves when it knows the id: before there is any content, and in the middle of it.
+    for behaviour in [
+        json!({"content": said, "silent_after_chunks": 0}),
+        json!({"content": said, "chunk_delay_ms": 200}),
+    ] {
+        begin(behaviour).0.leave();
+    }
+    // The stream is cut.
+    let (mut connection, mut incoming) =
+        begin(json!({"content": said, "error_mid_stream": {"after_chunks": 2}}));
+    connection.read_until(&mut incoming, "response.failed");
+    for row in gateway.rows_when(3) {
+        assert_eq!(row.http_status, 200, "{row:#?}");
+        assert!(!row.usage_estimated, "{row:#?}");
+        assert!(row.usage.completion_tokens() >= 12, "{row:#?}");
+    }
+    gateway.books_agree();
+}
+
+/// Another account goes on with a stream: each reads its own thoughts, and the conversation goes on where it ended.
+#[test]
+fn thoughts_are_marked_by_who_had_them() {
+    let simulators = [Simulator::start(), Simulator::start()];
+    let of = |n: usize, weight: u32| {
+        Deployment::of(&simulators[n], "m")
+            .id(&format!("d-{n}"))
+            .param("api_key", format!("sk-provider-{n}"))
+            .param("weight", weight)
+    };
+    let config = Config::of([of(0, 1), of(1, 0)])
+        .router("num_retries", 1)
+        .router("mid_stream_failure", "resume")
+        .never_cooling();
+    let gateway = Gateway::of(&config);
+    let caller = gateway.caller(json!({}));
+    let thinking = |text: &str| json!([{"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": text}]);
+    let cut = json!({"blocks": thinking("never said"), "error_mid_stream": {"after_chunks": 1}, "chunk_delay_ms": 20});
+    simulators[0].behave("m", Behaviour::of(cut));
+    simulators[1].behave("m", Behaviour::of(json!({"blocks": thinking("Kiel")})));
+    let include =
+        json!({"stream": true, "store": false, "include": ["reasoning.encrypted_content"]});
+    let mut body = request("m", include);
+    let reply = respond(&caller, &body).with_status(200);
+    assert_eq!(simulators.each_ref().map(|one| one.take().len()), [1, 1]);
+    let content = |item: &Value| item["encrypted_content"].as_str().map(str::to_owned);
+    let events = super::events(&reply);
+    let done = events
+        .iter()
+        .filter(|event| event["type"] == "response.output_item.done");
+    let told: Vec<String> = done.filter_map(|event| content(&event["item"])).collect();
+    let answer = &events.last().expect("an event")["response"];
+    let output = answer["output"].as_array().expect("items");
+    let repeated: Vec<String> = output.iter().filter_map(content).collect();
+    assert_eq!(told, repeated, "{}", reply.text());
+    let [first, second] = &told[..] else {
+        panic!("two thoughts: {}", reply.text());
+    };
+    let maker = |content: &str| content.rsplit_once(';').map(|(mark, _)| mark.to_owned());
+    assert_ne!(maker(first), maker(second), "{told:?}");
+    // Whoever made the end of it goes on, and gets what it can read.
+    let mut input = output.clone();
+    input.push(json!({"role": "user", "content": "and?"}));
+    body["input"] = json!(input);
+    let reply = respond(&caller, &body).with_status(200);
+    assert_eq!(made_by(&reply), "d-1");
+    let sent = simulators[1].take().remove(0).json();
+    let thoughts = sent["input"].as_array().expect("items").iter();
+    let thoughts: Vec<String> = thoughts.filter_map(content).collect();
+    assert_eq!(thoughts.len(), 1, "{sent}");
+    assert!(second.ends_with(&thoughts[0]), "{sent}");
+}
+
 #[test]
 fn who_makes_nothing_in_the_background_says_so() {
     let simulator = Simulator::start();

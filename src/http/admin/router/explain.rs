@@ -45,6 +45,7 @@ pub async fn explain(call: Call) -> Result<HttpResponse, ApiError> {
         started_at: now_micros(),
         call_id: call_id(call.request.headers()),
         client_ip: None,
+        share: Default::default(),
         is_copy: false,
     };
     let explained = decide(&call.worker, &door.caller, &incoming).await;

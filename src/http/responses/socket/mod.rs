@@ -184,6 +184,7 @@ impl Socket {
             started_at: now_micros(),
             call_id: call_id(request.headers()),
             client_ip: request.peer_addr().map(|peer| peer.ip().to_string().into()),
+            share: Default::default(),
             is_copy: false,
         };
         let served = self.hearing(infer(&worker, &caller, &incoming)).await?;
