@@ -13,7 +13,7 @@ use super::error::{ApiError, ErrorForm, REQUEST_ID};
 use super::refusal::refusal;
 use super::route::{Call, now_micros};
 use crate::auth::Caller;
-use crate::journey::{EventStream, Failure, Incoming, Refused, Reply, infer};
+use crate::journey::{Answers, EventStream, Failure, Incoming, Refused, Reply, Worker, infer};
 use crate::protocol::openai::request::RequestError;
 use crate::types::Operation;
 
@@ -62,6 +62,16 @@ pub async fn create(call: Call, operation: Operation) -> Result<HttpResponse, Ap
             let headers = response.headers_mut();
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             door.name_call(headers);
+            Ok(response)
+        }
+        Ok(Reply::Several {
+            mut headers,
+            answers,
+        }) => {
+            let body = door.several(answers, &call.worker);
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            let mut response = HttpResponse::Ok().body(body);
+            *response.headers_mut() = headers;
             Ok(response)
         }
         Ok(Reply::Stream { mut headers, body }) => {
@@ -132,6 +142,29 @@ impl Door {
         refusal(refused, principal, self.operation, self.budget_status)
     }
 
+    /// A list of answers, an error where one is missing; or a list of such lists.
+    fn several(&self, answers: Answers, worker: &Worker) -> Vec<u8> {
+        let bodies = answers.all.into_iter().map(|answer| match answer {
+            Ok(body) => body,
+            Err(refused) => {
+                let by_upstream = matches!(refused.failure, Failure::Upstream { .. });
+                let error = self.refusal(*refused);
+                if !by_upstream {
+                    worker.shared.metrics.refused(error.kind());
+                }
+                error.body(self.form).into()
+            }
+        });
+        let bodies: Vec<Bytes> = bodies.collect();
+        match answers.row {
+            None => list(&bodies),
+            Some(row) => {
+                let rows: Vec<Vec<u8>> = bodies.chunks(row.get()).map(list).collect();
+                list(&rows)
+            }
+        }
+    }
+
     /// An error in a stream whose head has gone out: the event that ends it.
     fn event(&self, failure: Failure) -> Bytes {
         let refused = Refused {
@@ -152,6 +185,19 @@ impl Door {
             headers.insert(REQUEST_ID, id);
         }
     }
+}
+
+/// A JSON list of JSON values.
+fn list(items: &[impl AsRef<[u8]>]) -> Vec<u8> {
+    let mut list = vec![b'['];
+    for (place, item) in items.iter().enumerate() {
+        if place > 0 {
+            list.push(b',');
+        }
+        list.extend_from_slice(item.as_ref());
+    }
+    list.push(b']');
+    list
 }
 
 fn streamed(headers: HeaderMap, body: Box<EventStream>, door: Door) -> HttpResponse {

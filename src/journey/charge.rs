@@ -17,6 +17,7 @@ use super::course::Traveller;
 use super::reply::Incoming;
 use super::resume::Resumed;
 use super::routes::{Prepared, Routes};
+use super::together::Race;
 use super::worker::Worker;
 use crate::auth::Known;
 use crate::limits::{HoldId, Standing};
@@ -113,6 +114,8 @@ pub struct Charge {
     /// Time spent waiting for upstreams.
     pub upstream_time: Duration,
     settled: bool,
+    /// Other calls may answer the same request before it.
+    pub race: Option<Race>,
     /// For its line of the log, where there is one.
     pub size: Option<CallSize>,
     /// A step of it panicked.
@@ -186,6 +189,7 @@ impl Charge {
             resumed: None,
             upstream_time: Duration::ZERO,
             settled: false,
+            race: None,
             size: None,
             is_broken: false,
         })

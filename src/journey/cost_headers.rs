@@ -4,7 +4,7 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 
 use super::headers::Writer;
 use crate::policy::cost::{Adjustment, Cost};
-use crate::types::Amount;
+use crate::types::{Amount, NanoUsd};
 
 const PRICE: HeaderName = HeaderName::from_static("x-pointsman-price");
 const COST: HeaderName = HeaderName::from_static("x-litellm-response-cost");
@@ -23,6 +23,11 @@ const REASONING: HeaderName = HeaderName::from_static("x-litellm-response-cost-r
 
 /// LiteLLM's text of nothing.
 const NOTHING: HeaderValue = HeaderValue::from_static("0.0");
+
+/// Tells what several calls cost together.
+pub fn tell_sum(tell: &mut Writer<'_>, total: NanoUsd) {
+    tell.set(COST, total);
+}
 
 /// Tells the cost of a whole answer: its parts in dollars, in plain decimals. The parts are unrounded; the cost is what is
 /// booked. As in LiteLLM 1.106.2, cache reads and writes are parts of the input's cost and reasoning of the output's.

@@ -80,12 +80,7 @@ pub async fn explain(
     incoming: &Incoming<'_>,
 ) -> Result<Decision, Refused> {
     let told = tell(worker, caller, incoming).await;
-    told.map_err(|failure| Refused {
-        failure,
-        call_id: incoming.call_id.clone(),
-        key_spend: None,
-        timeout: None,
-    })
+    told.map_err(|failure| Refused::of(incoming, failure))
 }
 
 async fn tell(

@@ -6,6 +6,7 @@ use std::time::Duration;
 use actix_web::http::header::HeaderMap;
 
 use super::continuity::ReferenceError;
+use super::reply::Incoming;
 use super::shortlisting::Unfit;
 use super::stored::ErrandError;
 use crate::limits::Refusal;
@@ -88,4 +89,16 @@ pub struct Refused {
     pub key_spend: Option<NanoUsd>,
     /// The time limit of the upstream calls, if any was made.
     pub timeout: Option<Duration>,
+}
+
+impl Refused {
+    /// Of which nothing more is known.
+    pub fn of(incoming: &Incoming<'_>, failure: Failure) -> Self {
+        Self {
+            failure,
+            call_id: incoming.call_id.clone(),
+            key_spend: None,
+            timeout: None,
+        }
+    }
 }

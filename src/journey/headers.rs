@@ -12,6 +12,7 @@ use bytes::BytesMut;
 use super::charge::{Bill, Charge};
 use super::cost_headers;
 use super::explain;
+use super::reply::Incoming;
 use crate::limits::Standing;
 use crate::router::Deployment;
 use crate::types::NanoUsd;
@@ -110,7 +111,7 @@ pub(super) struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    fn new(headers: &'a mut HeaderMap) -> Self {
+    pub(super) fn new(headers: &'a mut HeaderMap) -> Self {
         Self {
             headers,
             text: BytesMut::with_capacity(512),
@@ -138,7 +139,7 @@ impl<'a> Writer<'a> {
 }
 
 /// A time in milliseconds with three decimals.
-struct Millis(Duration);
+pub(super) struct Millis(pub(super) Duration);
 
 impl Display for Millis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -281,6 +282,16 @@ pub fn describe(headers: &mut HeaderMap, charge: &Charge, bill: Option<Bill>) {
 pub struct Early {
     call_id: Arc<str>,
     standings: [Option<Standing>; 3],
+}
+
+impl Early {
+    /// Of a request that several calls may answer.
+    pub fn of(incoming: &Incoming<'_>) -> Self {
+        Self {
+            call_id: incoming.call_id.clone(),
+            standings: [None; 3],
+        }
+    }
 }
 
 /// The headers for a stream whose head goes out before its content.

@@ -6,14 +6,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use actix_web::http::header::HeaderMap;
 use bytes::Bytes;
 
 use super::body_room::Share as BodyShare;
 use super::charge::Charge;
 use super::failure::Failure;
 use super::inference::infer;
-use super::reply::{Incoming, Reply};
+use super::reply::{Incoming, OwnedIncoming, Reply};
 use super::worker::Worker;
 use crate::auth::Caller;
 use crate::protocol::json;
@@ -74,16 +73,29 @@ pub fn mirror(charge: &Charge, caller: &Caller, incoming: &Incoming<'_>, request
             worker: charge.worker.clone(),
             caller: caller.clone(),
             group: group.clone(),
-            operation: incoming.operation,
-            headers: incoming.headers.clone(),
-            body: body(request, group),
-            share,
-            client_ip: incoming.client_ip.clone(),
+            incoming: another(incoming, body(request, group), share),
         };
         actix_rt::spawn(async move {
             copy.send().await;
             drop(under_way);
         });
+    }
+}
+
+/// A request that begins now, with this body.
+fn another(incoming: &Incoming<'_>, body: Bytes, share: BodyShare) -> OwnedIncoming {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    OwnedIncoming {
+        operation: incoming.operation,
+        model: None,
+        headers: Rc::new(incoming.headers.clone()),
+        body,
+        arrived: Instant::now(),
+        started_at: now.unwrap_or_default().as_micros() as i64,
+        call_id: LedgerId::now().to_string().into(),
+        client_ip: incoming.client_ip.clone(),
+        share: Some(share),
+        is_copy: true,
     }
 }
 
@@ -103,30 +115,14 @@ struct Copy {
     worker: Rc<Worker>,
     caller: Caller,
     group: Arc<str>,
-    operation: Operation,
-    headers: HeaderMap,
-    body: Bytes,
-    share: BodyShare,
-    client_ip: Option<Arc<str>>,
+    incoming: OwnedIncoming,
 }
 
 impl Copy {
-    async fn send(self) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let incoming = Incoming {
-            operation: self.operation,
-            model: None,
-            headers: &self.headers,
-            body: self.body,
-            arrived: Instant::now(),
-            started_at: now.unwrap_or_default().as_micros() as i64,
-            call_id: LedgerId::now().to_string().into(),
-            client_ip: self.client_ip,
-            share: Some(self.share).into(),
-            is_copy: true,
-        };
+    async fn send(mut self) {
+        let incoming = self.incoming.incoming();
         let failure = match infer(&self.worker, &self.caller, &incoming).await {
-            Ok(Reply::Whole { .. }) => return,
+            Ok(Reply::Whole { .. } | Reply::Several { .. }) => return,
             Ok(Reply::Stream { mut body, .. }) => loop {
                 match body.next().await {
                     Some(Ok(_)) => {}

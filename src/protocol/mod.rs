@@ -9,6 +9,7 @@
 pub mod anthropic;
 pub mod continuity;
 pub mod conversation_text;
+pub mod conversations;
 pub mod crossing;
 pub mod demands;
 pub mod filtered;

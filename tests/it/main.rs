@@ -84,6 +84,7 @@ mod retries;
 mod root_path;
 mod routing;
 mod secrecy;
+mod several_models;
 mod shortlists;
 mod shutdown;
 mod small_models;

@@ -7,6 +7,7 @@ use super::Charge;
 use super::carried::sum;
 use crate::catalog::ServiceTier;
 use crate::journey::routes::Prepared;
+use crate::journey::together::Race;
 use crate::limits::Settlement;
 use crate::policy::cost::{CallFacts, Cost, Units};
 use crate::policy::upstream_error::Failure;
@@ -15,6 +16,9 @@ use crate::protocol::pass::StreamFacts;
 use crate::router::{Deployment, End, Outcome, Used};
 use crate::steps;
 use crate::types::{CallStatus, NanoUsd, Operation, RowCost, SpendRow, Usage};
+
+/// How a call is called in its row that was ended because another one answered first.
+const OUTRUN: &str = "Outrun";
 
 /// What an upstream told of its answer.
 #[derive(Clone, Debug, Default)]
@@ -133,15 +137,19 @@ impl Charge {
         self.settle(ending, told, self.price(told, false));
     }
 
-    /// Settles a call whose client left, that panicked, or that the gateway's own end cut short. What was streamed is charged.
+    /// Settles a call whose client left, that panicked, that another one was faster than, or that the gateway's own end cut
+    /// short. What was streamed is charged.
     pub fn abandon(&mut self, told: &Told) {
         if self.settled {
             return;
         }
+        let is_outrun = self.race.as_ref().is_some_and(Race::is_over);
         let (call_status, status, class) = if self.is_broken || std::thread::panicking() {
             (CallStatus::Failure, 500, "InternalServerError")
         } else if self.worker.cut.is_over() {
             (CallStatus::Interrupted, 503, "GatewayEnded")
+        } else if is_outrun {
+            (CallStatus::ClientDisconnected, 499, OUTRUN)
         } else {
             (CallStatus::ClientDisconnected, 499, "ClientDisconnected")
         };
@@ -152,9 +160,11 @@ impl Charge {
             status: call_status,
             outcome: Outcome::Neutral,
             http_status: status,
-            error_class: None,
+            error_class: (class == OUTRUN).then_some(OUTRUN),
         };
-        self.settle(ending, told, self.price(told, false));
+        // A provider that was asked and says no usage has read the prompt.
+        let was_read = class == OUTRUN && self.lease.is_some() && self.opened.is_some();
+        self.settle(ending, told, self.price(told, was_read));
     }
 
     /// What is told of an answer that may be whole, though nobody has seen its end: its output is as long as was expected, if

@@ -306,6 +306,18 @@ impl RoutingTable {
         self.resolve(access::target(principal, model), Asker::of(principal))
     }
 
+    /// Whether somebody's `model` is one name, whatever letters it has: one of its key's own, or one of the configuration's that no
+    /// star stands for.
+    pub fn has_name(&self, principal: &Principal, model: &str) -> bool {
+        let (name, asker) = (access::target(principal, model), Asker::of(principal));
+        let names = &self.names;
+        name != model
+            || names.exact.contains_key(name)
+            || names.of_model(name, asker).is_some()
+            || !matches!(names.teams_own(name, asker), Ok(None))
+            || self.auto_routers.contains_key(name)
+    }
+
     /// Whether somebody's lists allow what it calls `model`; they may name the access groups of what that leads to.
     pub fn permit(&self, principal: &Principal, model: &str) -> Result<(), DeniedBy> {
         let asker = Asker::of(principal);

@@ -195,7 +195,7 @@ impl Socket {
         };
         let mut body = match served {
             Ok(Reply::Stream { body, .. }) => body,
-            Ok(Reply::Whole { .. }) => {
+            Ok(Reply::Whole { .. } | Reply::Several { .. }) => {
                 return Err(ApiError::unavailable("the answer was no stream").into());
             }
             Err(refused) => return Err(error(refused).into()),
