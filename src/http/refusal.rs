@@ -65,6 +65,13 @@ pub fn refusal(
             );
             ApiError::bad_request(text, Some("model"))
         }
+        Failure::LedNowhere(model) => {
+            let text = format!(
+                "The model group '{model}' has no deployment that could answer: it is an auto router, and no deployment of \
+                 `model_list` serves any of the groups that it leads to. Call another model, or add one of them."
+            );
+            ApiError::bad_request(text, Some("model"))
+        }
         Failure::ModelDenied { by, model } => {
             let text = format!(
                 "The requested model '{model}' is not available for this API key, or the model name is invalid. \

@@ -38,5 +38,6 @@ pub fn lost(astray: Astray, model: String) -> Failure {
         Astray::Unknown => Failure::UnknownModel(Some(model)),
         Astray::FitsNoPattern => Failure::NoDeploymentOfName(model),
         Astray::OfSeveralTeams => Failure::OfSeveralTeams(model),
+        Astray::LedNowhere => Failure::LedNowhere(model),
     }
 }

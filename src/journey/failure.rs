@@ -34,6 +34,8 @@ pub enum Failure {
     OfSeveralTeams(String),
     /// Where a request that is not made would go depends on what this group answers.
     Unforeseen { model: String, group: Arc<str> },
+    /// An auto router, and nobody serves any of the groups that it leads to.
+    LedNowhere(String),
     /// The caller's lists do not allow this model.
     ModelDenied { by: DeniedBy, model: String },
     /// All deployments of the model are paused.

@@ -445,3 +445,53 @@ fn by_meaning() {
     ));
     assert_eq!(led(&gateway.master(), "anything"), "other");
 }
+
+/// A router is nobody who could be called: where all that it leads to are routers, or nothing at all, its caller is told so.
+#[test]
+fn routers_alone_answer_nothing() {
+    let simulator = Simulator::start();
+    let settings = |group: &str| json!({"tiers": {"SIMPLE": group, "MEDIUM": group, "COMPLEX": group, "REASONING": group}});
+    let complexity = |name: &str, group: &str| {
+        router(
+            name,
+            "complexity_router",
+            "complexity_router_config",
+            settings(group),
+        )
+    };
+    let config = Config::of([
+        Deployment::of(&simulator, "small"),
+        complexity("nowhere", "nobody"),
+        complexity("to-a-router", "nowhere"),
+        complexity("both", "both"),
+        Deployment::of(&simulator, "both"),
+    ])
+    .router("num_retries", 0);
+    let gateway = Gateway::of(&config);
+    let master = gateway.master();
+    for name in ["nowhere", "to-a-router"] {
+        for (path, body) in [
+            ("/v1/chat/completions", saying(name, "Hi")),
+            ("/v1/embeddings", json!({"model": name, "input": "Hi"})),
+            ("/router/explain", saying(name, "Hi")),
+        ] {
+            let error = master.post(path, &body).with_status(400).error();
+            let text = error["message"].as_str().unwrap_or_default();
+            assert!(
+                text.contains(&format!("'{name}' has no deployment"))
+                    && text.contains("auto router"),
+                "{path}: {error}"
+            );
+            assert_eq!(error["param"], "model");
+        }
+    }
+    assert!(
+        gateway
+            .log()
+            .contains("leads to nobody, which nobody serves")
+    );
+    // Deployments beside a router of the same name are what it may lead to.
+    let reply = master.chat(&saying("both", "Hi")).with_status(200);
+    assert_eq!(group(&reply), "both");
+    assert_eq!(simulator.received("both"), 1);
+}

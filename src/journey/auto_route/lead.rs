@@ -122,7 +122,7 @@ async fn led(
     };
     let mut defaults = router.groups.iter().cloned().map(Decided::plainly);
     let led = decided.and_then(leads).or_else(|| defaults.find_map(leads));
-    let (decided, destination) = led.ok_or_else(|| Failure::UnknownModel(Some(name.to_owned())))?;
+    let (decided, destination) = led.ok_or_else(|| Failure::LedNowhere(name.to_owned()))?;
     let chosen = decided.chosen.map(|kind| Chosen {
         router: router.name.clone(),
         group: decided.target.model.clone(),

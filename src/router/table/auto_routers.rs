@@ -89,13 +89,17 @@ fn groups(kind: &Kind) -> Vec<Arc<str>> {
 }
 
 impl Builder {
-    /// Wherever nobody asks an auto router, its name is another one of its default group.
+    /// Wherever nobody asks an auto router, its name is another one of its default group; or that of deployments of its own, if
+    /// it has any.
     pub(super) fn name_auto_routers(&mut self, config: &Config) {
         for (entry, kind) in entries(config) {
             let name = entry.model_name.as_str();
             let is_there =
                 |group: &Arc<str>| self.made.contains_key(&GroupKey::Named(group.clone()));
-            if let Some(group) = groups(kind).into_iter().find(is_there) {
+            let own = GroupKey::Named(name.into());
+            let has_own = self.made.contains_key(&own);
+            let mut groups = groups(kind).into_iter();
+            if let Some(group) = groups.find(is_there).filter(|_| !has_own) {
                 self.names.add_alias(name, &group);
             }
             if !self.listed.iter().any(|known| **known == *name) {

@@ -81,6 +81,8 @@ pub enum Astray {
     FitsNoPattern,
     /// Several teams have a model of this name.
     OfSeveralTeams,
+    /// It is an auto router's, and nobody serves any of the groups that it leads to.
+    LedNowhere,
 }
 
 /// What a name is.
@@ -279,7 +281,9 @@ impl RoutingTable {
             }
             let Some((pattern, pointed, whole)) = names.pointed(&name, asker) else {
                 let group = names.of_model(&name, asker);
+                let is_led = self.auto_routers.contains_key(&*name);
                 let nowhere = match names.patterns.is_empty() {
+                    _ if is_led => Astray::LedNowhere,
                     true => Astray::Unknown,
                     false => Astray::FitsNoPattern,
                 };
