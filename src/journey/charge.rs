@@ -450,14 +450,14 @@ impl Charge {
         self.worker.port.end(end);
     }
 
-    /// What was never sent says nothing about the deployment.
+    /// What was never sent, or with a caller's own access, says nothing about the deployment.
     fn outcome(&self, failure: &Failure) -> Outcome {
         self.outcome_at(&self.deployment, self.is_repeat, failure)
     }
 
     /// Of a deployment that has failed this request before, if it `is_repeat`.
     fn outcome_at(&self, deployment: &Deployment, is_repeat: bool, failure: &Failure) -> Outcome {
-        if failure.is_local {
+        if failure.is_local || self.asked.access.is_some() {
             return Outcome::Neutral;
         }
         Outcome::Failure(Fault {

@@ -124,3 +124,28 @@ fn addresses_inside_are_out_of_reach() {
         assert_eq!(reply.error()["param"], field);
     }
 }
+
+/// What a provider refuses a caller's own key says nothing of ours: others go on being served.
+#[test]
+fn a_key_of_the_caller_that_fails_is_the_callers_affair() {
+    let simulator = Simulator::start();
+    simulator.expect_key(Some(PROVIDER_KEY));
+    let deployment = Deployment::of(&simulator, "m")
+        .param("configurable_clientside_auth_params", json!(["api_key"]));
+    let config = Config::of([deployment])
+        .router("num_retries", 0)
+        .router("allowed_fails", 0);
+    let gateway = Gateway::of(&config);
+    let master = gateway.master();
+    for _ in 0..3 {
+        let theirs = chat_with("m", json!({"api_key": THEIR_KEY}));
+        master.chat(&theirs).with_status(401);
+        master.chat(&chat_with("m", json!({}))).with_status(200);
+    }
+    let rows = gateway.rows_when(6);
+    assert!(rows.iter().all(|row| &*row.model_id == "id-m"));
+    // With our key the same failure keeps it away.
+    simulator.expect_key(Some("another"));
+    master.chat(&chat_with("m", json!({}))).with_status(401);
+    master.chat(&chat_with("m", json!({}))).with_status(429);
+}
