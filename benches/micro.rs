@@ -20,7 +20,7 @@ use pointsman::protocol::openai::stream::{StreamEditor, StreamForm};
 use pointsman::protocol::openai_chat::REQUEST;
 use pointsman::protocol::{anthropic, openai_chat};
 use pointsman::router::{
-    Begin, Control, End, Estimate, Kin, Outcome, RoutingTable, Turn, TurnAnswer, Used, Wish,
+    Asker, Begin, Control, End, Estimate, Kin, Outcome, RoutingTable, Turn, TurnAnswer, Used, Wish,
 };
 use pointsman::spend::journal::{JournalWriter, Opened, Syncer};
 use pointsman::store::{AnyConnection, FlushBatch, FlushItem, NameCache, queries};
@@ -161,6 +161,37 @@ fn decision_among_groups(bencher: Bencher, groups: usize) {
 #[divan::bench(args = [10, 100, 1_000, 10_000])]
 fn decision_for_a_session(bencher: Bencher, deployments: usize) {
     decide(bencher, table(1, deployments, "cache-affinity"), Some(7));
+}
+
+/// From a requested name to its group, among 1,000 names of each kind: of a group, by an alias, by a deployment's id, behind a
+/// star, and one that nobody knows.
+#[divan::bench(args = ["group", "alias", "id", "star", "the last star", "nobody"])]
+fn resolve(bencher: Bencher, kind: &str) {
+    let entry = |number: usize| {
+        format!(
+            "  - {{model_name: m{number}, litellm_params: {{model: openai/m{number}, api_key: k}}, model_info: {{id: id{number}}}}}\n  \
+             - {{model_name: p{number}/*, litellm_params: {{model: openai/*, api_key: k}}}}\n"
+        )
+    };
+    let entries: String = (0..1_000).map(entry).collect();
+    let aliases: String = (0..1_000)
+        .map(|number| format!("    a{number}: m{number}\n"))
+        .collect();
+    let text = format!("model_list:\n{entries}router_settings:\n  model_group_alias:\n{aliases}");
+    let loaded = Config::from_text("bench.yaml", &text, &|_| None).expect("the text is YAML");
+    let table = RoutingTable::compile(&loaded.config);
+    let name = match kind {
+        "group" => "m500",
+        "alias" => "a500",
+        "id" => "id500",
+        // Patterns that say as much come in the order of the file.
+        "star" => "p500/gpt-4o",
+        "the last star" => "p9/gpt-4o",
+        _ => "there-is-no-such-model",
+    };
+    let found = table.resolve(name, Asker::default()).is_ok();
+    assert_eq!(found, kind != "nobody");
+    bencher.bench_local(|| table.resolve(black_box(name), Asker::default()));
 }
 
 /// One request admitted in three limited scopes, routed, and settled.
