@@ -16,6 +16,7 @@ use super::headers::prepared;
 use super::worker::Settings;
 use crate::metrics::{DeploymentMetrics, Metrics};
 use crate::models::Models;
+use crate::policy::shortlist::GroupFacts;
 use crate::policy::wildcard::Wildcard;
 use crate::router::{Costs, Deployment, Destination, Group, RoutingTable};
 use crate::types::Operation;
@@ -151,6 +152,7 @@ pub struct Routes {
     prepared: Vec<Option<Rc<Prepared>>>,
     /// Of what stars stand for.
     costs: Concretes<Destination, Arc<Costs>>,
+    facts: Concretes<Destination, Arc<GroupFacts>>,
 }
 
 impl Routes {
@@ -171,6 +173,7 @@ impl Routes {
             snapshot,
             prepared,
             costs: Concretes::default(),
+            facts: Concretes::default(),
         }
     }
 
@@ -209,13 +212,37 @@ impl Routes {
 
     /// The deployments that may take a call of `destination`, as it needs them.
     pub fn members(&self, destination: &Destination) -> impl Iterator<Item = Rc<Prepared>> {
+        let only = destination.only;
+        let members = self.numbered(destination);
+        let members = members.filter(move |(number, _)| only.is_none_or(|only| only == *number));
+        members.filter_map(|(_, member)| member)
+    }
+
+    /// All members of the group of `destination` by their numbers; `None`: the name that is asked for is no model of its
+    /// provider.
+    fn numbered(
+        &self,
+        destination: &Destination,
+    ) -> impl Iterator<Item = (u32, Option<Rc<Prepared>>)> {
         let group = self.group(destination.group);
         let members = group.map_or(&[][..], |group| &group.members);
-        let only = destination.only;
-        let members = members
-            .iter()
-            .filter(move |member| only.is_none_or(|only| only == member.deployment));
-        members.filter_map(|member| self.fitted(self.deployment(member.deployment)?, destination))
+        members.iter().filter_map(|member| {
+            let prepared = self.deployment(member.deployment)?;
+            Some((member.deployment, self.fitted(prepared, destination)))
+        })
+    }
+
+    /// What requests may choose by the deployments for a call of `destination`, where its group cannot say it: a star stands
+    /// for the model.
+    pub fn facts(&self, destination: &Destination) -> Option<Arc<GroupFacts>> {
+        destination.concrete.as_ref()?;
+        let make = || {
+            let members = self.numbered(destination);
+            let members = members
+                .map(|(number, member)| (number, member.map(|member| member.deployment.clone())));
+            Arc::new(self.table().facts_of(members))
+        };
+        Some(self.facts.get_or_make(destination, make))
     }
 
     /// What a call of `destination` can cost, where its group cannot say it: a star stands for the model.

@@ -12,13 +12,15 @@ use memchr::memmem;
 use super::counting::counted;
 use super::course::Traveller;
 use super::worker::Worker;
+use crate::policy::access;
 use crate::policy::shortlist::{self, Capability, Cause, GroupFacts, Nobody, Reason};
 use crate::policy::shortlist::{Draft, Shortlist, TagWish, Wants};
 use crate::policy::token_count;
 use crate::policy::upstream_error::ErrorClass;
 use crate::protocol::demands;
 use crate::protocol::openai::request::Request;
-use crate::router::{Destination, Told};
+use crate::router::{Destination, Group, Told};
+use crate::types::ModelAccess;
 
 /// Models that a refusal names.
 const MOST_NAMED: usize = 10;
@@ -45,9 +47,11 @@ impl Unfit {
         match self.nobody.why {
             Cause::Window { .. } => ErrorClass::ContextWindowExceededError,
             Cause::Tags => ErrorClass::AuthenticationError,
-            Cause::Reserved(_) | Cause::Region(_) | Cause::Capability(_) => {
-                ErrorClass::BadRequestError
-            }
+            Cause::NoModel
+            | Cause::Access
+            | Cause::Reserved(_)
+            | Cause::Region(_)
+            | Cause::Capability(_) => ErrorClass::BadRequestError,
         }
     }
 
@@ -83,6 +87,14 @@ impl Unfit {
                     tags.join(", ")
                 )
             }
+            Cause::NoModel => format!(
+                "You passed in model={group}. There are no healthy deployments for this model: it is no model of the providers \
+                 that could have it"
+            ),
+            Cause::Access => format!(
+                "You passed in model={group}. There are no healthy deployments for this model: those in the access groups that \
+                 this key may call (model_info.access_groups) take no calls"
+            ),
             Cause::Reserved(reserved) => format!(
                 "litellm.BadRequestError: Deployment {group} is reserved for another team until {} {}",
                 reserved.until, reserved.zone
@@ -114,27 +126,54 @@ pub async fn shortlist(
     let Some(found) = by.routes.group(destination.group) else {
         return Ok(None);
     };
-    let facts = &found.facts;
-    if !facts.concern_everybody && !by.asked.is_choosy() {
+    let concrete = by.routes.facts(destination);
+    let facts = concrete.as_deref().unwrap_or(&found.facts);
+    let access = lists(by, destination, found, request);
+    if !facts.concern_everybody && !by.asked.is_choosy() && access.is_empty() {
         return Ok(None);
     }
+    let wants = wants(by, facts, access, request);
     let decided = match destination.only {
-        Some(only) => held(by, facts, request, only),
-        None => Box::pin(decide(worker, by, facts, request)).await,
+        Some(only) => held(facts, wants, only),
+        None => Box::pin(decide(worker, by, destination, facts, wants, request)).await,
     };
     decided.map_err(|nobody| unfit(by, &found.name, nobody))
 }
 
-fn held(
-    by: Traveller<'_>,
-    facts: &GroupFacts,
+/// The lists that allow a group by access groups alone. Nobody is asked where the configuration leads a request, and a deployment
+/// that is named has been allowed by itself.
+fn lists<'a>(
+    by: Traveller<'a>,
+    destination: &Destination,
+    group: &Group,
     request: &Request<'_>,
-    only: u32,
-) -> Result<Option<Shortlist>, Nobody> {
+) -> Vec<&'a ModelAccess> {
+    let is_led = by.asked.led.is_some() || by.asked.is_copy;
+    if !group.facts.splits_access || is_led || destination.only.is_some() {
+        return Vec::new();
+    }
+    let (table, principal) = (by.routes.table(), by.principal);
+    let leads_here = |model: &&str| {
+        let found = table.resolve_for(principal, model);
+        found.is_ok_and(|found| found.group == destination.group)
+    };
+    let asked_for = request.model().filter(leads_here);
+    let meant = asked_for.map(|model| access::target(principal, model));
+    let names = [
+        Some(&*group.name),
+        destination.concrete.as_deref(),
+        asked_for,
+        meant,
+    ];
+    let names: Vec<&str> = names.into_iter().flatten().collect();
+    access::narrowing(principal, &names, &group.access_groups)
+}
+
+fn held(facts: &GroupFacts, wants: Wants<'_>, only: u32) -> Result<Option<Shortlist>, Nobody> {
     let wants = Wants {
         response_format: false,
         tags: None,
-        ..wants(by, facts, request)
+        ..wants
     };
     Ok(shortlist::draft(facts, &wants)?.only(only)?.list())
 }
@@ -142,29 +181,37 @@ fn held(
 async fn decide(
     worker: &Worker,
     by: Traveller<'_>,
+    destination: &Destination,
     facts: &GroupFacts,
+    wants: Wants<'_>,
     request: &Request<'_>,
 ) -> Result<Option<Shortlist>, Nobody> {
-    let draft = shortlist::draft(facts, &wants(by, facts, request))?;
+    let draft = shortlist::draft(facts, &wants)?;
     let Some(window) = draft.smallest_window() else {
         return Ok(draft.list());
     };
     if most_tokens(request.bytes()).is_some_and(|most| most <= window) {
         return Ok(draft.list());
     }
-    match count(worker, by, &draft, request).await {
+    match count(worker, by, destination, &draft, request).await {
         Some(tokens) => Ok(draft.for_prompt(tokens)?.list()),
         None => Ok(draft.list()),
     }
 }
 
-fn wants<'a>(by: Traveller<'a>, facts: &GroupFacts, request: &Request<'_>) -> Wants<'a> {
+fn wants<'a>(
+    by: Traveller<'a>,
+    facts: &GroupFacts,
+    access: Vec<&'a ModelAccess>,
+    request: &Request<'_>,
+) -> Wants<'a> {
     let (principal, asked) = (by.principal, by.asked);
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
     let (operation, body) = (request.operation(), request.bytes());
     Wants {
         now: since_epoch.map_or(0, |since| since.as_secs() as i64),
         team: principal.team.as_ref().map(|team| &*team.id),
+        access,
         region: asked.region.as_ref(),
         web_search: facts.minds_web_search && demands::web_search(body),
         response_format: facts.minds_response_format
@@ -189,11 +236,13 @@ fn most_tokens(body: &[u8]) -> Option<u64> {
 async fn count(
     worker: &Worker,
     by: Traveller<'_>,
+    destination: &Destination,
     draft: &Draft<'_>,
     request: &Request<'_>,
 ) -> Option<u64> {
-    let deployment = by.routes.table().deployment(draft.left().next()?)?;
-    let counted_as = deployment.counted_as.clone();
+    let prepared = by.routes.deployment(draft.left().next()?)?;
+    let prepared = by.routes.fitted(prepared, destination)?;
+    let counted_as = prepared.deployment.counted_as.clone();
     let body = Bytes::copy_from_slice(request.bytes());
     let operation = request.operation();
     let count = move || token_count::count_request(operation, &counted_as, &body);

@@ -58,36 +58,50 @@ pub fn check_with_groups<'g>(
 ) -> Result<(), DeniedBy> {
     let target = target(principal, model);
     let allows = |list: &ModelAccess, model: &str| {
-        allows(list, model)
-            || groups(model)
-                .iter()
-                .any(|group| list.0.iter().any(|entry| *entry == **group))
+        allows(list, model) || groups(model).iter().any(|group| names(list, group))
     };
-    // `all-team-models` leaves the decision to the team's list.
-    let by_team = |entry: &String| entry == "all-team-models" && principal.team.is_some();
-    if !allows(&principal.models, model)
-        && !allows(&principal.models, target)
-        && !principal.models.0.iter().any(by_team)
-    {
-        return Err(DeniedBy::Key);
-    }
-    if principal.team.is_some() {
-        return if allows(&principal.team_models, target) {
-            Ok(())
-        } else {
-            Err(DeniedBy::Team)
-        };
-    }
-    // A user's list binds personal keys; `no-default-models` closes them all.
-    let closed = principal
-        .user_models
-        .0
-        .iter()
-        .any(|entry| entry == "no-default-models");
-    if principal.user.is_some() && (closed || !allows(&principal.user_models, target)) {
-        return Err(DeniedBy::User);
+    for (by, list) in binding(principal) {
+        // A user's `no-default-models` closes all its personal keys.
+        let is_closed = by == DeniedBy::User && names(list, "no-default-models");
+        let by_own_name = by == DeniedBy::Key && allows(list, model);
+        if is_closed || !(by_own_name || allows(list, target)) {
+            return Err(by);
+        }
     }
     Ok(())
+}
+
+/// The lists that all must allow a model: those of key and team, or of a personal key and its user. `all-team-models` leaves
+/// a key's decision to its team.
+fn binding(principal: &Principal) -> impl Iterator<Item = (DeniedBy, &ModelAccess)> {
+    let has_team = principal.team.is_some();
+    let by_team = has_team && names(&principal.models, "all-team-models");
+    let key = (!by_team).then_some((DeniedBy::Key, &principal.models));
+    let team = has_team.then_some((DeniedBy::Team, &principal.team_models));
+    let is_personal = !has_team && principal.user.is_some();
+    let user = is_personal.then_some((DeniedBy::User, &principal.user_models));
+    [key, team, user].into_iter().flatten()
+}
+
+/// Of the lists that bind somebody those that allow a model by its access groups alone, none of its `own_names` standing there:
+/// of its deployments only those may be called that are in a group of each (LiteLLM 1.106.2). `groups` are those of all its
+/// deployments.
+pub fn narrowing<'p>(
+    principal: &'p Principal,
+    own_names: &[&str],
+    groups: &[Arc<str>],
+) -> Vec<&'p ModelAccess> {
+    let by_group = |list: &ModelAccess| {
+        !own_names.iter().any(|name| allows(list, name))
+            && groups.iter().any(|group| names(list, group))
+    };
+    let lists = binding(principal).map(|(_, list)| list);
+    lists.filter(|list| by_group(list)).collect()
+}
+
+/// Whether a list has just this entry.
+pub fn names(list: &ModelAccess, entry: &str) -> bool {
+    list.0.iter().any(|own| own == entry)
 }
 
 fn allows(list: &ModelAccess, model: &str) -> bool {
@@ -250,6 +264,36 @@ mod tests {
             );
         }
         assert_eq!(check(&of_key, "m"), Err(DeniedBy::Key));
+    }
+
+    #[test]
+    fn what_a_group_alone_allows_is_narrowed() {
+        let groups: [Arc<str>; 2] = ["beta".into(), "gamma".into()];
+        let narrowed = |principal: &Principal| {
+            let lists = narrowing(principal, &["m", "alias"], &groups);
+            let lists = lists.iter().map(|list| list.0.join(" "));
+            lists.collect::<Vec<_>>().join("; ")
+        };
+        for (principal, expected) in [
+            (principal(&[], None, None), ""),
+            (principal(&["m", "beta"], None, None), ""),
+            (principal(&["alias", "beta"], None, None), ""),
+            (principal(&["*", "beta"], None, None), ""),
+            (principal(&["beta"], None, None), "beta"),
+            (principal(&["beta", "other"], None, None), "beta other"),
+            // A fallback that the configuration decides on: nothing of it is this list's.
+            (principal(&["other"], None, None), ""),
+            (principal(&["m"], Some(&["gamma"]), None), "gamma"),
+            (principal(&["beta"], Some(&["gamma"]), None), "beta; gamma"),
+            (
+                principal(&["all-team-models"], Some(&["gamma"]), None),
+                "gamma",
+            ),
+            (principal(&["m"], None, Some(&["beta"])), "beta"),
+            (principal(&["m"], Some(&["m"]), Some(&["beta"])), ""),
+        ] {
+            assert_eq!(narrowed(&principal), expected, "{principal:?}");
+        }
     }
 
     #[test]

@@ -48,6 +48,7 @@ use crate::policy::wildcard::Wildcard;
 use crate::types::DeploymentId;
 
 use self::entry::{catalogue_row, deployment, own_off_peak, own_prices, residency, tariff};
+use self::facts::FactRules;
 pub use self::failover::Failover;
 use self::names::Names;
 
@@ -149,6 +150,7 @@ pub struct RoutingTable {
     blocks_unpriced: bool,
     /// `enable_pre_call_checks`.
     pub checks_windows: bool,
+    fact_rules: FactRules,
     /// What happens when a deployment or a group fails.
     pub failover: Failover,
     names: Names,
@@ -370,16 +372,16 @@ impl Builder {
         self.gather(config);
         let auto_routers = self.auto_routers(config);
         let larger_windows = self.larger_windows(config);
-        let tag_rules = Arc::new(config.router_settings.tag_rules.clone());
+        let fact_rules = FactRules::of(config);
         for group in self.groups.iter_mut().flatten() {
             group.retries_by_class = failover::retries_by_class(config, &group.name);
             choice::complete(config, group, &self.deployments);
             let members = group.members.iter().map(|member| member.deployment);
             let members = members.filter_map(|number| {
-                let deployment = self.deployments.get(number as usize)?.as_deref()?;
-                Some((number, deployment))
+                let deployment = self.deployments.get(number as usize)?.as_ref()?;
+                Some((number, Some(deployment)))
             });
-            group.facts = facts::group(config, &tag_rules, members);
+            group.facts = fact_rules.group(members);
         }
         RoutingTable {
             default_priority: config.router_settings.default_priority,
@@ -398,6 +400,7 @@ impl Builder {
             cost_adjustments: config.litellm_settings.cost_adjustments.clone(),
             blocks_unpriced: config.litellm_settings.block_unpriced,
             checks_windows: config.router_settings.enable_pre_call_checks,
+            fact_rules,
             failover: Failover::of(config, larger_windows),
             names: self.names,
             auto_routers,

@@ -1,7 +1,7 @@
 //! Which models a caller may call and sees.
 
-use crate::harness::{Client, Config, Deployment, Gateway, Value, chat, json};
-use crate::simulator::Simulator;
+use crate::harness::{Client, Config, Deployment, Gateway, Request, Value, chat, json};
+use crate::simulator::{Behaviour, Simulator};
 use pointsman::store::{NewUser, UserRow, queries};
 
 fn gateway(simulator: &Simulator) -> Gateway {
@@ -169,4 +169,105 @@ fn every_name_that_leads() {
             String::from_utf8_lossy(&reply.body)
         );
     }
+}
+
+/// Who may call a model only because of an access group gets those of its deployments that are in the group.
+#[test]
+fn an_access_group_leads_to_its_own_deployments() {
+    let simulator = Simulator::start();
+    let member = |id: &str, groups: Value| {
+        Deployment::of(&simulator, "m")
+            .id(id)
+            .param("model", format!("openai/{id}"))
+            .info("access_groups", groups)
+    };
+    let config = Config::of([
+        member("of-beta", json!(["beta"])),
+        member("of-gamma", json!(["gamma"])),
+        member("of-both", json!(["beta", "gamma"])),
+        Deployment::of(&simulator, "m")
+            .id("of-none")
+            .param("model", "openai/of-none"),
+        Deployment::of(&simulator, "other").info("access_groups", json!(["beta"])),
+    ])
+    .router("num_retries", 0)
+    .router("model_group_alias", json!({"nick": "m"}))
+    .router("fallbacks", json!([{"other": ["m"]}]))
+    .never_cooling();
+    let gateway = Gateway::of(&config);
+    gateway.team("t", |team| team.models = vec!["gamma".into()]);
+    let taken = |caller: &Client, model: &str| {
+        let mut ids: Vec<String> = (0..24)
+            .map(|_| {
+                let reply = caller.chat(&chat(model)).with_status(200);
+                reply.must("x-litellm-model-id").to_owned()
+            })
+            .collect();
+        ids.sort();
+        ids.dedup();
+        ids.join(" ")
+    };
+    let all = "of-beta of-both of-gamma of-none";
+    for (fields, expected) in [
+        (json!({}), all),
+        (json!({"models": ["*"]}), all),
+        (json!({"models": ["m", "beta"]}), all),
+        (json!({"models": ["beta"]}), "of-beta of-both"),
+        (
+            json!({"models": ["beta", "gamma"]}),
+            "of-beta of-both of-gamma",
+        ),
+        (json!({"team_id": "t"}), "of-both of-gamma"),
+        (json!({"team_id": "t", "models": ["beta"]}), "of-both"),
+        (
+            json!({"team_id": "t", "models": ["all-team-models"]}),
+            "of-both of-gamma",
+        ),
+    ] {
+        let caller = gateway.caller(fields.clone());
+        assert_eq!(taken(&caller, "m"), expected, "{fields}");
+    }
+    // By another name of the model, too; a key that has the name on its list has the model.
+    let caller = gateway.caller(json!({"models": ["beta"]}));
+    assert_eq!(taken(&caller, "nick"), "of-beta of-both");
+    let caller = gateway.caller(json!({"models": ["nick", "beta"]}));
+    assert_eq!(taken(&caller, "nick"), all);
+    assert_eq!(taken(&caller, "m"), "of-beta of-both");
+    // Those that are left out stay so when the others fail, and fallbacks go by the same rule.
+    for model in ["of-beta", "of-both", "other"] {
+        simulator.behave(model, Behaviour::failing(500));
+    }
+    let caller = gateway.caller(json!({"models": ["beta"]}));
+    simulator.take();
+    for model in ["m", "other"] {
+        caller.chat(&chat(model)).with_status(500);
+    }
+    let mut asked: Vec<String> = simulator
+        .take()
+        .iter()
+        .filter_map(|one| one.json()["model"].as_str().map(str::to_owned))
+        .collect();
+    asked.sort();
+    asked.dedup();
+    assert!(
+        asked
+            .iter()
+            .all(|model| ["of-beta", "of-both", "other"].contains(&model.as_str())),
+        "{asked:?}"
+    );
+    // The decision tells why.
+    simulator.behave("of-both", Behaviour::saying("yes"));
+    let told = gateway
+        .caller(json!({"models": ["gamma"]}))
+        .ask(
+            Request::post("/v1/chat/completions", chat("m").to_string())
+                .header("x-pointsman-explain", "true"),
+        )
+        .with_status(200);
+    assert!(
+        told.must("x-pointsman-explain")
+            .contains("none of the access groups"),
+        "{}",
+        told.must("x-pointsman-explain")
+    );
 }

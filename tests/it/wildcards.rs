@@ -1,7 +1,13 @@
 //! One deployment for many models: stars in names, and what they stand for.
 
-use crate::harness::{Config, Deployment, Gateway, Value, chat, chat_with, json, streamed};
+use crate::harness::{
+    Config, Deployment, Gateway, PROVIDER_KEY, Request, Setup, Value, chat, chat_with, json,
+    streamed,
+};
 use crate::simulator::{Behaviour, Simulator};
+
+const CHAT: &str = "/v1/chat/completions";
+const EXPLAIN: &str = "x-pointsman-explain";
 
 fn star(simulator: &Simulator, name: &str, model: &str) -> Deployment {
     Deployment::of(simulator, name).param("model", model)
@@ -200,4 +206,156 @@ fn keys_are_allowed_patterns() {
         .caller(json!({"models": ["azure/*"]}))
         .chat(&chat("o3"))
         .with_status(403);
+}
+
+/// What a request needs is compared with the model that it asks for, not with the star.
+#[test]
+fn each_model_has_its_own_window() {
+    let simulator = Simulator::start();
+    let config = Config::of([star(&simulator, "openai/*", "openai/*")])
+        .router("enable_pre_call_checks", true)
+        .router(
+            "context_window_fallbacks",
+            json!([{"openai/gpt-3.5-turbo": ["openai/gpt-4o"]}]),
+        )
+        .router("num_retries", 0);
+    let gateway = Gateway::of(&config);
+    let master = gateway.master();
+    // Some 20,000 tokens: gpt-4 reads 8,192 of them, gpt-3.5-turbo 16,385, gpt-4o 128,000.
+    let prompt = "pointsman ".repeat(10_000);
+    let long = |model: &str| {
+        let messages = json!([{"role": "user", "content": prompt}]);
+        chat_with(model, json!({"messages": messages}))
+    };
+    let error = master.chat(&long("openai/gpt-4")).with_status(400).error();
+    assert_eq!(error["code"], "context_length_exceeded", "{error}");
+    assert!(simulator.take().is_empty());
+    master.chat(&long("openai/gpt-4o")).with_status(200);
+    assert_eq!(asked(&simulator), "gpt-4o");
+    let reply = master.chat(&long("openai/gpt-3.5-turbo")).with_status(200);
+    assert_eq!(reply.json()["model"], "openai/gpt-4o");
+    assert_eq!(simulator.take().len(), 1, "the small one was not asked");
+    // What nobody knows anything of may do everything.
+    master.chat(&long("openai/of-nobody")).with_status(200);
+}
+
+/// Of several providers behind one star those are asked that could have the model.
+#[test]
+fn who_has_no_such_model_is_not_asked() {
+    let (openai, groq) = (Simulator::start(), Simulator::start());
+    let named = star(&groq, "*", "*")
+        .id("groq")
+        .param("custom_llm_provider", "groq")
+        .param("weight", 1e-9);
+    // Its key is one provider's, and so are its models.
+    let own = json!({
+        "model_name": "*",
+        "litellm_params": {"model": "*", "api_key": PROVIDER_KEY, "weight": 1e9},
+        "model_info": {"id": "openai"},
+    });
+    let written: Value = serde_json::from_str(&Config::of([named]).text()).expect("JSON");
+    let list = json!([own, written["model_list"][0]]);
+    let config = Config::of([])
+        .top("model_list", list)
+        .router("num_retries", 0);
+    let gateway = Setup::new(&config)
+        .env("OPENAI_BASE_URL", &openai.base_url())
+        .start();
+    let master = gateway.master();
+    for _ in 0..4 {
+        let by = |name: &str| {
+            let reply = master.chat(&chat(name)).with_status(200);
+            reply.must("x-litellm-model-id").to_owned()
+        };
+        assert_eq!(by("gpt-4o"), "openai");
+        assert_eq!(by("groq/llama"), "groq");
+    }
+    let reply = master
+        .ask(Request::post(CHAT, chat("groq/llama").to_string()).header(EXPLAIN, "true"))
+        .with_status(200);
+    let told = reply.must(EXPLAIN);
+    assert!(
+        told.contains("its provider has no model of this name"),
+        "{told}"
+    );
+}
+
+/// A star alone leads to every provider whose key the environment has, each at its own address.
+#[test]
+fn a_star_alone_is_every_provider_with_a_key() {
+    let (openai, anthropic, groq) = (Simulator::start(), Simulator::start(), Simulator::start());
+    let anthropic_base = anthropic.base_url();
+    let anthropic_base = anthropic_base.trim_end_matches("/v1");
+    let entry =
+        json!({"model_name": "*", "litellm_params": {"model": "*"}, "model_info": {"id": "all"}});
+    let config = Config::of([])
+        .top("model_list", json!([entry]))
+        .router("num_retries", 0);
+    let keys = [
+        "sk-of-openai-91d2",
+        "sk-of-anthropic-5b1e",
+        "sk-of-groq-77aa",
+    ];
+    let gateway = Setup::new(&config)
+        .env("OPENAI_API_KEY", keys[0])
+        .env("OPENAI_BASE_URL", &openai.base_url())
+        .env("ANTHROPIC_API_KEY", keys[1])
+        .env("ANTHROPIC_BASE_URL", anthropic_base)
+        .env("GROQ_API_KEY", keys[2])
+        .env("GROQ_API_BASE", &groq.base_url())
+        .start();
+    keys.iter().for_each(|key| gateway.plant(key));
+    let master = gateway.master();
+    for (name, simulator, model, key) in [
+        ("gpt-4o-mini", &openai, "gpt-4o-mini", keys[0]),
+        ("openai/gpt-4o", &openai, "gpt-4o", keys[0]),
+        (
+            "claude-sonnet-4-5",
+            &anthropic,
+            "claude-sonnet-4-5",
+            keys[1],
+        ),
+        (
+            "anthropic/claude-haiku-4-5",
+            &anthropic,
+            "claude-haiku-4-5",
+            keys[1],
+        ),
+        (
+            "groq/openai/gpt-oss-20b",
+            &groq,
+            "openai/gpt-oss-20b",
+            keys[2],
+        ),
+    ] {
+        let reply = master.chat(&chat(name)).with_status(200);
+        assert_eq!(reply.json()["model"], name);
+        assert_eq!(reply.must("x-litellm-model-id"), "all");
+        let arrived = simulator.take().pop().expect("a call");
+        assert_eq!(arrived.json()["model"], model, "{name}");
+        let headers = format!("{:?}", arrived.headers);
+        assert!(headers.contains(key), "{name}");
+        let others = keys.iter().filter(|other| **other != key);
+        assert!(
+            others.into_iter().all(|other| !headers.contains(other)),
+            "{name}"
+        );
+    }
+    let taken = [&openai, &anthropic, &groq].map(|simulator| simulator.take().len());
+    assert_eq!(taken, [0; 3]);
+    // Nobody's key is there for this one.
+    master
+        .chat(&chat("mistral/mistral-large-latest"))
+        .with_status(400);
+    let rows = gateway.rows_when(5);
+    let mut providers: Vec<&str> = rows.iter().map(|row| &*row.provider).collect();
+    providers.sort_unstable();
+    assert_eq!(
+        providers,
+        ["anthropic", "anthropic", "groq", "openai", "openai"]
+    );
+    assert!(
+        rows.iter().all(|row| row.spend.0 > 0),
+        "each has its own price"
+    );
 }

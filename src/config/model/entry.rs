@@ -38,6 +38,8 @@ pub struct ModelEntry {
     pub entra: Option<Entra>,
     /// Headers of the provider whose values the environment holds (OpenAI's organisation and project).
     pub env_headers: Vec<(&'static str, Secret)>,
+    /// Of one whose model is a star alone: the other providers that a name may lead to.
+    pub others: Vec<OtherProvider>,
     /// It is no deployment, but leads requests to groups.
     pub auto_router: Option<Arc<auto_router::Kind>>,
     pub litellm_params: LitellmParams,
@@ -50,7 +52,29 @@ pub struct ModelEntry {
     pub outline: Outline,
 }
 
+/// A provider of which the environment has the key, called at its own address.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OtherProvider {
+    provider: String,
+    api_base: String,
+    api_key: Option<Secret>,
+    env_headers: Vec<(&'static str, Secret)>,
+}
+
 impl ModelEntry {
+    /// The same entry for names of another provider.
+    pub fn at(&self, other: &OtherProvider) -> Self {
+        Self {
+            provider: other.provider.clone(),
+            api_base: other.api_base.clone(),
+            api_key: other.api_key.clone(),
+            env_headers: other.env_headers.clone(),
+            entra: None,
+            others: Vec::new(),
+            ..self.clone()
+        }
+    }
+
     /// Whether both say the same, wherever they stand.
     pub fn is_same_as(&self, other: &Self) -> bool {
         let moved = Self {
@@ -159,6 +183,7 @@ pub fn read(
         api_key,
         entra,
         env_headers,
+        others,
         auto_router,
     } = target;
     let one = ModelEntry {
@@ -170,6 +195,7 @@ pub fn read(
         api_key,
         entra,
         env_headers,
+        others,
         auto_router,
         litellm_params,
         model_info,
@@ -225,7 +251,41 @@ struct Target {
     api_key: Option<Secret>,
     entra: Option<Entra>,
     env_headers: Vec<(&'static str, Secret)>,
+    others: Vec<OtherProvider>,
     auto_router: Option<Arc<auto_router::Kind>>,
+}
+
+/// Those that a model which is a star alone may lead to: all whose keys the environment has. Where the entry has a key or an
+/// address of its own they are one provider's, and so are all names.
+fn others(
+    params: &LitellmParams,
+    own: &str,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Vec<OtherProvider> {
+    let is_star = params.model == "*" && params.custom_llm_provider.is_none();
+    if !is_star || params.api_key.is_some() || params.api_base.is_some() {
+        return Vec::new();
+    }
+    let look_up =
+        |name: &str| env(name).filter(|_| !name.bytes().any(|byte| byte.is_ascii_lowercase()));
+    let reached = |provider: &providers::Provider| {
+        let given = Given {
+            base: None,
+            key: None,
+            look_up: &look_up,
+        };
+        let address = provider.address(provider.name, "*", given).ok()?;
+        address.key.as_ref()?;
+        Some(OtherProvider {
+            provider: provider.name.to_owned(),
+            api_base: address.base,
+            api_key: address.key,
+            env_headers: address.headers,
+        })
+    };
+    let spoken = providers::all()
+        .filter(|provider| provider.protocol != Protocol::Own && provider.name != own);
+    spoken.filter_map(reached).collect()
 }
 
 /// `None`, with a warning, when there is nobody who can be called.
@@ -314,7 +374,9 @@ fn target(
             let has_access =
                 address.key.is_some() || entra.is_some() || address.headers.iter().any(is_auth);
             let is_called = section.node.get("mock_response").is_none();
-            if is_called && !has_access && !target.provider.key_optional {
+            let others = others(params, &target.name, env);
+            let is_keyless = !has_access && others.is_empty() && !target.provider.key_optional;
+            if is_called && is_keyless {
                 section.sink.note(
                     section.node.pos,
                     section.path.clone(),
@@ -331,6 +393,7 @@ fn target(
                 api_key: address.key,
                 entra,
                 env_headers: address.headers,
+                others,
                 auto_router: None,
             })
         }

@@ -28,6 +28,10 @@ pub struct MemberFacts {
     pub deployment: u32,
     /// `model_info.blocked`.
     pub is_paused: bool,
+    /// The name that is asked for is no model of its provider: a star stands for many.
+    pub is_no_model: bool,
+    /// `model_info.access_groups`.
+    pub access_groups: Vec<Arc<str>>,
     /// The most tokens its model reads, where prompts are looked at before a call.
     pub window: Option<u64>,
     /// `litellm_params.region_name`.
@@ -45,6 +49,8 @@ pub struct GroupFacts {
     pub(super) tag_index: TagIndex,
     pub(super) tag_rules: Arc<TagRules>,
     pub(super) fails_open: bool,
+    /// Not all members are in the same access groups.
+    pub splits_access: bool,
     /// Requests are chosen for by tags, whatever they say.
     pub filters_tags: bool,
     /// A member's model does not search the web.
@@ -65,8 +71,12 @@ impl GroupFacts {
         let fails_open = all().any(|own| own.fails_open);
         let minds_web_search = all().any(|own| !own.searches_web);
         let minds_response_format = all().any(|own| !own.takes_response_format);
-        let concerns =
-            |member: &MemberFacts| member.window.is_some() || !member.reservations.is_empty();
+        let concerns = |member: &MemberFacts| {
+            member.window.is_some() || !member.reservations.is_empty() || member.is_no_model
+        };
+        let access = |member: &MemberFacts| member.access_groups.clone();
+        let first = members.first().map(access).unwrap_or_default();
+        let splits_access = members.iter().any(|member| member.access_groups != first);
         let mut tag_index = TagIndex::default();
         let tags = members.iter().map(|member| {
             let traits = &member.traits;
@@ -82,6 +92,7 @@ impl GroupFacts {
             tag_index,
             tag_rules: tag_rules.clone(),
             fails_open,
+            splits_access,
             filters_tags,
             minds_web_search,
             minds_response_format,

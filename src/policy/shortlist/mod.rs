@@ -22,6 +22,9 @@ pub use tags::{TagRules, TagWish, is_pattern};
 
 use std::sync::Arc;
 
+use super::access;
+use crate::types::ModelAccess;
+
 /// The members of a group that may take one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shortlist {
@@ -48,6 +51,8 @@ pub struct Wants<'a> {
     /// Seconds since the Unix epoch.
     pub now: i64,
     pub team: Option<&'a str>,
+    /// Lists that allow the group by access groups alone: a member must be in one of each.
+    pub access: Vec<&'a ModelAccess>,
     pub region: Option<&'a Arc<str>>,
     pub web_search: bool,
     /// A `response_format` that may not be dropped.
@@ -67,6 +72,8 @@ pub struct Nobody {
 /// The filter after which nobody was left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
+    NoModel,
+    Access,
     Reserved(Arc<Reserved>),
     Region(Arc<str>),
     /// What no model that was left can do.
@@ -84,6 +91,8 @@ impl Cause {
     fn of(reason: &Reason) -> Option<Self> {
         Some(match reason {
             Reason::Paused => return None,
+            Reason::NoModel => Self::NoModel,
+            Reason::OtherAccessGroup => Self::Access,
             Reason::Reserved(reserved) => Self::Reserved(reserved.clone()),
             Reason::NoWebSearch => Self::Capability(Capability::WebSearch),
             Reason::OtherRegion { wanted, .. } => Self::Region(wanted.clone()),
@@ -121,6 +130,18 @@ pub fn draft<'f>(facts: &'f GroupFacts, wants: &Wants<'_>) -> Result<Draft<'f>, 
     if !draft.is_somebody() {
         // For the Router to tell.
         return Ok(draft);
+    }
+    draft.leave_out(|member| member.is_no_model.then_some(Reason::NoModel));
+    draft.or_nobody(|_| Cause::NoModel)?;
+    if !wants.access.is_empty() {
+        draft.leave_out(|member| {
+            let is_in = |list: &&ModelAccess| {
+                let mut groups = member.access_groups.iter();
+                groups.any(|group| access::names(list, group))
+            };
+            (!wants.access.iter().all(is_in)).then_some(Reason::OtherAccessGroup)
+        });
+        draft.or_nobody(|_| Cause::Access)?;
     }
     draft.leave_out(|member| {
         let reserved = reservation::reserved(&member.reservations, wants.team, wants.now)?;

@@ -8,6 +8,10 @@ use std::sync::Arc;
 pub enum Reason {
     /// It is paused (`model_info.blocked`).
     Paused,
+    /// The name that is asked for is no model of its provider.
+    NoModel,
+    /// A list of models allows others of the group alone (`model_info.access_groups`).
+    OtherAccessGroup,
     /// A time that others have to themselves (`model_info.access_windows`).
     Reserved(Arc<Reserved>),
     /// The request has a web search tool, and `model_info.supports_web_search` is false.
@@ -53,6 +57,10 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Paused => f.write_str("paused"),
+            Self::NoModel => f.write_str("its provider has no model of this name"),
+            Self::OtherAccessGroup => {
+                f.write_str("it is in none of the access groups that are allowed")
+            }
             Self::Reserved(reserved) => {
                 let Reserved { until, zone } = &**reserved;
                 write!(f, "reserved for another team until {until} {zone}")

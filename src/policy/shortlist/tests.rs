@@ -409,3 +409,53 @@ proptest! {
         prop_assert_eq!(all, numbered.iter().map(|member| member.deployment).collect::<Vec<_>>());
     }
 }
+
+#[test]
+fn members_of_other_access_groups_are_left_out() {
+    let of = |deployment: u32, groups: &str| MemberFacts {
+        access_groups: groups.split_whitespace().map(Arc::from).collect(),
+        ..member(deployment, "")
+    };
+    let facts = group(vec![of(1, "beta"), of(2, "beta gamma"), of(3, "")]);
+    assert!(facts.splits_access && !facts.concern_everybody);
+    assert!(!group(vec![of(1, "beta"), of(2, "beta")]).splits_access);
+    let list = |entries: &str| ModelAccess(texts(entries));
+    let (beta, gamma, both, other) = (
+        list("beta"),
+        list("x gamma"),
+        list("gamma beta"),
+        list("other"),
+    );
+    for (access, expected) in [
+        (vec![], "123"),
+        (vec![&beta], "12"),
+        (vec![&gamma], "2"),
+        (vec![&beta, &gamma], "2"),
+        (vec![&both], "12"),
+        (vec![&other], "-"),
+    ] {
+        let wants = Wants {
+            access,
+            ..Wants::default()
+        };
+        assert_eq!(taken(&facts, &wants), expected, "{wants:?}");
+    }
+    let wants = Wants {
+        access: vec![&other],
+        ..Wants::default()
+    };
+    assert_eq!(draft(&facts, &wants).unwrap_err().why, Cause::Access);
+}
+
+#[test]
+fn who_has_no_model_of_the_name_is_left_out() {
+    let without = |deployment: u32| MemberFacts {
+        is_no_model: true,
+        ..member(deployment, "")
+    };
+    let facts = group(vec![member(1, ""), without(2)]);
+    assert!(facts.concern_everybody);
+    assert_eq!(taken(&facts, &Wants::default()), "1");
+    let facts = group(vec![without(2)]);
+    assert_eq!(taken(&facts, &Wants::default()), "-");
+}

@@ -7,6 +7,7 @@ use super::entry::{OfModel, catalogue_row, own_prices, residency, tariff};
 use super::{Deployment, Destination, RoutingTable};
 use crate::config::{Config, ModelEntry};
 use crate::policy::cost::Adjustment;
+use crate::policy::shortlist::GroupFacts;
 use crate::policy::wildcard::{Wildcard, filled};
 use crate::providers;
 
@@ -18,6 +19,8 @@ pub struct ModelRules {
     /// `litellm_settings.modify_params`.
     pub mends: bool,
     pub adjustment: Adjustment,
+    /// The same deployment at the other providers that names may lead to.
+    pub others: Vec<Deployment>,
 }
 
 impl ModelRules {
@@ -27,6 +30,7 @@ impl ModelRules {
             drop_params: litellm.drop_params,
             mends: litellm.modify_params,
             adjustment: litellm.cost_adjustments.of(provider),
+            others: Vec::new(),
         }
     }
 }
@@ -50,6 +54,22 @@ impl Deployment {
     /// its provider.
     pub fn standing_for(&self, pattern: &Wildcard, name: &Arc<str>) -> Option<Self> {
         let rules = self.model_rules.as_ref()?;
+        self.at_own_provider(rules, pattern, name).or_else(|| {
+            let mut others = rules.others.iter();
+            let other = others.find_map(|other| other.standing_for(pattern, name))?;
+            Some(Self {
+                gauges: self.gauges.clone(),
+                ..other
+            })
+        })
+    }
+
+    fn at_own_provider(
+        &self,
+        rules: &ModelRules,
+        pattern: &Wildcard,
+        name: &Arc<str>,
+    ) -> Option<Self> {
         let captures = pattern.captures(name)?;
         let mut entry = ModelEntry::clone(&self.entry);
         entry.litellm_params.model = filled(&self.litellm_model, &captures, name);
@@ -92,6 +112,15 @@ fn upstream_model(entry: &ModelEntry) -> Option<String> {
 }
 
 impl RoutingTable {
+    /// What requests may choose the members of a group by, for a name that its star stands for; `None` in the place of a deployment:
+    /// the name is no model of its provider.
+    pub fn facts_of<D: AsRef<Deployment>>(
+        &self,
+        members: impl Iterator<Item = (u32, Option<D>)>,
+    ) -> GroupFacts {
+        self.fact_rules.group(members)
+    }
+
     /// A deployment as a call of `destination` needs it; made anew where a star stands for its model.
     pub fn deployment_at(&self, destination: &Destination, number: u32) -> Option<Arc<Deployment>> {
         let deployment = self.deployment(number)?;

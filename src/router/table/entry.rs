@@ -136,7 +136,10 @@ pub(super) fn deployment(config: &Config, entry: &ModelEntry, tariff: Arc<Tariff
     let serves = |operation| url(entry, provider, operation).is_some();
     let (own_headers, betas) = own_headers(entry);
     let row = catalogue_row(entry);
-    let rules = ModelRules::of(config, &entry.provider);
+    let mut rules = ModelRules::of(config, &entry.provider);
+    let others = entry.others.iter();
+    let others = others.map(|other| deployment(config, &entry.at(other), tariff.clone()));
+    rules.others = others.collect();
     let OfModel {
         model,
         counted_as,
