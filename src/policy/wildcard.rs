@@ -19,6 +19,11 @@ impl Wildcard {
         (pieces.len() > 1).then_some(Self { pieces })
     }
 
+    /// What stands before the first star.
+    pub fn beginning(&self) -> &str {
+        self.pieces.first().map_or("", |piece| piece)
+    }
+
     /// What each star takes of `name`; `None` where the pattern does not fit its beginning. A star takes any text, also none,
     /// and of several ways to fit the one in which the first star takes most, then the second …
     pub fn captures<'n>(&self, name: &'n str) -> Option<Vec<&'n str>> {

@@ -1,6 +1,8 @@
 //! Where a requested name leads, by the order of LiteLLM 1.106.2: a deployment's id, an alias, a team's own name, a group, names
 //! with stars, a deployment's own `litellm_params.model`.
 
+mod patterns;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,6 +13,8 @@ use crate::policy::wildcard::{Wildcard, filled};
 use crate::providers;
 use crate::router::turn::Pin;
 use crate::types::{Principal, Role};
+
+use patterns::Patterns;
 
 /// Aliases that stand for aliases: more of them are a circle.
 const MOST_ALIASES: usize = 16;
@@ -101,8 +105,7 @@ pub struct Names {
     exact: HashMap<Arc<str>, Meaning>,
     /// What is asked for by `litellm_params.model`.
     by_model: HashMap<Arc<str>, u32>,
-    /// Those that say more first.
-    patterns: Vec<(Wildcard, Pointed)>,
+    patterns: Patterns<Pointed>,
     by_team: HashMap<Arc<str>, OfTeam>,
 }
 
@@ -119,7 +122,7 @@ enum Pointed {
 struct OfTeam {
     exact: HashMap<Arc<str>, u32>,
     by_model: HashMap<Arc<str>, u32>,
-    patterns: Vec<(Wildcard, Pointed)>,
+    patterns: Patterns<Pointed>,
     /// In the order of the configuration.
     listed: Vec<Arc<str>>,
 }
@@ -130,7 +133,7 @@ impl Names {
         match key {
             GroupKey::Named(name) => {
                 self.exact.insert(name.clone(), Meaning::Group(number));
-                add_pattern(&mut self.patterns, name, Pointed::Group(number));
+                self.patterns.add(name, Pointed::Group(number));
             }
             GroupKey::OfModel(model) => {
                 self.by_model.insert(model.clone(), number);
@@ -139,7 +142,7 @@ impl Names {
                 let own = self.by_team.entry(team.clone()).or_default();
                 own.exact.insert(name.clone(), number);
                 own.listed.push(name.clone());
-                add_pattern(&mut own.patterns, name, Pointed::Group(number));
+                own.patterns.add(name, Pointed::Group(number));
             }
             GroupKey::ModelOfTeam(team, model) => {
                 let own = self.by_team.entry(team.clone()).or_default();
@@ -160,7 +163,7 @@ impl Names {
     /// An alias takes the place of a group of its name.
     pub fn add_alias(&mut self, alias: &str, target: &str) {
         let target: Arc<str> = target.into();
-        add_pattern(&mut self.patterns, alias, Pointed::Alias(target.clone()));
+        self.patterns.add(alias, Pointed::Alias(target.clone()));
         self.exact.insert(alias.into(), Meaning::Alias(target));
     }
 
@@ -175,9 +178,9 @@ impl Names {
 
     /// When all have been added.
     pub fn sort(&mut self) {
-        self.patterns.sort_by_key(|(pattern, _)| pattern.rank());
+        self.patterns.sort();
         for own in self.by_team.values_mut() {
-            own.patterns.sort_by_key(|(pattern, _)| pattern.rank());
+            own.patterns.sort();
         }
     }
 
@@ -215,10 +218,9 @@ impl Names {
         asker: Asker<'_>,
     ) -> Option<(&Wildcard, &Pointed, Cow<'n, str>)> {
         let own = asker.team.and_then(|team| self.by_team.get(team));
-        let own = own.map_or(&[][..], |own| &own.patterns);
         let find = |name: &str| {
-            let mut patterns = self.patterns.iter().chain(own);
-            patterns.find(|(pattern, _)| pattern.fits(name))
+            let found = self.patterns.find(name);
+            found.or_else(|| own?.patterns.find(name))
         };
         if !is_plain(name) {
             return None;
@@ -241,12 +243,6 @@ impl Names {
 /// A text that may stand in rows, headers and addresses.
 fn is_plain(name: &str) -> bool {
     name.len() <= LONGEST_CONCRETE && !name.chars().any(char::is_control)
-}
-
-fn add_pattern(patterns: &mut Vec<(Wildcard, Pointed)>, name: &str, pointed: Pointed) {
-    if let Some(pattern) = Wildcard::parse(name) {
-        patterns.push((pattern, pointed));
-    }
 }
 
 impl RoutingTable {
