@@ -13,7 +13,9 @@ const CHAT: Route = Route::post(
 )
 .about(Tag::Chat, "Creates a chat completion, whole or streamed.")
 .description(
-    "Fields that are not named here go to the provider as they came, and unknown fields of its answer come back.",
+    "Fields that are not named here go to the provider as they came, and unknown fields of its answer come back. Several models \
+     with commas between their names, or a list of several lists of messages, get a list of answers, or with `fastest_response` \
+     the first one.",
 )
 .written_body("ChatCompletionRequest")
 .answer(Answer::JsonOrEvents(
