@@ -25,6 +25,7 @@ mod url;
 
 pub use address::{Address, AddressError, Given};
 pub use anthropic::VERSION as ANTHROPIC_VERSION;
+pub use azure::escaped;
 pub use betas::{Betas, Selected};
 pub use entra::{Application, Entra, Grant, GrantError, bearer};
 pub use provider::{AuthWay, ChatAbilities, MessageRules, Protocol, Provider};

@@ -44,6 +44,49 @@ pub struct Endpoint {
     http2: Option<Http2>,
 }
 
+/// An address, and the headers of its requests.
+pub(super) struct Address {
+    uri: Uri,
+    is_tls: bool,
+    host: String,
+    port: u16,
+    transport: Rc<Transport>,
+    /// What HTTP/1.1's client is given in the place of the address.
+    pub line: Uri,
+    pub headers: header::HeaderMap,
+    /// For a proxy that is told the address.
+    authorization: Option<header::HeaderValue>,
+}
+
+impl Address {
+    /// The client of HTTP/1.1 for it.
+    pub fn http1(&self) -> &awc::Client {
+        self.transport.http1(self.is_tls)
+    }
+
+    /// With those that HTTP/1.1 alone has.
+    pub fn whole_headers(
+        &self,
+    ) -> impl Iterator<Item = (header::HeaderName, header::HeaderValue)> + '_ {
+        let own = self.headers.iter();
+        let own = own.map(|(name, value)| (name.clone(), value.clone()));
+        let proxy = self.authorization.iter();
+        own.chain(proxy.map(|value| (header::PROXY_AUTHORIZATION, value.clone())))
+    }
+
+    fn http2(&self, method: &Method) -> Option<Http2> {
+        let may = self.is_tls && self.transport.dialer.settings.http2;
+        may.then(|| Http2 {
+            origin: self.transport.origin(&self.host, self.port),
+            head: Head {
+                method: method.clone(),
+                uri: self.uri.clone(),
+                headers: of_http2(&self.headers),
+            },
+        })
+    }
+}
+
 /// How it is called where HTTP/2 may be spoken.
 struct Http2 {
     origin: Rc<Origin>,
@@ -123,6 +166,29 @@ impl Client {
         headers: &[(String, Secret)],
         tls: Option<&TlsChoice>,
     ) -> Result<Endpoint, EndpointError> {
+        let address = self.address(url, headers, tls)?;
+        let http2 = address.http2(&method);
+        let mut request = address
+            .http1()
+            .request(method, address.line.clone())
+            .no_decompress();
+        *request.headers_mut() = address.whole_headers().collect();
+        Ok(Endpoint {
+            request: request
+                .freeze()
+                .map_err(|_| EndpointError::Url(url.to_owned()))?,
+            http2,
+            transport: address.transport,
+        })
+    }
+
+    /// What an address is called with.
+    pub(super) fn address(
+        &self,
+        url: &str,
+        headers: &[(String, Secret)],
+        tls: Option<&TlsChoice>,
+    ) -> Result<Address, EndpointError> {
         let unusable = || EndpointError::Url(url.to_owned());
         let uri: Uri = url.parse().map_err(|_| unusable())?;
         let authority = uri.authority().ok_or_else(unusable)?;
@@ -167,28 +233,17 @@ impl Client {
             value.set_sensitive(true);
             own.insert(header, value);
         }
-        let http2 = (is_tls && transport.dialer.settings.http2).then(|| Http2 {
-            origin: transport.origin(target.host, target.port),
-            head: Head {
-                method: method.clone(),
-                uri: uri.clone(),
-                headers: of_http2(&own),
-            },
-        });
         let (line, authorization) =
             request_line(&transport.dialer, &uri, target).ok_or_else(unusable)?;
-        let mut request = transport
-            .http1(is_tls)
-            .request(method, line)
-            .no_decompress();
-        if let Some(authorization) = authorization {
-            own.insert(header::PROXY_AUTHORIZATION, authorization);
-        }
-        *request.headers_mut() = own;
-        Ok(Endpoint {
-            request: request.freeze().map_err(|_| unusable())?,
+        Ok(Address {
+            is_tls,
+            host: target.host.to_owned(),
+            port: target.port,
+            line,
+            headers: own,
+            authorization,
             transport,
-            http2,
+            uri,
         })
     }
 
@@ -371,7 +426,7 @@ fn is_death(error: &SendRequestError) -> bool {
 }
 
 impl CallError {
-    fn of(error: &SendRequestError) -> Self {
+    pub(super) fn of(error: &SendRequestError) -> Self {
         use awc::error::ConnectError as Awc;
         match error {
             SendRequestError::Connect(Awc::Timeout) => Self::ConnectTimeout,

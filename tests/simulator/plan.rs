@@ -67,6 +67,15 @@ pub fn plain(status: u16, body: String, stamp: &Stamp, is_anthropics: bool) -> S
     Script::new(head.frame(stamp, vec![Cue::Send(body.into_bytes())]), true)
 }
 
+/// The script of a WebSocket that is opened, and says nothing until the peer leaves.
+pub fn socket(key: &str) -> Script {
+    let accept = tungstenite::handshake::derive_accept_key(key.as_bytes());
+    let head = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: {accept}\r\n\r\n"
+    );
+    Script::new(vec![Cue::Send(head.into_bytes()), Cue::Silence], false)
+}
+
 /// A body and what the head says about it.
 struct Body {
     status: u16,

@@ -23,6 +23,8 @@ pub struct RequestHead {
     pub anthropic_version: Option<String>,
     /// All of them, with commas.
     pub anthropic_beta: Option<String>,
+    /// `sec-websocket-key`.
+    pub socket_key: Option<String>,
     pub body: BodyLength,
     pub keep_alive: bool,
     /// The peer waits for `100 Continue`.
@@ -58,6 +60,7 @@ pub fn head(bytes: &[u8], keep: bool) -> Result<Option<RequestHead>, NotHttp> {
         api_key: None,
         anthropic_version: None,
         anthropic_beta: None,
+        socket_key: None,
         body: BodyLength::Known(0),
         keep_alive: parsed.version == Some(1),
         expects: false,
@@ -74,6 +77,9 @@ pub fn head(bytes: &[u8], keep: bool) -> Result<Option<RequestHead>, NotHttp> {
             }
             name if name.eq_ignore_ascii_case("connection") => {
                 head.keep_alive = !value.eq_ignore_ascii_case("close") && head.keep_alive;
+            }
+            name if name.eq_ignore_ascii_case("sec-websocket-key") => {
+                head.socket_key = Some(value.clone().into_owned());
             }
             name if name.eq_ignore_ascii_case("expect") => head.expects = true,
             name if name.eq_ignore_ascii_case("authorization") => {

@@ -193,7 +193,7 @@ impl Shared {
             return self.plan(kind, head, body, stamp, version);
         }
         if let Route::Thing(thing) = route {
-            return self.make(thing, body, stamp);
+            return self.make(thing, head, body, stamp);
         }
         let text = self.look_up(route, head, body, stamp)?;
         let is_anthropics = route.is_anthropics() || head.anthropic_version.is_some();
@@ -205,8 +205,14 @@ impl Shared {
     }
 
     /// A thing is made, unless the model's behaviour is an error.
-    fn make(&self, thing: Thing, body: &[u8], stamp: &Stamp) -> Result<Arc<Planned>, Refusal> {
-        let model = thing.model(body);
+    fn make(
+        &self,
+        thing: Thing,
+        head: &RequestHead,
+        body: &[u8],
+        stamp: &Stamp,
+    ) -> Result<Arc<Planned>, Refusal> {
+        let model = thing.model(&head.path, body);
         let ask = Ask {
             model: model.clone().unwrap_or_default(),
             ..Ask::default()
@@ -214,7 +220,10 @@ impl Shared {
         let (behaviour, _) = self.behaviour(&ask);
         let script = match behaviour.status {
             Some(400..) => plan::answer(&ask, &behaviour, stamp),
-            _ => plan::plain(200, thing.answer(body)?, stamp, false),
+            _ => match (thing, &head.socket_key) {
+                (Thing::Realtime, Some(key)) => plan::socket(key),
+                _ => plan::plain(200, thing.answer(&head.path, body)?, stamp, false),
+            },
         };
         Ok(Arc::new(Planned {
             script,

@@ -1,4 +1,4 @@
-//! Operations that make something else than text, and lists: answered at once, and only when they were asked right.
+//! Operations that make something else than text, lists, and sessions: answered at once, and only when they were asked right.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,8 @@ pub enum Thing {
     Rerank,
     Moderation,
     Ocr,
-    Secret,
+    /// A WebSocket.
+    Realtime,
     Videos,
     Batches,
 }
@@ -29,7 +30,7 @@ impl Thing {
             ("/rerank", Self::Rerank),
             ("/moderations", Self::Moderation),
             ("/ocr", Self::Ocr),
-            ("/realtime/client_secrets", Self::Secret),
+            ("/realtime", Self::Realtime),
             ("/videos", Self::Videos),
             ("/batches", Self::Batches),
         ];
@@ -40,24 +41,29 @@ impl Thing {
 
     pub fn allows(self, method: &str) -> bool {
         match self {
-            Self::Videos | Self::Batches => method == "GET",
+            Self::Videos | Self::Batches | Self::Realtime => method == "GET",
             _ => method == "POST",
         }
     }
 
-    /// The model that is asked for.
-    pub fn model(self, body: &[u8]) -> Option<String> {
+    /// The model that is asked for; `path` with its query.
+    pub fn model(self, path: &str, body: &[u8]) -> Option<String> {
         let json: Value = serde_json::from_slice(body).unwrap_or_default();
         match self {
             Self::Videos | Self::Batches => None,
             Self::Transcription | Self::ImageEdit => field(body, "model"),
-            Self::Secret => json["session"]["model"].as_str().map(str::to_owned),
+            Self::Realtime => {
+                let (_, query) = path.split_once('?')?;
+                let mut fields = query.split('&');
+                let model = fields.find_map(|field| field.strip_prefix("model="));
+                model.map(str::to_owned)
+            }
             _ => json["model"].as_str().map(str::to_owned),
         }
     }
 
     /// The answer; a refusal names what is wrong.
-    pub fn answer(self, body: &[u8]) -> Result<String, Refusal> {
+    pub fn answer(self, path: &str, body: &[u8]) -> Result<String, Refusal> {
         let json: Value = serde_json::from_slice(body).unwrap_or_default();
         let has = |name: &str| match &json[name] {
             Value::Null => Err(wants(name)),
@@ -68,7 +74,7 @@ impl Thing {
             let is_there = body.windows(what.len()).any(|part| part == what);
             if is_there { Ok(()) } else { Err(wants(name)) }
         };
-        if !matches!(self, Self::Videos | Self::Batches) && self.model(body).is_none() {
+        if !matches!(self, Self::Videos | Self::Batches) && self.model(path, body).is_none() {
             return Err(wants("model"));
         }
         let answer = match self {
@@ -101,7 +107,10 @@ impl Thing {
                 has("document")?;
                 json!({"pages": []})
             }
-            Self::Secret => json!({"value": "ek_1", "expires_at": 1, "session": json["session"]}),
+            Self::Realtime => {
+                let message = "This endpoint only accepts WebSocket connections.";
+                return Err(Refusal::invalid(426, message, None, None));
+            }
             Self::Videos | Self::Batches => json!({"object": "list", "data": []}),
         };
         Ok(answer.to_string())

@@ -60,7 +60,6 @@ pub fn plain(errand: Errand, check: &HealthCheck, model: &str) -> Question {
             "model": model,
             "document": {"type": "image_url", "image_url": picture::data_url()},
         }),
-        Errand::Realtime => json!({"session": {"type": "realtime", "model": model}}),
         Errand::Transcription => {
             return form::of(
                 &[("model", model)],
@@ -170,11 +169,6 @@ mod tests {
                 Errand::Moderation,
                 "m",
                 json!({"model": "m", "input": prompt}),
-            ),
-            (
-                Errand::Realtime,
-                "gpt-realtime",
-                json!({"session": {"type": "realtime", "model": "gpt-realtime"}}),
             ),
         ] {
             assert_eq!(json(errand, model), expected);

@@ -1,10 +1,11 @@
 //! Calls that ask nothing but whether a deployment answers.
 //!
-//! `served` asks by an operation of the gateway's own, `plain` by one that only the provider serves. They take no slot and charge
-//! no key.
+//! `served` asks by an operation of the gateway's own, `plain` by one that only the provider serves, `session` opens a WebSocket.
+//! They take no slot and charge no key.
 
 mod plain;
 mod served;
+mod session;
 
 use std::rc::Rc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -83,6 +84,7 @@ async fn ask(client: &Client, prepared: &Prepared) -> Outcome {
         let outcome = match deployment.health_check.mode {
             Mode::Served(operation) => served::ask(client, prepared, operation, model).await,
             Mode::Plain(errand) => plain::ask(client, prepared, errand, model).await,
+            Mode::Realtime => session::ask(client, prepared).await,
         };
         match outcome {
             Ok(headers) => return Ok(headers),

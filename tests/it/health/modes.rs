@@ -26,7 +26,7 @@ fn each_mode_has_its_address_and_body() {
         ("rerank", "/v1/rerank"),
         ("moderation", "/v1/moderations"),
         ("ocr", "/v1/ocr"),
-        ("realtime", "/v1/realtime/client_secrets"),
+        ("realtime", "/v1/realtime?model=realtime"),
         ("video_generation", "/v1/videos?limit=1"),
         ("batch", "/v1/batches?limit=1"),
     ];
@@ -50,6 +50,45 @@ fn each_mode_has_its_address_and_body() {
         "test from litellm"
     );
     assert_eq!(body(&simulator, "/audio/speech")["voice"], "alloy");
+}
+
+/// A WebSocket is opened and closed; a refusal of the handshake is told.
+#[test]
+fn a_realtime_session_is_opened() {
+    let simulator = Simulator::start();
+    simulator.behave("refused", Behaviour::failing(401));
+    let realtime = |name: &str| Deployment::of(&simulator, name).info("mode", "realtime");
+    let gateway = Gateway::of(&Config::of([
+        realtime("well"),
+        realtime("refused"),
+        realtime("named").info("health_check_model", "openai/well"),
+        Deployment::at("http://127.0.0.1:1/v1", "gone").info("mode", "realtime"),
+    ]));
+    let health = gateway.master().get("/health").with_status(200).json();
+    assert_eq!(ids(&health, "healthy_endpoints"), ["id-well", "id-named"]);
+    assert_eq!(
+        ids(&health, "unhealthy_endpoints"),
+        ["id-refused", "id-gone"]
+    );
+    assert_eq!(health["unhealthy_endpoints"][0]["status_code"], 401);
+    let asked = simulator.requests();
+    let handshake = asked.iter().find(|asked| asked.path.ends_with("=well"));
+    let handshake = handshake.expect("a handshake");
+    let header = |name: &str| {
+        let header = handshake.headers.iter().find(|(own, _)| own == name);
+        header.map(|(_, value)| value.as_str()).unwrap_or_default()
+    };
+    assert_eq!(handshake.method, "GET");
+    assert_eq!(header("upgrade"), "websocket");
+    assert!(header("connection").eq_ignore_ascii_case("upgrade"));
+    assert_eq!(
+        header("authorization"),
+        format!("Bearer {}", crate::harness::PROVIDER_KEY)
+    );
+    // Nobody is left hanging.
+    assert!(simulator.wait_until(crate::harness::SOON, |simulator| {
+        simulator.in_flight("well") == 0
+    }));
 }
 
 #[test]

@@ -57,7 +57,7 @@ impl HealthCheck {
         let usual = if needs_room { MORE_TOKENS } else { MAX_TOKENS };
         Self {
             mode: way,
-            url: url(entry, provider, way),
+            url: url(entry, provider, way, &models),
             models,
             prompt: checks.prompt.clone(),
             max_tokens: check.max_tokens.or(checks.max_tokens).unwrap_or(usual),
@@ -81,15 +81,17 @@ fn models(entry: &ModelEntry, mode: Mode) -> Vec<String> {
         Mode::Served(Operation::Embedding) => "embedding",
         Mode::Served(Operation::Completion) => "completion",
         Mode::Served(_) => "chat",
-        Mode::Plain(_) => return Vec::new(),
+        Mode::Plain(_) | Mode::Realtime => return Vec::new(),
     };
     stars::cheapest(&entry.provider, &entry.upstream_model, mode)
 }
 
-fn url(entry: &ModelEntry, provider: &Provider, mode: Mode) -> Option<String> {
-    let Mode::Plain(errand) = mode else {
-        return None;
-    };
+fn url(entry: &ModelEntry, provider: &Provider, mode: Mode, models: &[String]) -> Option<String> {
+    let (base, model) = (&entry.api_base, &entry.upstream_model);
     let version = entry.litellm_params.api_version.as_deref();
-    errand.url(provider, &entry.api_base, &entry.upstream_model, version)
+    match mode {
+        Mode::Served(_) => None,
+        Mode::Plain(errand) => errand.url(provider, base, model, version),
+        Mode::Realtime => mode::realtime_url(provider, base, models.first()?),
+    }
 }

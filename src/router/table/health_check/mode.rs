@@ -1,6 +1,6 @@
 //! What a model is for, as far as it says how it is asked whether it works.
 
-use crate::providers::{Protocol, Provider};
+use crate::providers::{Protocol, Provider, escaped};
 use crate::types::Operation;
 
 /// How a deployment is asked.
@@ -10,6 +10,8 @@ pub enum Mode {
     Served(Operation),
     /// By one that only its provider serves.
     Plain(Errand),
+    /// By opening a WebSocket, and closing it.
+    Realtime,
 }
 
 /// Operations that are only asked for in checks. What they cost where they are asked for real decides how: a video costs as
@@ -27,8 +29,6 @@ pub enum Errand {
     Video,
     /// The list of batches.
     Batch,
-    /// A key for one session, which is not begun.
-    Realtime,
 }
 
 impl Errand {
@@ -44,7 +44,6 @@ impl Errand {
             "ocr" => Self::Ocr,
             "video_generation" => Self::Video,
             "batch" => Self::Batch,
-            "realtime" => Self::Realtime,
             _ => return None,
         })
     }
@@ -61,7 +60,6 @@ impl Errand {
             Self::Ocr => "/ocr",
             Self::Video => "/videos",
             Self::Batch => "/batches",
-            Self::Realtime => "/realtime/client_secrets",
         }
     }
 
@@ -78,8 +76,8 @@ impl Errand {
         model: &str,
         version: Option<&str>,
     ) -> Option<String> {
-        // Azure's addresses name the deployment that is to make something; lists and sessions belong to the resource.
-        let by_deployment = !self.is_list() && self != Self::Realtime;
+        // Azure's addresses name the deployment that is to make something; lists belong to the resource.
+        let by_deployment = !self.is_list();
         let path = match (provider.protocol, self) {
             (Protocol::Own, _) => return None,
             (Protocol::Anthropic, Self::Batch) => "/v1/messages/batches",
@@ -95,6 +93,19 @@ impl Errand {
     }
 }
 
+/// Where a realtime session of a model is begun (OpenAI's reference; Azure's of the `v1` form, which has no version of its
+/// own). Of `http:` or `https:`, as everything that is called. `None`: its provider speaks another protocol.
+pub(super) fn realtime_url(provider: &Provider, base: &str, model: &str) -> Option<String> {
+    if !matches!(provider.protocol, Protocol::OpenAi | Protocol::Azure) {
+        return None;
+    }
+    let mut url = provider.url_of_path("/realtime", false, base, model, Some("v1"));
+    url.push(if url.contains('?') { '&' } else { '?' });
+    url.push_str("model=");
+    url.push_str(&escaped(model));
+    Some(url)
+}
+
 impl Mode {
     /// `mode` is what the entry or the catalogue says; a conversation is asked by another operation where the deployment
     /// `serves` none such. What nobody knows is asked as a chat.
@@ -108,6 +119,7 @@ impl Mode {
         match mode {
             Some("embedding") => Self::Served(Operation::Embedding),
             Some("completion") => Self::Served(Operation::Completion),
+            Some("realtime") => Self::Realtime,
             Some("responses") => first([responses, chat, messages]),
             Some("anthropic_messages") => first([messages, chat, responses]),
             Some(mode) => {
@@ -152,6 +164,32 @@ mod tests {
         assert_eq!(Mode::of(Some("ocr"), |_| true), Mode::Plain(Errand::Ocr));
     }
 
+    #[test]
+    fn sessions() {
+        let url = |name, base| realtime_url(find(name).unwrap(), base, "gpt realtime");
+        for (provider, base, expected) in [
+            ("openai", "https://h/v1", Some("https://h/v1/realtime")),
+            (
+                "xai",
+                "https://api.x.ai/v1/",
+                Some("https://api.x.ai/v1/realtime"),
+            ),
+            (
+                "azure",
+                "https://r.openai.azure.com",
+                Some("https://r.openai.azure.com/openai/v1/realtime"),
+            ),
+            ("anthropic", "https://h", None),
+        ] {
+            let expected = expected.map(|url| format!("{url}?model=gpt%20realtime"));
+            assert_eq!(url(provider, base), expected, "{provider}");
+        }
+        assert_eq!(
+            url("openai", "https://h/v1?a=b").unwrap(),
+            "https://h/v1/realtime?a=b&model=gpt%20realtime"
+        );
+    }
+
     /// Checked against the references of OpenAI, Azure and Anthropic.
     #[test]
     fn addresses() {
@@ -180,12 +218,6 @@ mod tests {
                 "https://h/v1?a=b",
                 "batch",
                 Some("https://h/v1/batches?a=b&limit=1".to_owned()),
-            ),
-            (
-                "openai",
-                "https://h/v1",
-                "realtime",
-                Some("https://h/v1/realtime/client_secrets".to_owned()),
             ),
             (
                 "mistral",
