@@ -3,6 +3,7 @@
 mod beside;
 mod body;
 mod carried;
+mod pricing;
 mod settlement;
 
 use std::rc::Rc;
@@ -33,8 +34,8 @@ use crate::steps;
 use crate::types::{DeploymentId, FailedCall, LedgerId, MOST_FAILED_CALLS, NanoUsd, Operation};
 
 use carried::Carried;
-use settlement::call_type;
-pub use settlement::{Bill, Told};
+pub use pricing::{Asked as PricedAs, Bill, Told, priced};
+pub use settlement::{bounded, call_type};
 
 /// A lease of a deployment that reloads have brought and taken away again goes back; another is asked for, so often at most.
 const LEASES: usize = 8;

@@ -41,8 +41,8 @@ use crate::journey::{
 use crate::metrics::Metrics;
 use crate::responses::Keeper;
 use crate::router::{self, RoutingTable};
-use crate::spend::journal::{FOLDER, Syncer};
-use crate::spend::{BudgetRenewals, Gauges, SpendLogger, WRITE_INTERVAL, recover};
+use crate::spend::journal::{FOLDER, JournalWriter, Syncer};
+use crate::spend::{BudgetRenewals, Desk, Gauges, SpendLogger, WRITE_INTERVAL, recover};
 use crate::steps;
 use crate::store::messages::ResetOverdue;
 use crate::store::{Pools, Store, ask};
@@ -267,13 +267,18 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
         settings: settings(config, strict),
         models: models.clone(),
     }));
+    let ending = Arc::<Ending>::default();
     let health = HealthBoard::start_in_arbiter(&arbiter.handle(), |_| HealthBoard::default());
     let followed = Followed::start_in_arbiter(&arbiter.handle(), |_| Followed::default());
     let _checker = {
         let (in_force, control, board) = (in_force.clone(), control.clone(), health.clone());
-        let store = store.clone();
-        HealthChecker::start_in_arbiter(&arbiter.handle(), move |_| {
-            HealthChecker::new(in_force, control, board, store)
+        let (store, ending) = (store.clone(), ending.clone());
+        let writer = JournalWriter::new(options.place.data_dir.join(FOLDER), syncer.clone());
+        let (logger, ledger) = (logger.clone(), ledger.clone());
+        HealthChecker::start_in_arbiter(&Arbiter::new().handle(), move |_| {
+            let _ = rustix::thread::set_name(c"health");
+            let desk = Desk::open(writer, logger, ledger, MOST_JOURNAL_BYTES);
+            HealthChecker::new(in_force, control, board, store, desk, ending)
         })
     };
     let reload_status = Arc::<ReloadStatus>::default();
@@ -292,7 +297,6 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
         vault: vault.clone(),
     })
     .start();
-    let ending = Arc::<Ending>::default();
     let lost = control_lost(control.clone());
     let shared = Arc::new(Shared {
         in_force,

@@ -24,5 +24,5 @@ pub use pieces::{Pieces, PiecesBuilder};
 pub use principal::{BudgetReset, KeyOptions, Limits, ModelAccess, Principal, Role, Scope};
 pub use row_cost::{Breakdown, RowCost};
 pub use secret::Secret;
-pub use spend_row::{CallStatus, FailedCall, Labels, MOST_FAILED_CALLS, SpendRow};
+pub use spend_row::{CallStatus, FailedCall, HEALTH_CHECKER, Labels, MOST_FAILED_CALLS, SpendRow};
 pub use usage::Usage;

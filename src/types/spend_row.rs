@@ -96,6 +96,10 @@ pub struct Labels {
     pub is_silent_experiment: bool,
 }
 
+/// Whose the checks of deployments are in the books: the name of a key and of a team that nobody has, and the tag of their rows
+/// (LiteLLM 1.106.2).
+pub const HEALTH_CHECKER: &str = "litellm-internal-health-check";
+
 /// Failed calls that a row names (LiteLLM 1.106.2).
 pub const MOST_FAILED_CALLS: usize = 4;
 
@@ -131,6 +135,11 @@ impl SpendRow {
         }
         // Texts and numbers always serialise.
         serde_json::to_string(&labels).ok().map(Arc::from)
+    }
+
+    /// It is a check of a deployment, and nobody's call.
+    pub fn is_health_check(&self) -> bool {
+        self.key_hash == KeyHash::of(HEALTH_CHECKER)
     }
 
     /// The labels as they were written; none where there are none.

@@ -9,13 +9,12 @@ use time::Date;
 use time::macros::format_description;
 use utoipa::IntoParams;
 
-use super::keys::hash_of;
 use crate::auth::{Caller, iso};
 use crate::http::error::ApiError;
 use crate::http::route::Call;
 use crate::store::queries::{DaySpend, LogFilter, LogQuery, PerDayQuery};
 use crate::store::{ask, messages};
-use crate::types::{CallStatus, Labels, NanoUsd, Role, SpendRow};
+use crate::types::{CallStatus, HEALTH_CHECKER, KeyHash, Labels, NanoUsd, Role, SpendRow};
 
 const MICROS_A_DAY: i64 = 24 * 60 * 60 * 1_000_000;
 
@@ -43,7 +42,7 @@ pub async fn logs(call: Call) -> Result<HttpResponse, ApiError> {
     let owner = owner(&caller, query.user_id.as_deref())?;
     let days = days(&query)?;
     let store = &call.worker.shared.store.admin;
-    let key = query.api_key.as_deref().map(hash_of);
+    let key = query.api_key.as_deref().map(spender);
     if key == Some(None) {
         return Ok(HttpResponse::Ok().json(json!([])));
     }
@@ -99,6 +98,14 @@ pub(super) fn owner(caller: &Caller, asked: Option<&str>) -> Result<Option<Strin
         ));
     }
     Ok(Some(own))
+}
+
+/// The key that a filter names: its text, its hash, or the one of health checks, which nobody has.
+pub(super) fn spender(text: &str) -> Option<KeyHash> {
+    match text {
+        HEALTH_CHECKER => Some(KeyHash::of(HEALTH_CHECKER)),
+        text => super::keys::hash_of(text),
+    }
 }
 
 fn flag(text: Option<&str>) -> Result<bool, ApiError> {
@@ -197,7 +204,10 @@ pub(super) fn shown(row: &SpendRow, agent_tags: bool) -> Value {
         "ledger_id": row.ledger_id.to_string(),
         "litellm_call_id": row.call_id,
         "call_type": row.call_type,
-        "api_key": row.key_hash.to_string(),
+        "api_key": match row.is_health_check() {
+            true => HEALTH_CHECKER.to_owned(),
+            false => row.key_hash.to_string(),
+        },
         "spend": row.spend.to_f64(),
         "prompt_tokens": usage.prompt_tokens(),
         "completion_tokens": usage.completion_tokens(),
@@ -230,6 +240,7 @@ fn metadata(row: &SpendRow, labels: &Labels) -> Value {
     let failed = !matches!(row.status, CallStatus::Success);
     json!({
         "status": row.status.as_str(),
+        "user_api_key_alias": row.is_health_check().then_some(HEALTH_CHECKER),
         "user_agent": row.user_agent,
         "spend_logs_metadata": labels.spend_logs_metadata,
         "usage_estimated": row.usage_estimated,

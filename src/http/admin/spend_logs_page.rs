@@ -9,14 +9,13 @@ use time::PrimitiveDateTime;
 use time::macros::format_description;
 use utoipa::IntoParams;
 
-use super::keys::hash_of;
-use super::spend_logs::{owner, shown};
+use super::spend_logs::{owner, shown, spender};
 use crate::http::error::ApiError;
 use crate::http::query::Query;
 use crate::http::route::Call;
 use crate::store::queries::{LogFilter, LogOrder, LogPage, LogQuery, MOST_COUNTED};
 use crate::store::{ask, messages};
-use crate::types::NanoUsd;
+use crate::types::{HEALTH_CHECKER, KeyHash, NanoUsd};
 
 const PAGE_SIZE: i64 = 50;
 const MOST_A_PAGE: i64 = 1000;
@@ -45,6 +44,8 @@ pub struct SpendLogsPageQuery {
     max_spend: Option<String>,
     /// `success` or `failure`.
     status_filter: Option<String>,
+    /// Without checks of deployments.
+    exclude_internal_health_checks: Option<bool>,
     /// HTTP status of a failure.
     error_code: Option<String>,
     /// `startTime` (when absent), `endTime`, `request_duration_ms`, `ttft_ms`, `spend` or `total_tokens`.
@@ -87,7 +88,7 @@ pub async fn page(call: Call) -> Result<HttpResponse, ApiError> {
 fn wanted(call: &Call, query: &Query, number: i64, size: i64) -> Result<Option<LogPage>, ApiError> {
     let text = |name| query.text(name).map(str::to_owned);
     let owner = owner(call.caller()?, query.text("user_id"))?.or_else(|| text("user_id"));
-    let key = match query.text("api_key").map(hash_of) {
+    let key = match query.text("api_key").map(spender) {
         Some(None) => return Ok(None),
         key => key.flatten(),
     };
@@ -109,6 +110,10 @@ fn wanted(call: &Call, query: &Query, number: i64, size: i64) -> Result<Option<L
     let directions = [("asc", true), ("desc", false)];
     Ok(Some(LogPage {
         team: text("team_id"),
+        without_key: query
+            .flag("exclude_internal_health_checks")?
+            .unwrap_or(false)
+            .then(|| KeyHash::of(HEALTH_CHECKER)),
         end_user: text("end_user"),
         model: text("model"),
         model_group: text("model_group"),

@@ -52,7 +52,7 @@ pub async fn test_connection(call: Call) -> Result<HttpResponse, ApiError> {
         Err(error) => json!({"error": error}),
         Ok(deployment) => {
             let prepared = Prepared::alone(&deployment, &worker.client);
-            match probe(&worker.client, &prepared, false).await {
+            match probe(&worker.client, None, &prepared, false).await {
                 None => json!({"error": "the gateway is ending"}),
                 Some(finding) => {
                     let took = finding.took.as_millis() as u64;

@@ -146,7 +146,14 @@ async fn ask(
 ) -> Vec<Option<Arc<Finding>>> {
     let deployments: Vec<Rc<Prepared>> =
         asked.iter().map(|(_, prepared)| prepared.clone()).collect();
-    let findings = probe_all(&call.worker.client, &deployments, concurrency, false).await;
+    let findings = probe_all(
+        &call.worker.client,
+        &call.worker.desk,
+        &deployments,
+        concurrency,
+        false,
+    )
+    .await;
     let shared = &call.worker.shared;
     keep(&shared.store, &findings).await;
     shared.health.do_send(Post(findings.clone()));
@@ -174,7 +181,14 @@ async fn ask_sparingly(
             missing.push(prepared.clone());
         }
     }
-    let found = probe_all(&call.worker.client, &missing, concurrency, false).await;
+    let found = probe_all(
+        &call.worker.client,
+        &call.worker.desk,
+        &missing,
+        concurrency,
+        false,
+    )
+    .await;
     call.worker.shared.health.do_send(Post(found.clone()));
     let mut found = found.into_iter().map(Arc::new).peekable();
     for (finding, (_, prepared)) in findings.iter_mut().zip(asked) {

@@ -3,7 +3,8 @@
 
 use std::time::Instant;
 
-use super::settlement::{Priced, used};
+use super::pricing::Priced;
+use super::settlement::used;
 use super::{Charge, Told};
 use crate::policy::cost::Cost;
 use crate::types::{NanoUsd, Usage};

@@ -1,82 +1,21 @@
-//! How a request is settled: what it used, what that costs, and its row.
+//! How a request is settled: what it used and what that costs goes to whoever holds something for it, and into its row.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Charge;
 use super::carried::sum;
-use crate::catalog::ServiceTier;
+use super::pricing::{Asked, Bill, Priced, Told, priced};
 use crate::journey::routes::Prepared;
 use crate::journey::together::Race;
 use crate::limits::Settlement;
-use crate::policy::cost::{CallFacts, Cost, Units};
 use crate::policy::upstream_error::Failure;
-use crate::protocol::openai::usage::ParsedUsage;
-use crate::protocol::pass::StreamFacts;
 use crate::router::{Deployment, End, Outcome, Used};
 use crate::steps;
-use crate::types::{CallStatus, NanoUsd, Operation, RowCost, SpendRow, Usage};
+use crate::types::{CallStatus, Operation, SpendRow};
 
 /// How a call is called in its row that was ended because another one answered first.
 const OUTRUN: &str = "Outrun";
-
-/// What an upstream told of its answer.
-#[derive(Clone, Debug, Default)]
-pub struct Told {
-    /// The provider's id of the answer.
-    pub id: Option<String>,
-    /// The model it names, where that is not the one asked for.
-    pub model: Option<String>,
-    pub service_tier: Option<String>,
-    pub usage: Option<ParsedUsage>,
-    /// Bytes of content delivered, for an estimate when there is no usage.
-    pub content_bytes: u64,
-}
-
-impl Told {
-    /// What an answer told that was asked of `model`.
-    pub fn of(facts: &StreamFacts, model: &str) -> Self {
-        Self {
-            id: facts.id.clone(),
-            model: facts.model.clone().filter(|named| named != model),
-            service_tier: facts.service_tier.clone(),
-            usage: facts.usage,
-            content_bytes: facts.content_bytes,
-        }
-    }
-}
-
-/// A settled request.
-#[derive(Clone, Copy, Debug)]
-pub struct Bill {
-    /// `None`: the model has no known price.
-    pub cost: Option<Cost>,
-}
-
-impl Bill {
-    /// What is booked.
-    pub(super) fn spend(&self) -> NanoUsd {
-        self.cost.map_or(NanoUsd::ZERO, |cost| cost.total)
-    }
-
-    fn recorded(&self) -> RowCost {
-        self.cost.map_or_else(
-            || RowCost {
-                unpriced: true,
-                ..RowCost::default()
-            },
-            |cost| cost.recorded(),
-        )
-    }
-}
-
-/// What a call used, and its bill.
-#[derive(Clone, Copy)]
-pub(super) struct Priced {
-    pub usage: Usage,
-    pub is_estimated: bool,
-    pub bill: Bill,
-}
 
 /// How a call ended.
 struct Ending {
@@ -201,60 +140,13 @@ impl Charge {
         told: &Told,
         whole: bool,
     ) -> Priced {
-        let (usage, is_estimated) = match told.usage {
-            Some(parsed) if !parsed.output_is_open => (parsed.usage, false),
-            _ if !whole && told.content_bytes == 0 => (Usage::default(), false),
-            input_alone => {
-                let output = told.content_bytes.div_ceil(4);
-                let input = Usage {
-                    input: self.input_tokens,
-                    ..Usage::default()
-                };
-                let input = input_alone.map_or(input, |parsed| parsed.usage);
-                (
-                    Usage {
-                        output: input.output.max(output),
-                        ..input
-                    },
-                    true,
-                )
-            }
+        let asked = Asked {
+            input_tokens: self.input_tokens,
+            tier: self.estimate.tier,
+            took: self.upstream_time,
+            started_at: self.started_at,
         };
-        let of_answer = told
-            .model
-            .as_deref()
-            .and_then(|model| prepared.answer_prices.find(deployment, model));
-        let tariff = of_answer.as_ref().unwrap_or(&deployment.tariff);
-        let parsed = told.usage.unwrap_or_default();
-        if !whole && usage.total_tokens() == 0 && parsed.stated_cost.is_none() {
-            let cost = (!tariff.is_unpriced()).then(Cost::default);
-            return Priced {
-                usage,
-                is_estimated,
-                bill: Bill { cost },
-            };
-        }
-        let facts = CallFacts {
-            tier: ServiceTier::billed(
-                told.service_tier.as_deref(),
-                self.estimate.tier.or(deployment.default_tier),
-            ),
-            inference_in_us: parsed.inference_in_us,
-            fast: parsed.fast,
-            units: Units {
-                answer_milliseconds: self.upstream_time.as_millis() as u64,
-                web_searches: parsed.web_searches,
-                ..Units::default()
-            },
-            ..CallFacts::default()
-        };
-        let began = self.started_at / 1_000_000;
-        let cost = tariff.bill(&usage, &facts, parsed.stated_cost, began);
-        Priced {
-            usage,
-            is_estimated,
-            bill: Bill { cost },
-        }
+        priced(deployment, prepared, told, whole, &asked)
     }
 
     /// `own` is what the last call used.
@@ -353,13 +245,13 @@ pub(super) fn used(own: &Priced) -> Used {
 }
 
 /// A text of a client or an upstream, short enough for a row: the journal's records are bounded.
-fn bounded(text: &str) -> &str {
+pub fn bounded(text: &str) -> &str {
     let end = text.floor_char_boundary(1024);
     &text[..end]
 }
 
 /// The operation's name in rows, shared by all of them.
-pub(super) fn call_type(operation: Operation) -> Arc<str> {
+pub fn call_type(operation: Operation) -> Arc<str> {
     thread_local! {
         static NAMES: [Arc<str>; Operation::ALL.len()] =
             Operation::ALL.map(|operation| operation.call_type().into());

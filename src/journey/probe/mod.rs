@@ -1,13 +1,15 @@
 //! Calls that ask nothing but whether a deployment answers.
 //!
 //! `served` asks by an operation of the gateway's own, `plain` by one that only the provider serves, `session` opens a WebSocket.
-//! They take no slot and charge no key.
+//! They take no slot and charge no key; what they cost stands in the books as nobody's (`books`).
 
+mod books;
 mod plain;
 mod served;
 mod session;
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -15,11 +17,13 @@ use futures_util::stream::{self, StreamExt as _};
 use tokio::sync::Semaphore;
 
 use super::attempt::{Failed, no_token};
+use super::charge::Told;
 use super::routes::Prepared;
 use crate::health::{Finding, Problem};
 use crate::policy::cooldown::Fault;
 use crate::policy::upstream_error::Failure;
 use crate::router::Mode;
+use crate::spend::Desk;
 use crate::upstream::Client;
 
 /// Largest answer that is read.
@@ -29,36 +33,69 @@ const RATE_LIMITS: &str = "x-ratelimit-";
 /// Probes at the same time, of the whole process: they cost money and strain providers.
 static PROBES: Semaphore = Semaphore::const_new(64);
 
-/// The headers of an answer, or what went wrong.
-type Outcome = Result<HeaderMap, Box<Failed>>;
+/// A question that was answered.
+struct Answer {
+    headers: HeaderMap,
+    /// `None`: nothing was made, and nothing is to be paid.
+    made: Option<Made>,
+}
 
-/// Asks deployments a question of a few tokens, `concurrency` of them at a time, and answers in their order.
+/// What an answer has brought.
+struct Made {
+    /// As in a spend row.
+    call_type: Arc<str>,
+    /// `None`: it is not known what it costs.
+    told: Option<Told>,
+    asked_bytes: usize,
+}
+
+/// What went wrong, or the answer.
+type Outcome = Result<Answer, Box<Failed>>;
+
+/// Asks deployments a question of a few tokens, `concurrency` of them at a time, and answers in their order. What it costs is
+/// booked at the `desk`.
 pub async fn probe_all(
     client: &Client,
+    desk: &Desk,
     deployments: &[Rc<Prepared>],
     concurrency: usize,
     by_schedule: bool,
 ) -> Vec<Finding> {
     stream::iter(deployments)
-        .map(|prepared| probe(client, prepared, by_schedule))
+        .map(|prepared| probe(client, Some(desk), prepared, by_schedule))
         .buffered(concurrency.max(1))
         .filter_map(|finding| async { finding })
         .collect()
         .await
 }
 
-/// Asks one.
-pub async fn probe(client: &Client, prepared: &Prepared, by_schedule: bool) -> Option<Finding> {
+/// Asks one. Without a `desk` it is one that is not there yet, of which nothing is kept.
+pub async fn probe(
+    client: &Client,
+    desk: Option<&Desk>,
+    prepared: &Prepared,
+    by_schedule: bool,
+) -> Option<Finding> {
     // Never closed.
     let _turn = PROBES.acquire().await.ok()?;
-    let began = Instant::now();
+    let (began, started_at) = (Instant::now(), now_micros());
     let outcome = ask(client, prepared).await;
     let took = began.elapsed();
     let (problem, headers) = match outcome {
-        Ok(headers) => (None, headers),
+        Ok((model, answer)) => {
+            if let (Some(desk), Some(made)) = (desk, &answer.made) {
+                let answered = books::Answered {
+                    made,
+                    model,
+                    took,
+                    started_at,
+                };
+                books::book(desk, prepared, &answered);
+            }
+            (None, answer.headers)
+        }
         Err(failed) => (Some(problem(failed.failure)), failed.headers),
     };
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
     let deployment = &prepared.deployment;
     Some(Finding {
         deployment: deployment.id.clone(),
@@ -67,17 +104,30 @@ pub async fn probe(client: &Client, prepared: &Prepared, by_schedule: bool) -> O
         problem,
         rate_limits: rate_limits(&headers),
         took,
-        at: since_epoch.unwrap_or_default().as_millis() as i64,
+        at: now_micros() / 1000,
         by_schedule,
     })
 }
 
-/// One model after the other, until one answers; the first failure counts.
-async fn ask(client: &Client, prepared: &Prepared) -> Outcome {
+/// Microseconds since the Unix epoch.
+fn now_micros() -> i64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+    since_epoch.unwrap_or_default().as_micros() as i64
+}
+
+/// One model after the other, until one answers, with its name; the first failure counts.
+async fn ask<'a>(
+    client: &Client,
+    prepared: &'a Prepared,
+) -> Result<(&'a str, Answer), Box<Failed>> {
     let deployment = &*prepared.deployment;
     if deployment.mock.is_some() {
         // There is nobody to ask.
-        return Ok(HeaderMap::new());
+        let answer = Answer {
+            headers: HeaderMap::new(),
+            made: None,
+        };
+        return Ok((&deployment.model, answer));
     }
     let mut first = None;
     for model in &deployment.health_check.models {
@@ -87,7 +137,7 @@ async fn ask(client: &Client, prepared: &Prepared) -> Outcome {
             Mode::Realtime => session::ask(client, prepared).await,
         };
         match outcome {
-            Ok(headers) => return Ok(headers),
+            Ok(answer) => return Ok((model, answer)),
             Err(failed) => first = first.or(Some(failed)),
         }
     }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use actix_web::http::Method;
 use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 
-use super::{Outcome, login};
+use super::{Answer, Made, Outcome, login};
 use crate::health::question;
 use crate::journey::attempt::{Failed, MOST_ERROR_BYTES, call_failure, waits};
 use crate::journey::routes::Prepared;
@@ -35,6 +35,7 @@ pub async fn ask(client: &Client, prepared: &Prepared, errand: Errand, model: &s
         .endpoint_for(method, url, headers, tls)
         .map_err(|error| Failed::unusable(deployment, &error.to_string()))?;
     let question = question::plain(errand, check, model);
+    let asked_bytes = question.body.len();
     let kind = HeaderValue::from_static(question.content_type);
     let mut more = vec![(CONTENT_TYPE, kind)];
     more.extend(login(prepared).await?);
@@ -63,6 +64,14 @@ pub async fn ask(client: &Client, prepared: &Prepared, errand: Errand, model: &s
             Err(fail(&Upstream::InStream { frame }, headers))
         }
         None if body.is_empty() => Err(fail(&Upstream::Malformed, headers)),
-        None => Ok(headers),
+        None => Ok(Answer {
+            headers,
+            // Its usage, where there is any, may be behind what was read.
+            made: errand.call_type().map(|call_type| Made {
+                call_type: call_type.into(),
+                told: None,
+                asked_bytes,
+            }),
+        }),
     }
 }

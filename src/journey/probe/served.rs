@@ -4,17 +4,22 @@ use std::time::Instant;
 
 use actix_web::http::header::HeaderMap;
 
-use super::{MOST_BYTES, Outcome, login};
+use super::{Answer, MOST_BYTES, Made, Outcome, login};
 use crate::health::question;
+use crate::journey::answers::answered;
 use crate::journey::attempt::{Failed, call_failure, read_failure, waits};
+use crate::journey::charge::call_type;
 use crate::journey::question::Question;
 use crate::journey::routes::Prepared;
 use crate::policy::upstream_error::{ConnectProblem, Upstream};
-use crate::protocol::openai::answer::AnswerSpans;
+use crate::protocol::crossing::Form;
 use crate::protocol::openai::request::Request;
 use crate::protocol::{self, json};
 use crate::types::Operation;
 use crate::upstream::Client;
+
+/// What the model is called in what nobody gets to see.
+const PROBE: &str = "probe";
 
 pub async fn ask(
     client: &Client,
@@ -32,6 +37,7 @@ pub async fn ask(
     let check = &deployment.health_check;
     let limit = check.timeout;
     let request = question::served(operation, check);
+    let asked_bytes = request.len();
     let request =
         Request::read(protocol::shape(operation), &request, None).map_err(|_| uncalled())?;
     let question = Question::of_model(&request, deployment, model, &json::quoted(model))?;
@@ -61,12 +67,23 @@ pub async fn ask(
         Ok(body) => body,
         Err(error) => return Err(fail(&read_failure(error, began), headers)),
     };
-    match AnswerSpans::read(&body).map(|spans| spans.error) {
-        Some(None) => Ok(headers),
-        Some(Some(error)) => {
-            let frame = body.get(error).unwrap_or_default();
-            Err(fail(&Upstream::InStream { frame }, headers))
-        }
-        None => Err(fail(&Upstream::Malformed, headers)),
+    let form = || Form {
+        model: PROBE.to_owned(),
+        id: PROBE.to_owned(),
+        created: 0,
+        wants_usage: true,
+        ends_with_reason: deployment.plan.is_openai,
+    };
+    let name = json::quoted(PROBE);
+    match answered(&body, operation, &question.way, deployment, &name, form) {
+        Ok((_, told)) => Ok(Answer {
+            headers,
+            made: Some(Made {
+                call_type: call_type(operation),
+                told: Some(told),
+                asked_bytes,
+            }),
+        }),
+        Err(wrong) => Err(fail(&wrong.as_upstream(), headers)),
     }
 }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use actix_web::http::header::HeaderMap;
 
-use super::{Outcome, login};
+use super::{Answer, Outcome, login};
 use crate::journey::attempt::{Failed, call_failure};
 use crate::journey::routes::Prepared;
 use crate::policy::upstream_error::{Headers as UpstreamHeaders, Upstream};
@@ -22,7 +22,12 @@ pub async fn ask(client: &Client, prepared: &Prepared) -> Outcome {
     let (headers, tls) = (&deployment.headers, deployment.tls.as_ref());
     let opened = client.handshake(url, headers, tls, more, check.timeout);
     let error = match opened.await {
-        Ok(headers) => return Ok(headers),
+        Ok(headers) => {
+            return Ok(Answer {
+                headers,
+                made: None,
+            });
+        }
         Err(error) => error,
     };
     let upstream = match &error {

@@ -10,11 +10,13 @@ use std::time::{Duration, Instant};
 
 use actix::{Actor, Addr, AsyncContext, Context, WrapFuture};
 
+use super::cut::{Ending, Phase};
 use super::probe::probe_all;
 use super::routes::{Current, InForce, Prepared, Routes};
 use crate::config::HealthChecks;
 use crate::health::{Finding, HealthBoard, Post, keep};
 use crate::router::{ControlHandle, HealthFinding, HealthFindings};
+use crate::spend::Desk;
 use crate::steps;
 use crate::store::Store;
 use crate::types::{DeploymentId, LedgerId};
@@ -23,12 +25,15 @@ use crate::upstream::Client;
 /// How often it is looked whether a round is due: the configuration may change meanwhile.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Begins a round when one is due, one at a time. Idle while `background_health_checks` is off.
+/// Begins a round when one is due, one at a time. Idle while `background_health_checks` is off. Its thread is its own, and ends
+/// when the process is told to end.
 pub struct HealthChecker {
     in_force: Arc<InForce>,
     control: Arc<ControlHandle>,
     board: Addr<HealthBoard>,
     store: Store,
+    desk: Desk,
+    ending: Arc<Ending>,
     /// What this instance is called among those that share their findings.
     name: LedgerId,
     /// Made at the first round.
@@ -50,8 +55,12 @@ impl HealthChecker {
         control: Arc<ControlHandle>,
         board: Addr<HealthBoard>,
         store: Store,
+        desk: Desk,
+        ending: Arc<Ending>,
     ) -> Self {
         Self {
+            desk,
+            ending,
             in_force,
             control,
             board,
@@ -88,6 +97,7 @@ impl HealthChecker {
             control: self.control.clone(),
             board: self.board.clone(),
             store: self.store.clone(),
+            desk: self.desk.clone(),
         };
         let name = self.name.to_string();
         let looked = Instant::now();
@@ -123,6 +133,12 @@ impl Actor for HealthChecker {
         context.run_interval(LOOK, |checker, context| {
             steps::contained("health.look", || checker.look(context));
         });
+        // Nobody waits for a check: its thread ends first, and leaves its journal to those who book what is left.
+        let ending = self.ending.reached(Phase::Draining);
+        actix_rt::spawn(async move {
+            ending.await;
+            actix_rt::Arbiter::current().stop();
+        });
     }
 }
 
@@ -134,6 +150,7 @@ struct Round {
     control: Arc<ControlHandle>,
     board: Addr<HealthBoard>,
     store: Store,
+    desk: Desk,
 }
 
 impl Round {
@@ -142,7 +159,14 @@ impl Round {
         let deployments: Vec<Rc<Prepared>> =
             self.asked().map(|(_, prepared)| prepared.clone()).collect();
         let concurrency = self.checks.concurrency;
-        let findings = probe_all(&self.way.client, &deployments, concurrency, true).await;
+        let findings = probe_all(
+            &self.way.client,
+            &self.desk,
+            &deployments,
+            concurrency,
+            true,
+        )
+        .await;
         let failing = findings
             .iter()
             .filter(|finding| finding.problem.is_some())

@@ -10,7 +10,7 @@ use super::super::rows::LogRow;
 use super::super::schema::spend_logs;
 use super::super::{AnyConnection, StoreError};
 use super::spend_logs::{LogQuery, Logs, filtered, with_names};
-use crate::types::{NanoUsd, SpendRow};
+use crate::types::{KeyHash, NanoUsd, SpendRow};
 
 /// Rows are counted up to here: a dashboard's total must not read a whole ledger.
 pub const MOST_COUNTED: usize = 10_000;
@@ -33,6 +33,8 @@ pub struct LogPage {
     /// Its limit is the size of a page.
     pub query: LogQuery,
     pub team: Option<String>,
+    /// All but the rows of this key.
+    pub without_key: Option<KeyHash>,
     pub end_user: Option<String>,
     /// The provider-side model.
     pub model: Option<String>,
@@ -56,6 +58,7 @@ impl LogPage {
         Self {
             query,
             team: None,
+            without_key: None,
             end_user: None,
             model: None,
             model_group: None,
@@ -114,6 +117,11 @@ fn narrowed<'q>(conn: &mut AnyConnection, page: &LogPage) -> Result<Option<Logs<
         model, Model, model_ref;
         model_group, ModelGroup, model_group_ref;
         model_id, Deployment, deployment_ref;
+    }
+    if let Some(key) = page.without_key
+        && let Some(id) = id_of(conn, NameKind::Key, &key.to_string())?
+    {
+        rows = rows.filter(spend_logs::key_ref.ne(id));
     }
     if let Some(NanoUsd(least)) = page.spend_from {
         rows = rows.filter(spend_logs::spend.ge(least));

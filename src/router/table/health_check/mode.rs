@@ -63,6 +63,20 @@ impl Errand {
         }
     }
 
+    /// What it is called in the books (LiteLLM 1.106.2). `None`: a list costs nothing.
+    pub const fn call_type(self) -> Option<&'static str> {
+        Some(match self {
+            Self::ImageGeneration => "aimage_generation",
+            Self::ImageEdit => "aimage_edit",
+            Self::Speech => "aspeech",
+            Self::Transcription => "atranscription",
+            Self::Rerank => "arerank",
+            Self::Moderation => "amoderation",
+            Self::Ocr => "aocr",
+            Self::Video | Self::Batch => return None,
+        })
+    }
+
     /// Asks for a list, by GET.
     pub const fn is_list(self) -> bool {
         matches!(self, Self::Video | Self::Batch)
