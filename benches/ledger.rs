@@ -233,6 +233,7 @@ fn row(number: u64, keys: &[KeyHash]) -> SpendRow {
         client_ip: Some("127.0.0.1".into()),
         user_agent: None,
         labels: None,
+        budgets: Vec::new(),
     }
 }
 

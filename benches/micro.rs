@@ -359,6 +359,7 @@ fn row(number: u64, keys: u64) -> SpendRow {
         client_ip: Some("127.0.0.1".into()),
         user_agent: None,
         labels: None,
+        budgets: Vec::new(),
     }
 }
 

@@ -110,6 +110,8 @@ pub struct Charge {
     carried: Carried,
     /// Of that what the present deployment has used, until it is reported.
     broken_off: Used,
+    /// What its calls have spent in budgets of providers, deployments and tags, by the budgets' keys.
+    budgets: Vec<(Arc<str>, NanoUsd)>,
     /// What the present call goes on with: an answer that broke in the middle.
     pub resumed: Option<Rc<Resumed>>,
     /// Time spent waiting for upstreams.
@@ -187,6 +189,7 @@ impl Charge {
             own_first_token: None,
             carried: Carried::default(),
             broken_off: Used::default(),
+            budgets: Vec::new(),
             resumed: None,
             upstream_time: Duration::ZERO,
             settled: false,
@@ -441,14 +444,33 @@ impl Charge {
         let Some(lease) = self.lease.take() else {
             return;
         };
+        let used = std::mem::take(&mut self.broken_off);
+        self.spends(&lease, used.cost);
         let end = End {
             hold: None,
             lease: Some((lease, self.outcome(failure))),
             group: self.group(),
-            used: std::mem::take(&mut self.broken_off),
+            used,
             ..End::default()
         };
         self.worker.port.end(end);
+    }
+
+    /// Takes note of what a call costs in the budgets that it was held in: the ledger sums up the same.
+    fn spends(&mut self, lease: &Lease, cost: NanoUsd) {
+        if lease.budget_hold.is_none() || cost <= NanoUsd::ZERO {
+            return;
+        }
+        let routes = self.worker.routes();
+        let budgets = &routes.table().budgets;
+        let tags = self.wish.as_ref().map_or(&[][..], |wish| &wish.tag_budgets);
+        let names = budgets.of(lease.deployment).iter().chain(tags);
+        for key in names.filter_map(|name| budgets.key(*name)) {
+            match self.budgets.iter_mut().find(|(known, _)| known == key) {
+                Some((_, spent)) => spent.0 = spent.0.saturating_add(cost.0),
+                None => self.budgets.push((key.clone(), cost)),
+            }
+        }
     }
 
     /// What was never sent, or with a caller's own access, says nothing about the deployment.

@@ -31,6 +31,7 @@ pub use start::{ControlHandle, start};
 pub use table::{
     Asker, Astray, AutoRouter, Costs, Deployment, Destination, Difficulty, Earlier, Errand,
     Failover, Gauges, Group, GroupKey, HealthCheck, Kept, Meaning, Mode, RoutingTable, Way,
+    budget_name,
 };
 pub use trace::{Choice, Considered, Nobody, Trace, Verdict};
 pub use turn::{

@@ -13,6 +13,7 @@ use super::control::Control;
 use super::table::RoutingTable;
 use crate::limits::{Gatekeeper, GatekeeperActor};
 use crate::metrics::Cooldowns;
+use crate::policy::spends::{BudgetName, SpendWindow};
 
 thread_local! {
     /// The state outlives its mailboxes.
@@ -33,12 +34,13 @@ pub struct NotStarted;
 
 /// Starts the control thread with its Router, Gatekeeper and Deployment actors.
 ///
-/// `window` is the length of every limit window; `strict` is `budget_enforcement: strict`; what cools down is counted in
-/// `cooldowns`.
+/// `window` is the length of every limit window; `strict` is `budget_enforcement: strict`; `spent` is what earlier processes
+/// have spent in budgets of providers, deployments and tags; what cools down is counted in `cooldowns`.
 pub fn start(
     table: Arc<RoutingTable>,
     window: Duration,
     strict: bool,
+    spent: Vec<(BudgetName, SpendWindow)>,
     cooldowns: Cooldowns,
 ) -> Result<Arc<ControlHandle>, NotStarted> {
     let arbiter = Arbiter::new();
@@ -49,7 +51,9 @@ pub fn start(
         let keeper = Gatekeeper::new(window.as_millis().max(1) as u64, strict);
         let keeper = Rc::new(RefCell::new(keeper));
         let control = Rc::new(RefCell::new(
-            Control::new(table, keeper.clone()).counting(cooldowns),
+            Control::new(table, keeper.clone())
+                .having_spent(spent)
+                .counting(cooldowns),
         ));
         CONTROL.with_borrow_mut(|slot| *slot = Some(control.clone()));
         let _ = tell.send((

@@ -23,7 +23,7 @@ mod plan;
 mod targets;
 
 pub use auto_routers::{AutoRouter, AutoRouters, Difficulty, Meaning, Way};
-pub use budgets::Budgets;
+pub use budgets::{Budgets, budget_name};
 pub use costs::Costs;
 pub use deployment::Deployment;
 pub use gauges::Gauges;

@@ -39,14 +39,15 @@ use crate::journey::{
     RouteMemory, Settings, Shared, Snapshot,
 };
 use crate::metrics::Metrics;
+use crate::policy::spends::SpendWindow;
 use crate::responses::Keeper;
 use crate::router::{self, RoutingTable};
 use crate::spend::journal::{FOLDER, JournalWriter, Syncer};
 use crate::spend::{BudgetRenewals, Desk, Gauges, SpendLogger, WRITE_INTERVAL, recover};
 use crate::steps;
-use crate::store::messages::ResetOverdue;
+use crate::store::messages::{ReadWindows, ResetOverdue};
 use crate::store::{Pools, Store, ask};
-use crate::types::DatabaseUrl;
+use crate::types::{DatabaseUrl, NanoUsd};
 use crate::upstream;
 use crate::vault::Vault;
 
@@ -226,7 +227,13 @@ async fn start_up(start: Start<'_>) -> Result<(), RunError> {
     let config = &together;
     let table = Arc::new(RoutingTable::compile(config));
     let metrics = Metrics::new().map_err(|error| RunError::Other(error.to_string()))?;
-    let control = router::start(table.clone(), window, strict, metrics.cooldowns())
+    let spent = ask(&store.ledger, ReadWindows { now_ms }).await?;
+    let spent = spent.into_iter().map(|row| {
+        let window = SpendWindow::until(row.ends_at, NanoUsd(row.spent));
+        (router::budget_name(&row.budget), window)
+    });
+    let spent = spent.collect();
+    let control = router::start(table.clone(), window, strict, spent, metrics.cooldowns())
         .map_err(|error| RunError::Other(error.to_string()))?;
     // Slow work beside the requests: booking spend, and budgets that begin anew.
     let arbiter = Arbiter::new();

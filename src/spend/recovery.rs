@@ -218,6 +218,7 @@ fn interrupted_row(opened: Opened) -> SpendRow {
         client_ip: None,
         user_agent: None,
         labels: None,
+        budgets: Vec::new(),
     }
 }
 

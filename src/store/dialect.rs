@@ -13,10 +13,10 @@ use diesel::upsert::excluded;
 
 use super::cached::{AddUp, Charge, ChargeAll, Charged, DailyColumns};
 use super::names::NameKind;
-use super::rows::{DailyRow, KeptRow, LogRow, RejectedRow, TeamRow, UserRow};
+use super::rows::{DailyRow, KeptRow, LogRow, RejectedRow, TeamRow, UserRow, WindowRow};
 use super::schema::{
     daily_spend, health_rounds, journal_checkpoints, kept_responses, keys, rejected_spend,
-    spend_logs, spend_names, teams, users,
+    spend_logs, spend_names, spend_windows, teams, users,
 };
 use super::{AnyConnection, JournalId, StoreError};
 
@@ -328,6 +328,55 @@ fn checkpoint(
         journal_checkpoints::journal_id.eq(journal),
         journal_checkpoints::seq.eq(seq),
     )
+}
+
+/// What was spent in the windows of budgets, held until the transaction ends.
+pub(super) fn lock_windows(
+    conn: &mut AnyConnection,
+    budgets: &[&str],
+) -> QueryResult<BTreeMap<String, WindowRow>> {
+    if let AnyConnection::Postgres(conn) = conn {
+        // What is not there cannot be locked: a window that is over before it began.
+        let none_yet: Vec<_> = budgets.iter().map(|budget| no_window(budget)).collect();
+        diesel::insert_into(spend_windows::table)
+            .values(none_yet)
+            .on_conflict_do_nothing()
+            .execute(conn)?;
+    }
+    let wanted = spend_windows::table
+        .filter(spend_windows::budget.eq_any(budgets))
+        .order(spend_windows::budget);
+    let found: Vec<WindowRow> = match conn {
+        // BEGIN IMMEDIATE holds the only write lock there is.
+        AnyConnection::Sqlite(conn) => wanted.load(conn)?,
+        AnyConnection::Postgres(conn) => wanted.for_update().load(conn)?,
+    };
+    let by_key = found.into_iter().map(|row| (row.budget.clone(), row));
+    Ok(by_key.collect())
+}
+
+fn no_window(budget: &str) -> WindowRow {
+    WindowRow {
+        budget: budget.to_owned(),
+        ends_at: 0,
+        spent: 0,
+    }
+}
+
+/// Writes down what was spent in windows that are locked.
+pub(super) fn set_windows(conn: &mut AnyConnection, rows: &[WindowRow]) -> QueryResult<()> {
+    for row in rows {
+        on_either!(conn, conn => diesel::insert_into(spend_windows::table)
+            .values(row)
+            .on_conflict(spend_windows::budget)
+            .do_update()
+            .set((
+                spend_windows::ends_at.eq(row.ends_at),
+                spend_windows::spent.eq(row.spent),
+            ))
+            .execute(conn)?);
+    }
+    Ok(())
 }
 
 /// Moves the checkpoints of journals.

@@ -12,7 +12,7 @@ use super::queries::{
 };
 use super::{
     AnyConnection, DeletedKeyRow, FlushBatch, FlushReport, HealthRow, JournalId, KeptTurn, KeyInfo,
-    KeyUpdate, LearntRow, ModelRow, NewKey, NewTeam, NewUser, Rotation, StoreError,
+    KeyUpdate, LearntRow, ModelRow, NewKey, NewTeam, NewUser, Rotation, StoreError, WindowRow,
 };
 use crate::types::{KeyHash, LedgerId, Principal, SpendRow};
 use crate::vault::Vault;
@@ -164,13 +164,16 @@ messages! {
     /// Whether the database answers.
     Ping {} => (), by: |conn, _| queries::ping(conn);
 
-    /// Books a batch, exactly once however often it is sent. To `Store::ledger`, as the last two.
+    /// Books a batch, exactly once however often it is sent. To `Store::ledger`, as the last three.
     FlushSpend { batch: Arc<FlushBatch> } => FlushReport,
         by: |conn, names| queries::flush_spend(conn, names, &batch);
 
     /// The stored `seq` of each journal that has one.
     ReadCheckpoints { journals: Vec<JournalId> } => Vec<(JournalId, u64)>,
         by: |conn, _| queries::read_checkpoints(conn, &journals);
+
+    /// What was spent in budgets of providers, deployments and tags whose windows are not over. At start alone.
+    ReadWindows { now_ms: i64 } => Vec<WindowRow>, by: |conn, _| queries::lasting_windows(conn, now_ms);
 
     /// Drops the checkpoints of journals whose files are gone.
     ForgetCheckpoints { journals: Vec<JournalId> } => (),

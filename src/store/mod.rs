@@ -36,5 +36,5 @@ pub use names::NameCache;
 pub use open::{Pools, Store};
 pub use rows::{
     DeletedKeyRow, HealthRow, KeptTurn, KeyChanges, KeyInfo, KeyRow, KeyUpdate, LearntRow,
-    ModelRow, NewKey, NewTeam, NewUser, OwnerType, Rotation, TeamRow, UserRow,
+    ModelRow, NewKey, NewTeam, NewUser, OwnerType, Rotation, TeamRow, UserRow, WindowRow,
 };

@@ -244,6 +244,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    spend_windows (budget) {
+        budget -> Text,
+        ends_at -> BigInt,
+        spent -> BigInt,
+    }
+}
+
+diesel::table! {
     route_learning (router, model_group, request_type) {
         router -> Text,
         model_group -> Text,

@@ -74,6 +74,9 @@ pub struct SpendRow {
     pub user_agent: Option<Arc<str>>,
     /// JSON of what the request says for the books: `tags`, `session_id`, `spend_logs_metadata`, each only if there.
     pub labels: Option<Arc<str>>,
+    /// What of its spend counts in budgets of providers, deployments and tags, by their keys (`policy::spends::key`): each of
+    /// its calls in those of its own deployment. It is summed up as the row is booked, and no column of it.
+    pub budgets: Vec<(Arc<str>, NanoUsd)>,
 }
 
 /// What a request says about itself for the books.

@@ -50,6 +50,7 @@ mod key_generate;
 mod key_life;
 mod key_lists;
 mod key_refusals;
+mod lasting_budgets;
 mod launch;
 mod ledger;
 mod limits;

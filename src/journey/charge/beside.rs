@@ -125,6 +125,7 @@ impl Charge {
                 output: 0,
                 cost: priced.bill.spend(),
             };
+            self.spends(&lease, used.cost);
             side.end(lease, Outcome::Neutral, used);
         }
         let id = side.deployment.id.clone();

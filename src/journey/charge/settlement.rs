@@ -167,15 +167,19 @@ impl Charge {
                 self.worker.shared.metrics.unpriced(metrics);
             }
         }
+        let (used, lease) = (used(&own), self.lease.take());
+        if let Some(lease) = &lease {
+            self.spends(lease, used.cost);
+        }
         self.worker.port.end(End {
             hold: Some(self.hold),
-            lease: self.lease.take().map(|lease| (lease, ending.outcome)),
+            lease: lease.map(|lease| (lease, ending.outcome)),
             group: self.group(),
             settlement: Settlement {
                 tokens: usage.total_tokens(),
                 cost: spend,
             },
-            used: used(&own),
+            used,
             // Embeddings have no output, and must not make a group's other answers look short.
             output_tokens: (ending.status == CallStatus::Success
                 && self.operation != Operation::Embedding)
@@ -193,7 +197,8 @@ impl Charge {
         self.worker.desk.settled(self.opened.take(), row);
     }
 
-    fn row(&self, ending: Ending, told: &Told, priced: Priced) -> SpendRow {
+    fn row(&mut self, ending: Ending, told: &Told, priced: Priced) -> SpendRow {
+        let budgets = std::mem::take(&mut self.budgets);
         let principal = &self.known.principal;
         let micros = |since: Duration| self.started_at.saturating_add(since.as_micros() as i64);
         SpendRow {
@@ -231,6 +236,7 @@ impl Charge {
                 &self.failed_calls,
                 &self.deployment.entry.litellm_params.tags,
             ),
+            budgets,
         }
     }
 }

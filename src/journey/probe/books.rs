@@ -76,6 +76,7 @@ pub(super) fn book(desk: &Desk, prepared: &Prepared, answered: &Answered<'_>) {
         client_ip: None,
         user_agent: None,
         labels: serde_json::to_string(&labels).ok().map(Arc::from),
+        budgets: Vec::new(),
     };
     desk.settled(None, row);
 }

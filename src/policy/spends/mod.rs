@@ -4,6 +4,7 @@
 //! that is gone stays until the last of its calls has ended, one that is new is not given back what it never held. Pure: `now`
 //! is in milliseconds since the Unix epoch. The control thread owns one [`Spends`].
 
+mod key;
 mod window;
 
 use std::collections::HashMap;
@@ -11,6 +12,7 @@ use std::collections::HashMap;
 use foldhash::fast::FixedState;
 use slab::Slab;
 
+pub use key::{key, lasting, parts};
 pub use window::{BudgetRule, SpendWindow};
 
 use super::selection::Passed;
@@ -27,6 +29,8 @@ pub struct BudgetHold(u32);
 #[derive(Default)]
 pub struct Spends {
     by_name: HashMap<BudgetName, Spend, FixedState>,
+    /// Windows that last, of budgets that the configuration does not have.
+    remembered: HashMap<BudgetName, SpendWindow, FixedState>,
     holds: Slab<Held>,
 }
 
@@ -45,16 +49,34 @@ struct Held {
 }
 
 impl Spends {
-    /// Keeps these budgets from now on. What was spent in those that stay still counts.
-    pub fn keep(&mut self, rules: impl Iterator<Item = (BudgetName, BudgetRule)>) {
+    /// Takes over what was spent before this process began.
+    pub fn remember(&mut self, windows: impl IntoIterator<Item = (BudgetName, SpendWindow)>) {
+        for (name, window) in windows {
+            match self.by_name.get_mut(&name) {
+                Some(spend) => spend.window = window,
+                None => drop(self.remembered.insert(name, window)),
+            }
+        }
+    }
+
+    /// Keeps these budgets from now on. What was spent in those that stay still counts, and in those that come back too.
+    pub fn keep(&mut self, rules: impl Iterator<Item = (BudgetName, BudgetRule)>, now: i64) {
         for spend in self.by_name.values_mut() {
             spend.rule = None;
         }
         for (name, rule) in rules {
-            self.by_name.entry(name).or_default().rule = Some(rule);
+            let spend = self.by_name.entry(name).or_insert_with(|| Spend {
+                window: self.remembered.remove(&name).unwrap_or_default(),
+                ..Spend::default()
+            });
+            spend.rule = Some(rule);
         }
-        self.by_name
-            .retain(|_, spend| spend.rule.is_some() || spend.open > 0);
+        let gone = self
+            .by_name
+            .extract_if(|_, spend| spend.rule.is_none() && spend.open == 0);
+        self.remembered
+            .extend(gone.map(|(name, spend)| (name, spend.window)));
+        self.remembered.retain(|_, window| !window.is_over(now));
     }
 
     /// There is nothing to look for.
@@ -134,8 +156,12 @@ impl Spends {
             spend.open = spend.open.saturating_sub(1);
             spend.window.release(held.amount);
             match &spend.rule {
-                Some(rule) => spend.window.book(cost, rule, now),
-                None if spend.open == 0 => drop(self.by_name.remove(name)),
+                Some(rule) => spend.window.book(cost, rule.length, now),
+                None if spend.open == 0 => {
+                    let window = spend.window;
+                    self.by_name.remove(name);
+                    self.remembered.insert(*name, window);
+                }
                 None => {}
             }
         }
@@ -163,12 +189,12 @@ mod tests {
     #[test]
     fn a_call_is_settled_where_it_was_held() {
         let mut spends = Spends::default();
-        spends.keep([(1, rule(100)), (2, rule(50))].into_iter());
+        spends.keep([(1, rule(100)), (2, rule(50))].into_iter(), 0);
         let hold = spends.hold([1, 2, 3].into_iter(), NanoUsd(70), 0).unwrap();
         assert!(spends.over([1].into_iter(), 0).is_none());
         assert!(spends.over([1, 2].into_iter(), 0).is_some(), "50 are held");
         // One budget goes, another comes while the call is under way.
-        spends.keep([(1, rule(100)), (3, rule(10))].into_iter());
+        spends.keep([(1, rule(100)), (3, rule(10))].into_iter(), 0);
         assert!(
             spends.over([2].into_iter(), 0).is_none(),
             "it binds no more"
@@ -184,12 +210,30 @@ mod tests {
     }
 
     #[test]
+    fn what_was_spent_is_remembered_while_its_window_lasts() {
+        let mut spends = Spends::default();
+        spends.keep([(1, rule(10))].into_iter(), 0);
+        spends.remember([
+            (1, SpendWindow::until(100, NanoUsd(7))),
+            (2, SpendWindow::until(100, NanoUsd(10))),
+        ]);
+        assert_eq!(spent(&spends, 1), Some(7));
+        spends.keep([(2, rule(10))].into_iter(), 1);
+        assert!(spends.over([2].into_iter(), 99).is_some());
+        assert!(spends.over([2].into_iter(), 100).is_none());
+        spends.keep([(1, rule(10))].into_iter(), 2);
+        assert_eq!(spent(&spends, 1), Some(7), "it came back");
+        spends.keep([(1, rule(10)), (2, rule(10))].into_iter(), 100);
+        assert!(spends.remembered.is_empty());
+    }
+
+    #[test]
     fn a_budget_that_comes_back_knows_who_still_holds() {
         let mut spends = Spends::default();
-        spends.keep([(1, rule(10))].into_iter());
+        spends.keep([(1, rule(10))].into_iter(), 0);
         let hold = spends.hold([1].into_iter(), NanoUsd(10), 0).unwrap();
-        spends.keep(std::iter::empty());
-        spends.keep([(1, rule(10))].into_iter());
+        spends.keep(std::iter::empty(), 0);
+        spends.keep([(1, rule(10))].into_iter(), 0);
         assert!(spends.over([1].into_iter(), 0).is_some());
         spends.settle(hold, NanoUsd(0), 0);
         assert!(spends.over([1].into_iter(), 0).is_none());
@@ -204,7 +248,7 @@ mod tests {
             for (what, names, cost) in steps {
                 let names = (0..3).filter(|bit| names >> bit & 1 == 1);
                 match what {
-                    0 => spends.keep(names.map(|name| (name, rule(100)))),
+                    0 => spends.keep(names.map(|name| (name, rule(100))), 0),
                     1..=3 => spends.settle_any(&mut open, cost),
                     _ => open.extend(spends.hold(names, NanoUsd(cost), 0)),
                 }

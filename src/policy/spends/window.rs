@@ -24,6 +24,25 @@ pub struct SpendWindow {
 }
 
 impl SpendWindow {
+    /// One that ends at `ends_at`, in which so much was spent.
+    pub fn until(ends_at: i64, spent: NanoUsd) -> Self {
+        Self {
+            ends_at: Some(ends_at),
+            spent,
+            held: NanoUsd::ZERO,
+        }
+    }
+
+    /// Its end, if it has begun, and what was spent in it.
+    pub fn begun(&self) -> Option<(i64, NanoUsd)> {
+        Some((self.ends_at?, self.spent))
+    }
+
+    /// What was spent in it counts no more.
+    pub fn is_over(&self, now: i64) -> bool {
+        self.ends_at.is_none_or(|end| now >= end)
+    }
+
     /// Forgets what was spent in a window that is over.
     fn roll(&mut self, now: i64) {
         if self.ends_at.is_some_and(|end| now >= end) {
@@ -58,14 +77,14 @@ impl SpendWindow {
         self.held.0 = self.held.0.saturating_sub(held.0).max(0);
     }
 
-    /// Books what a call cost.
-    pub fn book(&mut self, cost: NanoUsd, rule: &BudgetRule, now: i64) {
+    /// Books what a call cost, which begins a window of this length where none lasts.
+    pub fn book(&mut self, cost: NanoUsd, length: Span, now: i64) {
         if cost.0 <= 0 {
             return;
         }
         self.roll(now);
         if self.ends_at.is_none() {
-            self.ends_at = Some(rule.length.expires_at(now).unwrap_or(i64::MAX));
+            self.ends_at = Some(length.expires_at(now).unwrap_or(i64::MAX));
         }
         self.spent.0 = self.spent.0.saturating_add(cost.0);
     }
@@ -92,9 +111,9 @@ mod tests {
         assert_eq!(window.hold(NanoUsd(70), &rule, 0), NanoUsd(30));
         assert_eq!(window.left(&rule, 0), NanoUsd(0));
         window.release(NanoUsd(100));
-        window.book(NanoUsd(20), &rule, 5_000);
+        window.book(NanoUsd(20), rule.length, 5_000);
         assert_eq!(window.left(&rule, 14_999), NanoUsd(80));
-        window.book(NanoUsd(90), &rule, 14_999);
+        window.book(NanoUsd(90), rule.length, 14_999);
         assert_eq!(window.spent(14_999), NanoUsd(110));
         assert_eq!(window.left(&rule, 14_999), NanoUsd(0));
         assert_eq!(window.left(&rule, 15_000), NanoUsd(100));
@@ -112,7 +131,7 @@ mod tests {
                 if ends && let Some(held) = open.pop() {
                     let NanoUsd(amount) = held;
                     window.release(held);
-                    window.book(NanoUsd((amount as f64 * share) as i64), &rule, now);
+                    window.book(NanoUsd((amount as f64 * share) as i64), rule.length, now);
                 } else if window.left(&rule, now).0 > 0 {
                     open.push(window.hold(NanoUsd(amount), &rule, now));
                 }

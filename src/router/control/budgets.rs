@@ -2,11 +2,17 @@
 
 use super::Control;
 use crate::policy::selection::Passed;
-use crate::policy::spends::BudgetName;
+use crate::policy::spends::{BudgetName, SpendWindow};
 use crate::router::turn::Lease;
 use crate::types::NanoUsd;
 
 impl Control {
+    /// With what earlier processes have spent.
+    pub fn having_spent(mut self, spent: Vec<(BudgetName, SpendWindow)>) -> Self {
+        self.spends.remember(spent);
+        self
+    }
+
     /// The budget that lets a deployment take no call.
     pub(super) fn over_budget(
         &self,

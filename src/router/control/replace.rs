@@ -10,6 +10,7 @@ use crate::policy::latency::LatencyRules;
 use crate::policy::output_estimate::OutputEstimate;
 use crate::policy::selection::Gauge;
 use crate::policy::window::Window;
+use crate::router::clock;
 use crate::router::deployment::{DeploymentState, StateRules};
 use crate::router::table::{Group, RoutingTable};
 
@@ -79,8 +80,9 @@ impl Control {
             self.gauges[number] = state.gauge();
         }
         let budgets = table.budgets.rules.iter();
+        let now = self.wall_at(clock::now());
         self.spends
-            .keep(budgets.map(|(of, rule)| (of.name(), *rule)));
+            .keep(budgets.map(|(of, rule)| (of.name(), *rule)), now);
         let places = self.groups.len().max(table.group_places());
         self.groups.resize_with(places, || None);
         for (number, group) in table.groups() {

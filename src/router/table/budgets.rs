@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Deployment;
 use crate::config::Config;
-use crate::policy::spends::{BudgetName, BudgetRule};
+use crate::policy::spends::{self, BudgetName, BudgetRule};
 use crate::protocol::kinship;
 use crate::types::DeploymentId;
 
@@ -18,15 +18,25 @@ pub enum BudgetOf {
 }
 
 impl BudgetOf {
-    /// What messages call it.
-    pub fn name(&self) -> BudgetName {
+    /// What the ledger calls it.
+    fn key(&self) -> String {
         let (kind, of) = match self {
             Self::Provider(name) => ("provider", &**name),
             Self::Deployment(id) => ("deployment", &**id),
             Self::Tag(tag) => ("tag", &**tag),
         };
-        kinship::of(format!("{kind} {of}").as_bytes())
+        spends::key(kind, of)
     }
+
+    /// What messages call it.
+    pub fn name(&self) -> BudgetName {
+        budget_name(&self.key())
+    }
+}
+
+/// What messages call the budget that the ledger knows by this key.
+pub fn budget_name(key: &str) -> BudgetName {
+    kinship::of(key.as_bytes())
 }
 
 /// See the module. Empty where the configuration has none.
@@ -36,6 +46,8 @@ pub struct Budgets {
     /// By number of the deployment.
     by_deployment: Vec<Box<[BudgetName]>>,
     by_tag: HashMap<Arc<str>, BudgetName>,
+    /// Keys with the length of their windows.
+    keys: HashMap<BudgetName, Arc<str>>,
 }
 
 impl Budgets {
@@ -78,13 +90,21 @@ impl Budgets {
     }
 
     fn add(&mut self, of: BudgetOf, rule: BudgetRule) -> BudgetName {
-        let name = of.name();
+        let key = of.key();
+        let name = budget_name(&key);
+        let key = spends::lasting(&key, rule.length);
+        self.keys.insert(name, key.into());
         self.rules.push((of, rule));
         name
     }
 
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()
+    }
+
+    /// How a row names a budget that counts in it.
+    pub fn key(&self, name: BudgetName) -> Option<&Arc<str>> {
+        self.keys.get(&name)
     }
 
     /// The budgets that bind calls of a deployment.

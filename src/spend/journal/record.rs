@@ -38,7 +38,11 @@ pub enum Record {
 
 const OPENED: u8 = 1;
 /// 2 was a row without user agent and labels.
-const SETTLED: u8 = 3;
+const SETTLED: u8 = 4;
+/// A row that does not name its budgets.
+const SETTLED_WITHOUT_BUDGETS: u8 = 3;
+/// How an empty list of them is written.
+const NO_BUDGETS: u8 = 0;
 /// Sequence number and kind.
 const PREFIX: usize = 9;
 /// Length and CRC.
@@ -90,6 +94,10 @@ pub fn read(frame: [u8; FRAME], bytes: &[u8]) -> Option<(u64, Record)> {
     let record = match *kind {
         OPENED => Record::Opened(postcard::from_bytes(body).ok()?),
         SETTLED => Record::Settled(postcard::from_bytes(body).ok()?),
+        SETTLED_WITHOUT_BUDGETS => {
+            let whole = [body, &[NO_BUDGETS]].concat();
+            Record::Settled(postcard::from_bytes(&whole).ok()?)
+        }
         _ => return None,
     };
     Some((u64::from_le_bytes(*sequence), record))

@@ -36,6 +36,7 @@ pub fn row(number: u64) -> SpendRow {
         client_ip: None,
         user_agent: None,
         labels: None,
+        budgets: Vec::new(),
     }
 }
 
@@ -178,6 +179,28 @@ fn a_disk_that_refuses_keeps_the_records() {
             .load(std::sync::atomic::Ordering::Relaxed)
     );
     assert_eq!(read_all(&missing, writer.id()).len(), 1);
+}
+
+/// Journals of the version before are read by this one: nothing is lost at an upgrade.
+#[test]
+fn rows_that_name_no_budgets_are_read() {
+    use super::record::{FRAME, body_length, read, write_settled};
+    let sent = row(7);
+    let mut bytes = Vec::new();
+    write_settled(&mut bytes, 3, &sent);
+    // The last byte is the empty list of budgets; the kind stands behind the sequence number.
+    bytes.pop();
+    bytes[FRAME + 8] = 3;
+    let length = (bytes.len() - FRAME) as u32;
+    bytes[..4].copy_from_slice(&length.to_le_bytes());
+    let crc = crc32fast::hash(&bytes[FRAME..]);
+    bytes[4..FRAME].copy_from_slice(&crc.to_le_bytes());
+    let (frame, body) = bytes.split_first_chunk::<FRAME>().unwrap();
+    assert_eq!(body_length(*frame), Some(body.len()));
+    assert_eq!(
+        read(*frame, body),
+        Some((3, Record::Settled(Box::new(sent))))
+    );
 }
 
 proptest::proptest! {

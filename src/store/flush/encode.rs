@@ -205,6 +205,7 @@ pub(in crate::store) fn spend_row(
         client_ip: row.client_ip_ref.map(text),
         user_agent: row.user_agent_ref.map(text),
         labels: row.labels.as_deref().map(Arc::from),
+        budgets: Vec::new(),
     })
 }
 

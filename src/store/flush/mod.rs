@@ -8,6 +8,7 @@ mod details;
 mod encode;
 mod rejects;
 mod sums;
+mod windows;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use diesel::prelude::*;
 
 use self::encode::{Refs, log_row};
 use self::sums::{DailySums, EntitySums, KeySum};
+use self::windows::Spendings;
 use super::dialect::Owed;
 use super::names::{NameCache, Resolver};
 use super::queries::current_hashes;
@@ -151,6 +153,7 @@ struct Booking<'c, 'n> {
     report: FlushReport,
     entities: EntitySums,
     days: DailySums,
+    spendings: Spendings,
 }
 
 impl<'c, 'n> Booking<'c, 'n> {
@@ -161,6 +164,7 @@ impl<'c, 'n> Booking<'c, 'n> {
             report: FlushReport::default(),
             entities: EntitySums::default(),
             days: DailySums::default(),
+            spendings: Spendings::default(),
         }
     }
 
@@ -235,6 +239,7 @@ impl<'c, 'n> Booking<'c, 'n> {
             };
             self.entities.add(row);
             self.days.add(row, &refs);
+            self.spendings.add(row);
         }
         self.report.refused.push(RefusedRow {
             index,
@@ -289,6 +294,7 @@ impl<'c, 'n> Booking<'c, 'n> {
         for ((_, row), refs) in due.iter().zip(refs) {
             self.entities.add(row);
             self.days.add(row, refs);
+            self.spendings.add(row);
         }
     }
 
@@ -342,6 +348,7 @@ impl<'c, 'n> Booking<'c, 'n> {
         if !days.is_empty() {
             dialect::add_daily(self.conn, &days)?;
         }
+        std::mem::take(&mut self.spendings).book(self.conn)?;
         Ok(())
     }
 }

@@ -13,6 +13,7 @@ mod route_learning;
 mod spend_logs;
 mod spend_logs_page;
 mod spend_per_day;
+mod spend_windows;
 mod totals;
 
 use super::flush::{FlushBatch, FlushReport};
@@ -41,6 +42,7 @@ pub use route_learning::{add_learnt, read_learnt};
 pub use spend_logs::{LogFilter, LogQuery, MOST_ROWS, spend_logs};
 pub use spend_logs_page::{LogOrder, LogPage, MOST_COUNTED, spend_logs_page};
 pub use spend_per_day::{DaySpend, PerDayQuery, spend_per_day};
+pub use spend_windows::lasting_windows;
 pub use totals::{DayMismatch, LedgerTotals, Mismatch, ledger_totals};
 
 /// Books a batch in one transaction; see [`FlushBatch`].

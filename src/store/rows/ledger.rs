@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use diesel::prelude::*;
 
-use super::super::schema::{daily_spend, rejected_spend, spend_logs};
+use super::super::schema::{daily_spend, rejected_spend, spend_logs, spend_windows};
 
 /// A spend log row; borrowed when written, owned when read.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
@@ -80,4 +80,16 @@ pub(crate) struct RejectedRow<'a> {
     pub reason: Cow<'a, str>,
     /// The whole row, JSON.
     pub document: String,
+}
+
+/// A budget of a provider, a deployment or a tag: what was spent in its last window.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = spend_windows)]
+pub struct WindowRow {
+    /// Its key: `provider_spend:openai`.
+    pub budget: String,
+    /// Milliseconds since the Unix epoch.
+    pub ends_at: i64,
+    /// Nano-dollars.
+    pub spent: i64,
 }

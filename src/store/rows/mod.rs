@@ -20,5 +20,6 @@ pub use kept::KeptTurn;
 pub(super) use key_changes::RetiredRow;
 pub use key_changes::{DeletedKeyRow, KeyChanges, KeyUpdate, Rotation};
 pub use learnt::LearntRow;
+pub use ledger::WindowRow;
 pub(super) use ledger::{DailyRow, LogRow, RejectedRow};
 pub use model::ModelRow;

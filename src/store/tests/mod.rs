@@ -11,6 +11,7 @@ mod keys;
 mod models;
 mod reads;
 mod schema;
+mod spend_windows;
 
 use diesel::connection::SimpleConnection;
 
@@ -132,6 +133,7 @@ pub(super) fn spend_row(n: u32) -> SpendRow {
         client_ip: Some("192.0.2.1".into()),
         user_agent: Some("curl/8".into()),
         labels: Some(r#"{"tags":["a"]}"#.into()),
+        budgets: Vec::new(),
     }
 }
 

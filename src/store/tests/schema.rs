@@ -52,7 +52,7 @@ fn columns(db: &TestDb) -> BTreeMap<String, Vec<String>> {
 #[test]
 fn both_folders_yield_the_same_tables() {
     let sqlite = columns(&TestDb::sqlite());
-    assert_eq!(sqlite.len(), 16, "{sqlite:?}");
+    assert_eq!(sqlite.len(), 17, "{sqlite:?}");
     assert_eq!(
         sqlite["journal_checkpoints"],
         ["journal_id BLOB", "seq BIGINT"]
@@ -111,7 +111,7 @@ fn many_instances_may_start_at_once() {
     on_each(|db| {
         let mut undo = db.connect();
         let drop = "DROP TABLE retired_keys; DROP TABLE deleted_keys; DROP TABLE keys; DROP TABLE users; DROP TABLE teams; DROP TABLE model_grants; DROP TABLE spend_names; \
-             DROP TABLE spend_logs; DROP TABLE daily_spend; DROP TABLE journal_checkpoints; DROP TABLE rejected_spend; DROP TABLE kept_responses; DROP TABLE models; DROP TABLE route_learning; DROP TABLE health_checks; DROP TABLE health_rounds; \
+             DROP TABLE spend_logs; DROP TABLE daily_spend; DROP TABLE journal_checkpoints; DROP TABLE rejected_spend; DROP TABLE kept_responses; DROP TABLE models; DROP TABLE route_learning; DROP TABLE health_checks; DROP TABLE health_rounds; DROP TABLE spend_windows; \
              DROP TABLE __diesel_schema_migrations;";
         diesel::connection::SimpleConnection::batch_execute(&mut undo, drop).unwrap();
         let migrate = || queries::migrate(&mut db.connect());
@@ -121,7 +121,7 @@ fn many_instances_may_start_at_once() {
                 thread.join().unwrap().unwrap();
             }
         });
-        assert_eq!(columns(db).len(), 16);
+        assert_eq!(columns(db).len(), 17);
     });
 }
 
