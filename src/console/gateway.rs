@@ -210,6 +210,8 @@ fn told(body: &[u8]) -> Told {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     let short = |text: &str| text.chars().take(600).collect();
     match (body["error"]["message"].as_str(), &body["detail"]) {
+        // No route: told in Anthropic's form where its clients ask.
+        (Some("Not Found"), _) => Told::Detail("Not Found".to_owned()),
         (Some(text), _) => Told::Error(short(text)),
         (None, Value::Null) => Told::Nothing,
         (None, detail) => Told::Detail(short(&detail.to_string())),

@@ -7,7 +7,10 @@ use pointsman::http::routes;
 #[test]
 fn every_route_is_below_the_path() {
     let simulator = Simulator::start();
-    let setup = Setup::new(&Config::single(&simulator, "m"));
+    let config = Config::single(&simulator, "m")
+        .general("enable_drain_endpoint", true)
+        .general("drain_endpoint_token", "t");
+    let setup = Setup::new(&config);
     let gateway = setup.env("SERVER_ROOT_PATH", "/some/llm/").start();
     assert!(gateway.log().contains("/some/llm"), "{}", gateway.log());
     let master = gateway.master();
