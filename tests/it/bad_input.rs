@@ -148,7 +148,7 @@ fn wrong_types_and_ranges_are_named() {
             0,
             (
                 "messages",
-                &["\"hi\"", "5", "{}", "true", "[\"hi\"]", "[null]", "[[]]"],
+                &["\"hi\"", "5", "{}", "true", "[\"hi\"]", "[null]", "[[5]]"],
                 "an array of message objects",
             ),
         ),

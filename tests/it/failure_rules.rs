@@ -244,7 +244,7 @@ const RULES: &[(&str, &str, &[Proof])] = &[
     (
         "health",
         "probes in the spend log",
-        &[Differs("`/health` writes spend rows of an internal key")],
+        &[Test("health::books::a_check_is_booked_as_nobodys")],
     ),
     (
         "health",
